@@ -1,0 +1,197 @@
+//! What [`Rules`] promises, line by line of RFC 9309; the parts test themselves.
+
+use super::*;
+use proptest::prelude::*;
+
+fn rules(text: &str) -> Rules {
+    Rules::parse(text.as_bytes(), "gannet")
+}
+
+#[test]
+fn no_rules_all_rules() {
+    assert!(Rules::allow_all().allows("/x"));
+    assert!(!Rules::disallow_all().allows("/x"));
+    assert!(!Rules::disallow_all().allows(""));
+    assert!(Rules::disallow_all().allows("/robots.txt"));
+    assert_eq!(Rules::disallow_all().verdict("/x"), Verdict { allowed: false, rule: None });
+}
+
+#[test]
+fn longest_match_wins_and_allow_wins_ties() {
+    let r = rules(
+        "User-agent: *\nDisallow: /\nAllow: /p\nDisallow: /p/secret\nAllow: /p/secre*\nAllow: /q\nDisallow: /q\n",
+    );
+    assert!(!r.allows("/x"));
+    assert!(r.allows("/p/a"));
+    assert!(r.allows("/p/secret"), "11 octets on both sides");
+    assert!(r.allows("/q"));
+}
+
+#[test]
+fn a_verdict_names_the_line() {
+    let r = rules("# hello\r\nUser-agent: *\r\nDisallow: /ä\r\nDisallow: /ä\r\n");
+    let rule = r.verdict("/%C3%A4").rule.unwrap();
+    assert_eq!((rule.line, rule.allow, rule.pattern), (3, false, "/%C3%A4"));
+    assert_eq!(rule.to_string(), "line 3: Disallow: /%C3%A4");
+    assert_eq!(r.verdict("/b"), Verdict { allowed: true, rule: None });
+}
+
+#[test]
+fn the_named_group_replaces_the_one_for_all() {
+    let text = "User-agent: *\nDisallow: /a\nUser-agent: GANNET/2.0 (fast)\nDisallow: /b\n";
+    assert!(rules(text).allows("/a"));
+    assert!(!rules(text).allows("/b"));
+    assert!(!Rules::parse(text.as_bytes(), "other").allows("/a"));
+    assert!(Rules::parse(text.as_bytes(), "gann").allows("/b"), "a product token is matched in full");
+    assert!(rules("User-agent: *\nDisallow: /\n\nUser-agent: gannet\n").allows("/"), "even if it is empty");
+}
+
+#[test]
+fn repeated_groups_are_merged() {
+    let r = rules(
+        "User-agent: gannet\nDisallow: /a\nUser-agent: x\nDisallow: /c\nUser-agent: gannet\nDisallow: /b\n",
+    );
+    assert!(!r.allows("/a") && !r.allows("/b") && r.allows("/c"));
+}
+
+#[test]
+fn agents_share_a_group_whatever_stands_between() {
+    let r =
+        rules("User-agent: gannet\n\nSitemap: /s\nCrawl-delay: 2\nFoo: bar\nUser-agent: x\nDisallow: /\n");
+    assert!(!r.allows("/a"));
+}
+
+#[test]
+fn rules_before_any_agent_are_nobodys() {
+    let r = rules("Disallow: /\nCrawl-delay: 3\nUser-agent: *\nDisallow: /a\n");
+    assert!(r.allows("/b") && !r.allows("/a"));
+    assert_eq!(r.crawl_delay(), None);
+}
+
+#[test]
+fn an_empty_token_is_everyone() {
+    let text = "User-agent: 008\nDisallow: /a\nUser-agent: *\nDisallow: /b\n";
+    for token in ["", "*", " "] {
+        let r = Rules::parse(text.as_bytes(), token);
+        assert!(r.allows("/a") && !r.allows("/b"), "`{token}`");
+    }
+    assert!(!Rules::parse(text.as_bytes(), "008").allows("/a"));
+}
+
+#[test]
+fn crawl_delay_of_the_group() {
+    let text =
+        "User-agent: *\nCrawl-delay: 1.5\nCrawl-delay: 1\nDisallow:\nUser-agent: gannet\nCrawl-delay: x\n";
+    assert_eq!(Rules::parse(text.as_bytes(), "y").crawl_delay(), Some(Duration::from_millis(1500)));
+    assert_eq!(rules(text).crawl_delay(), None);
+}
+
+#[test]
+fn sitemaps_are_global() {
+    let r = rules("Sitemap: https://h/1\nUser-agent: x\nSITEMAP:https://h/2 # two\nsitemap:\nDisallow: /\n");
+    assert_eq!(r.sitemaps(), ["https://h/1", "https://h/2"]);
+}
+
+#[test]
+fn odd_files() {
+    assert!(!rules("\u{feff}User-agent: *\nDisallow: /a").allows("/a"));
+    assert!(!rules("User-agent: *\rDisallow: /a\r").allows("/a"));
+    assert!(!rules("\0User-agent: *\n\0\0Disallow: /a\0\n").allows("/a"));
+    assert!(!Rules::parse(b"User-agent: *\nDisallow: /\xff\xfe\n", "x").allows("/%ff%FE/"));
+    assert!(
+        rules("<!DOCTYPE html>\n<p>User-agent: *</p>\n<p>Disallow: /</p>\n<a href='x'>allow it</a>")
+            .allows("/")
+    );
+    let utf16: Vec<u8> =
+        "\u{feff}User-agent: *\r\nDisallow: /a\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert!(!Rules::parse(&utf16, "x").allows("/a"));
+    let long = format!("User-agent: *\nDisallow: /{}\nDisallow: /b", "a".repeat(20_000));
+    assert!(!rules(&long).allows("/b"));
+    assert!(!rules(&long).allows(&format!("/{}", "a".repeat(17_000))));
+}
+
+#[test]
+fn a_path_without_slash_gets_one() {
+    let r = rules("User-agent: *\nDisallow: /$\nDisallow: /?q\n");
+    assert!(!r.allows("") && !r.allows("/") && !r.allows("?q=1") && r.allows("a"));
+}
+
+#[test]
+fn rules_cross_threads() {
+    fn shared<T: Send + Sync + 'static>(_: T) {}
+    shared(Rules::allow_all());
+}
+
+/// Not a benchmark, but the place to look: `cargo test --release robots_timing -- --ignored --nocapture`.
+#[test]
+#[ignore = "measures"]
+fn robots_timing() {
+    let many = |line: &dyn Fn(usize) -> String| {
+        (0..2000).map(line).fold("User-agent: *\n".to_owned(), |text, line| text + &line + "\n")
+    };
+    let same = format!("/{}", "a".repeat(4095));
+    // Near misses everywhere, so that no rare byte lets a search skip ahead.
+    let noisy: String =
+        (0..4096u32).map(|i| if i == 0 { '/' } else { ['a', 'b'][(i * i / 7 % 2) as usize] }).collect();
+    let bits = |i: usize| format!("{i:011b}").replace('0', "a").replace('1', "b");
+    for (what, path, text) in [
+        ("one pattern of 2,000 `*a`", &same, format!("User-agent: *\nDisallow: /{}c", "*a".repeat(2000))),
+        (
+            "one pattern of 2,000 `*aa`, `$`",
+            &same,
+            format!("User-agent: *\nDisallow: /{}c$", "*aa".repeat(2000)),
+        ),
+        ("one pattern of 2,000 `*ab`", &noisy, format!("User-agent: *\nDisallow: /{}c", "*ab".repeat(2000))),
+        ("2,000 groups `/dirN/`", &same, many(&|i| format!("User-agent: *\nDisallow: /dir{i}/"))),
+        ("2,000 groups `/*N`", &same, many(&|i| format!("User-agent: *\nDisallow: /*{i}"))),
+        (
+            "2,000 groups `/*aa…abN`",
+            &noisy,
+            many(&|i| format!("User-agent: *\nDisallow: /*{}{}c", bits(i), bits(i))),
+        ),
+        ("2,000 groups `/*a*b*N`", &noisy, many(&|i| format!("User-agent: *\nDisallow: /*a*b*{i}"))),
+    ] {
+        let start = std::time::Instant::now();
+        let rules = Rules::parse(text.as_bytes(), "gannet");
+        let parsed = start.elapsed();
+        let start = std::time::Instant::now();
+        for _ in 0..20 {
+            assert!(std::hint::black_box(&rules).allows(path));
+        }
+        eprintln!("{what}: parse {parsed:?}, verdict {:?}", start.elapsed() / 20);
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_parse(body in prop::collection::vec(any::<u8>(), 0..600), token in "\\PC{0,8}", path in "\\PC{0,60}") {
+        let rules = Rules::parse(&body, &token);
+        let verdict = rules.verdict(&path);
+        prop_assert_eq!(verdict.allowed, rules.allows(&path));
+    }
+
+    #[test]
+    fn any_lines_parse(
+        lines in prop::collection::vec(("(user-agent|allow|disallow|crawl-delay|sitemap)?", "[ :#]{0,2}", "[*$a-b/%0-9.\\x00é-]{0,12}"), 0..20),
+        path in "/[ab/%$*0-9]{0,20}",
+    ) {
+        let text: String = lines.iter().map(|(k, s, v)| format!("{k}{s}{v}\n")).collect();
+        let rules = Rules::parse(text.as_bytes(), "a");
+        if let Some(rule) = rules.verdict(&path).rule {
+            prop_assert!(rule.line as usize <= lines.len() && rule.line > 0);
+            prop_assert_eq!(rule.allow, rules.allows(&path));
+        }
+        prop_assert!(rules.crawl_delay().is_none_or(|d| d <= MAX_CRAWL_DELAY));
+    }
+
+    #[test]
+    fn the_order_of_rules_does_not_matter(mut patterns in prop::collection::vec((any::<bool>(), "/[ab*]{0,4}[$]?"), 1..8), path in "/[ab]{0,6}") {
+        let file = |patterns: &[(bool, String)]| {
+            let lines = patterns.iter().map(|(allow, p)| format!("{}: {p}\n", if *allow { "Allow" } else { "Disallow" }));
+            Rules::parse(format!("User-agent: *\n{}", lines.collect::<String>()).as_bytes(), "x")
+        };
+        let forwards = file(&patterns).allows(&path);
+        patterns.reverse();
+        prop_assert_eq!(forwards, file(&patterns).allows(&path));
+    }
+}
