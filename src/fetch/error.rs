@@ -1,6 +1,7 @@
 //! Why a fetch failed: a stable kind, the phase it happened in, and the cause in words.
 //!
-//! The kinds are part of the record (`error_kind`) and of `docs/errors.md`; a test compares the two.
+//! The kinds are part of the record (`error_kind`) and of `docs/errors.md`; a test compares the two. How an
+//! error of the HTTP client becomes one of them is in [`classify`](super::classify).
 
 use std::fmt;
 
@@ -47,7 +48,7 @@ names! {
         RobotsUnavailable = "robots_unavailable",
         /// The host name did not resolve.
         Dns = "dns",
-        /// No connection: refused, unreachable, or the dial timed out.
+        /// No connection: refused, unreachable, or given up by the operating system or a proxy.
         Connect = "connect",
         /// The TLS handshake or the certificate failed.
         Tls = "tls",
@@ -106,9 +107,26 @@ pub struct FetchError {
     /// The cause in words: lower case, no final stop, the root of the source chain included.
     pub message: String,
     /// What had been received: the chain, and after the head also status, headers and a part of the body.
+    /// Its status is 0 when the last hop never answered. `None` when nothing was received at all.
     pub partial: Option<Box<Response>>,
     /// How long it took.
     pub timings: Timings,
     /// This machine ran out of descriptors, ports or memory: not the URL's fault, try again later.
     pub exhausted: bool,
 }
+
+impl FetchError {
+    /// An error without anything received, for failures that are found before the network is asked.
+    pub fn new(kind: ErrorKind, phase: Phase, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { kind, phase, message, partial: None, timings: Timings::default(), exhausted: false }
+    }
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind, self.message)
+    }
+}
+
+impl std::error::Error for FetchError {}

@@ -1,14 +1,21 @@
 //! One HTTP fetch: a [`Request`] becomes a [`Response`] or a [`FetchError`], never anything between.
 //!
-//! Workers and [`batch`](crate::batch) call [`Fetch::fetch`]; the implementation over the network is
+//! Workers and `batch` call [`Fetch::fetch`]; the implementation over the network is
 //! [`Http`], tests use doubles. A fetch follows redirects as its [`HopPolicy`] says, reads the body
 //! under a cap, decodes it, and has a deadline in every phase, so it always ends. Dropping the
 //! future cancels the exchange.
 
 mod body;
+mod classify;
+mod deadline;
+mod decode;
 mod error;
+mod exchange;
 mod http;
+mod redirect;
 mod resolve;
+mod tls;
+mod trace;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -18,7 +25,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub use self::error::{ErrorKind, FetchError, Phase};
-pub use self::http::{Http, HttpOptions};
+pub use self::http::{BuildError, Http, HttpOptions};
 pub use reqwest::Method;
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -67,7 +74,8 @@ pub enum Hop {
     Refuse(ErrorKind, String),
 }
 
-/// One redirect that was followed (or handed back): the URL that answered, and with what.
+/// One redirect that was followed: the URL that answered, and with what. One that was handed back is the
+/// [`Response`] itself, not part of its chain.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct HopRecord {
     /// The URL that redirected.
@@ -85,9 +93,9 @@ pub struct Response {
     pub chain: Vec<HopRecord>,
     /// The target of a redirect that the policy handed back.
     pub redirect: Option<CrawlUrl>,
-    /// The status of the last answer.
+    /// The status of the last answer; 0 only in [`FetchError::partial`], when there was none.
     pub status: u16,
-    /// `HTTP/1.0`, `HTTP/1.1` or `HTTP/2`.
+    /// `HTTP/0.9`, `HTTP/1.0`, `HTTP/1.1`, `HTTP/2` or `HTTP/3`; empty when the status is 0.
     pub http_version: &'static str,
     /// The headers of the last answer.
     pub headers: HeaderMap,
