@@ -80,7 +80,7 @@ impl<'a> Exchange<'a> {
                 return self.receive(answer).await;
             };
             let target = redirect::target(&self.url, location);
-            match self.judge(target) {
+            match self.judge(target, redirect::becomes_get(answer.status(), &self.method)) {
                 Ok((target, Hop::Follow)) => {
                     drain(&mut answer).await;
                     self.follow(target, &answer);
@@ -150,8 +150,13 @@ impl<'a> Exchange<'a> {
         Ok(request)
     }
 
-    /// Decides about a redirect: the target with `Follow` or `HandBack`, or why not.
-    fn judge(&self, target: Result<CrawlUrl, String>) -> Result<(CrawlUrl, Hop), (Cause, Option<CrawlUrl>)> {
+    /// Decides about a redirect: the target with `Follow` or `HandBack`, or why not. One that changes the
+    /// method (`becomes_get`) may well lead back to the same URL: that is how forms are answered.
+    fn judge(
+        &self,
+        target: Result<CrawlUrl, String>,
+        becomes_get: bool,
+    ) -> Result<(CrawlUrl, Hop), (Cause, Option<CrawlUrl>)> {
         let refuse = |kind, message, target| Err((cause(kind, Phase::Redirect, message), target));
         let target = match target {
             Ok(target) => target,
@@ -163,7 +168,7 @@ impl<'a> Exchange<'a> {
             Hop::Refuse(kind, message) => return refuse(kind, message, Some(target)),
         }
         let before = self.chain.get(self.same_method..).unwrap_or_default();
-        if target == self.url || before.iter().any(|hop| hop.url == target) {
+        if !becomes_get && (target == self.url || before.iter().any(|hop| hop.url == target)) {
             return refuse(ErrorKind::RedirectLoop, format!("redirect back to `{target}`"), Some(target));
         }
         let limit = self.http.options.max_redirects;
