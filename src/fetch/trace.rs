@@ -12,7 +12,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -137,27 +137,36 @@ impl<S> Layer<S> for ProbeLayer {
     type Service = Probe<S>;
 
     fn layer(&self, inner: S) -> Probe<S> {
-        Probe { inner }
+        Probe { inner: Arc::new(inner) }
     }
 }
 
 /// A connector that reports its dials to the [`Trace`] of the fetch that asked for them.
-#[derive(Clone)]
+///
+/// The HTTP client clones its connector several times per request, dial or not; behind the `Arc` that
+/// costs next to nothing.
 pub(super) struct Probe<S> {
-    inner: S,
+    inner: Arc<S>,
+}
+
+impl<S> Clone for Probe<S> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
 }
 
 impl<S, R> Service<R> for Probe<S>
 where
-    S: Service<R>,
+    S: Service<R> + Clone + Unpin,
     S::Future: Unpin,
+    R: Unpin,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = Dial<S::Future>;
+    type Future = Dial<S, R>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(())) // the dial waits for its own clone of the connector
     }
 
     fn call(&mut self, target: R) -> Self::Future {
@@ -165,32 +174,59 @@ where
         if let Some(trace) = &trace {
             trace.enter(Stage::Connecting);
         }
-        Dial { inner: self.inner.call(target), trace, started: Instant::now() }
+        let state = DialState::Getting(S::clone(&self.inner), Some(target));
+        Dial { state, trace, started: Instant::now() }
     }
 }
 
 /// One dial under way.
-pub(super) struct Dial<F> {
-    inner: F,
+pub(super) struct Dial<S: Service<R>, R> {
+    state: DialState<S, R>,
     trace: Option<Arc<Trace>>,
     started: Instant,
 }
 
-impl<F, T, E> Future for Dial<F>
+enum DialState<S: Service<R>, R> {
+    /// Waiting for the connector; the target is taken when it is ready.
+    Getting(S, Option<R>),
+    Dialling(S::Future),
+}
+
+impl<S, R> DialState<S, R>
 where
-    F: Future<Output = Result<T, E>> + Unpin,
+    S: Service<R>,
+    S::Future: Unpin,
 {
-    type Output = Result<T, E>;
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<S::Response, S::Error>> {
+        if let Self::Getting(connector, target) = self {
+            ready!(connector.poll_ready(cx))?;
+            if let Some(target) = target.take() {
+                *self = Self::Dialling(connector.call(target));
+            }
+        }
+        match self {
+            Self::Dialling(future) => Pin::new(future).poll(cx),
+            Self::Getting(..) => Poll::Pending, // never: the target is there until it is taken
+        }
+    }
+}
+
+impl<S, R> Future for Dial<S, R>
+where
+    S: Service<R> + Unpin,
+    S::Future: Unpin,
+    R: Unpin,
+{
+    type Output = Result<S::Response, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let dial = self.get_mut();
-        let Some(mut trace) = dial.trace.clone() else { return Pin::new(&mut dial.inner).poll(cx) };
+        let Some(mut trace) = dial.trace.clone() else { return dial.state.poll(cx) };
         if !TRACE.try_with(|current| Arc::ptr_eq(current, &trace)).unwrap_or(false) {
             trace = trace.detach();
             dial.trace = Some(Arc::clone(&trace));
         }
-        let inner = &mut dial.inner;
-        let polled = TRACE.sync_scope(Arc::clone(&trace), || Pin::new(inner).poll(cx));
+        let polled = TRACE.sync_scope(Arc::clone(&trace), || dial.state.poll(cx));
         if matches!(polled, Poll::Ready(Ok(_))) {
             trace.dialled(dial.started.elapsed()); // after a failure the stage stays: it says where
         }
@@ -205,7 +241,7 @@ mod tests {
     #[tokio::test]
     async fn a_dial_is_told_to_its_own_fetch_only() {
         let trace = Trace::start();
-        let mut dial = Probe { inner: Ready };
+        let mut dial = ProbeLayer.layer(Ready);
         let future = TRACE.sync_scope(Arc::clone(&trace), || dial.call("target"));
         assert_eq!(trace.stage(), Stage::Connecting);
         TRACE.scope(Arc::clone(&trace), future).await.unwrap();
@@ -219,6 +255,7 @@ mod tests {
         assert!(other.connect().is_none());
     }
 
+    #[derive(Clone)]
     struct Ready;
 
     impl Service<&str> for Ready {

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use gannet::fetch::ErrorKind::{self, *};
 use gannet::fetch::Phase::{self, *};
-use gannet::fetch::{FetchError, HttpOptions, Response, Truncated};
+use gannet::fetch::{FetchError, Http, HttpOptions, Request, Response, Truncated};
 use gannet::url::CrawlUrl;
 
-use crate::raw::{Conn, Raw, get, quick};
+use crate::raw::{Conn, Raw, fetch, get, quick};
 
 /// Fetches from a server that is expected to make that fail.
 async fn failure(options: HttpOptions, handler: impl Fn(Conn) + Send + Sync + 'static) -> FetchError {
@@ -234,6 +234,64 @@ async fn signs_its_own_certificate() {
     let response = get(insecure, server.https_url("/")).await.unwrap();
     assert_eq!(&response.body.bytes[..], b"secret");
     assert!(response.timings.connect.is_some());
+}
+
+#[tokio::test]
+async fn has_no_certificates_to_check_with() {
+    if !is_child() {
+        let none = "export SSL_CERT_FILE=/nonexistent SSL_CERT_DIR=/nonexistent";
+        return run_again("misbehaving::has_no_certificates_to_check_with", none);
+    }
+    let server = tls_server();
+    let error = get(quick(), server.https_url("/")).await.unwrap_err();
+    assert_is(&error, Tls, Phase::Connect);
+    assert!(error.message.contains("no CA certificates were found"), "{error}");
+    let plain = Raw::answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    assert_eq!(get(quick(), plain.url("/")).await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn has_no_descriptors_left() {
+    if !is_child() {
+        return run_again("misbehaving::has_no_descriptors_left", "ulimit -n 50");
+    }
+    let server = Raw::serve(|mut conn| conn.hold());
+    let http = Http::new(quick()).unwrap();
+    let mut hoard = Vec::new();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        hoard.push(file);
+    }
+    let error = fetch(&http, Request::get(server.url("/"))).await.unwrap_err();
+    drop(hoard);
+    assert_eq!(
+        (error.kind, error.phase, error.exhausted),
+        (ErrorKind::Connect, Phase::Connect, true),
+        "{error}"
+    );
+}
+
+fn is_child() -> bool {
+    std::env::var_os("GANNET_TEST_CHILD").is_some()
+}
+
+/// Runs one test again in a process of its own, prepared by a line of shell.
+fn run_again(test: &str, prepare: &str) {
+    let me = std::env::current_exe().unwrap();
+    let script = format!("{prepare} && exec \"$0\" --exact {test} --nocapture");
+    let child =
+        std::process::Command::new("sh").arg("-c").arg(script).arg(me).env("GANNET_TEST_CHILD", "1").output();
+    let output = child.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test]
+async fn is_a_proxy_that_refuses() {
+    for status in ["403 Forbidden", "407 Proxy Authentication Required"] {
+        let proxy = Raw::answer(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n"));
+        let options = HttpOptions { proxy: Some(format!("127.0.0.1:{}", proxy.port())), ..quick() };
+        let error = get(options, CrawlUrl::parse("https://example.invalid/").unwrap()).await.unwrap_err();
+        assert_is(&error, ErrorKind::Connect, Phase::Connect);
+    }
 }
 
 /// A server with a certificate that nobody signed.
