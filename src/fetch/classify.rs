@@ -141,6 +141,9 @@ fn tls_message(error: &rustls::Error) -> String {
                 format!("certificate is not valid for name `{}`", expected.to_str())
             }
             C::Revoked => "certificate was revoked".to_owned(),
+            C::Other(other) if other.to_string() == "CaUsedAsEndEntity" => {
+                "certificate is that of a CA, not of a server (self-signed with `CA:TRUE`)".to_owned()
+            }
             C::Other(other) => format!("certificate refused: {other}"),
             _ => format!("certificate refused: {why:?}"),
         },

@@ -8,9 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE, HeaderMap,
-};
+use reqwest::header::HeaderMap;
 use reqwest::{Method, Version};
 use tokio::time::timeout;
 
@@ -106,48 +104,39 @@ impl<'a> Exchange<'a> {
         if self.url.is_https() {
             self.http.prepare_tls().await;
         }
-        self.trace.enter(Stage::Idle);
-        let answer = match self.request() {
-            Ok(request) => self.deadline.run(Phase::FirstByte, self.http.client.execute(request)).await,
-            Err(error) => Ok(Err(error)),
-        };
-        match answer {
-            Ok(Ok(answer)) => {
-                self.trace.enter(Stage::Idle);
-                self.first_byte = Some(self.trace.started().elapsed());
-                Ok(answer)
-            }
-            Ok(Err(error)) => {
-                let mut cause = classify(&error, Phase::FirstByte, self.trace.stage());
-                if cause.kind == ErrorKind::Timeout {
-                    cause.message = format!("no connection within {:?}", self.http.options.connect_timeout);
-                }
-                Err(self.fail(cause, None))
-            }
-            Err(expired) => Err(self.fail(self.expired(expired), None)),
+        let dialled = self.trace.dialled_at();
+        let mut sent = self.send().await;
+        // A server may close a kept connection just when a request comes. That says nothing about the URL,
+        // so it is asked again, once and only if asking twice is harmless (RFC 9110 §9.2.2).
+        let kept = self.trace.dialled_at() == dialled;
+        if kept && matches!(self.method, Method::GET | Method::HEAD) && sent.as_ref().is_err_and(is_lost) {
+            sent = self.send().await;
         }
+        sent.map_err(|cause| self.fail(cause, None))
     }
 
-    fn request(&self) -> reqwest::Result<reqwest::Request> {
-        let url = self.url.to_url();
-        let has_user = !url.username().is_empty() || url.password().is_some();
-        let mut request = if has_user {
-            self.http.client.request(self.method.clone(), url).build()? // makes it an `Authorization`
-        } else {
-            reqwest::Request::new(self.method.clone(), url)
+    /// Sends the request once.
+    async fn send(&mut self) -> Result<reqwest::Response, Cause> {
+        self.trace.enter(Stage::Idle);
+        let http = self.http;
+        let (method, body) = (self.method.clone(), self.body.clone());
+        let answer = match http.request(&self.url, method, body, self.foreign, self.rewritten) {
+            Ok(request) => self.deadline.run(Phase::FirstByte, http.client.execute(request)).await,
+            Err(error) => Ok(Err(error)),
         };
-        let mut headers = if self.foreign { &self.http.foreign_headers } else { &self.http.headers }.clone();
-        if self.rewritten {
-            for name in [CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE] {
-                headers.remove(name);
+        let answer = answer.map_err(|expired| self.expired(expired))?.map_err(|error| {
+            let cause = classify(&error, Phase::FirstByte, self.trace.stage());
+            match cause.kind {
+                ErrorKind::Timeout => Cause {
+                    message: format!("no connection within {:?}", http.options.connect_timeout),
+                    ..cause
+                },
+                _ => cause,
             }
-        }
-        if let Some(user) = request.headers_mut().remove(AUTHORIZATION) {
-            headers.entry(AUTHORIZATION).or_insert(user);
-        }
-        *request.headers_mut() = headers;
-        *request.body_mut() = self.body.clone().map(reqwest::Body::from);
-        Ok(request)
+        })?;
+        self.trace.enter(Stage::Idle);
+        self.first_byte = Some(self.trace.started().elapsed());
+        Ok(answer)
     }
 
     /// Decides about a redirect: the target with `Follow` or `HandBack`, or why not. One that changes the
@@ -306,6 +295,10 @@ impl<'a> Exchange<'a> {
 
 fn cause(kind: ErrorKind, phase: Phase, message: String) -> Cause {
     Cause { kind, phase, message, exhausted: false }
+}
+
+fn is_lost(cause: &Cause) -> bool {
+    cause.kind == ErrorKind::ConnectionLost && cause.phase == Phase::FirstByte
 }
 
 /// Reads off a short body that nobody wants, so that its connection can be used again.

@@ -1,18 +1,23 @@
 //! [`Http`]: fetching over the network, and its [`HttpOptions`].
 //!
 //! Holds what all fetches of a run share: the connection pool (reqwest, which here neither follows
-//! redirects nor decodes nor retries nor keeps time), the request headers, the certificates. One fetch
-//! is an [`Exchange`]. An `Http` is built once, without touching the network or any certificate.
+//! redirects nor decodes nor keeps time), the request headers, the certificates. One fetch is an
+//! [`Exchange`]. An `Http` is built once, without touching the network or any certificate.
+//!
+//! The client repeats a request by itself when the server says that it did not look at it (RFC 9113 §8.7;
+//! nginx does so after each thousand requests of a connection), the exchange when a kept connection turned
+//! out to be closed. All other retries are the business of the caller.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HOST, HeaderMap, HeaderValue, PROXY_AUTHORIZATION,
-    USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION,
+    CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT,
 };
-use reqwest::{Client, Proxy, redirect};
+use reqwest::{Client, Method, Proxy, redirect};
 use tokio::sync::OnceCell;
 use url::Url;
 
@@ -21,13 +26,17 @@ use super::resolve::Resolver;
 use super::tls::LazyVerifier;
 use super::trace::{ProbeLayer, TRACE, Trace};
 use super::{Fetch, FetchError, Request, Response};
+use crate::url::CrawlUrl;
 
 /// How long a connection that nobody uses is kept: shorter than most servers do, long enough for a
 /// polite delay between two requests.
 const POOL_IDLE: Duration = Duration::from_secs(20);
 
 /// Headers that are meant for one origin only; `Host` names it.
-const PRIVATE_HEADERS: [reqwest::header::HeaderName; 4] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, HOST];
+const PRIVATE_HEADERS: [HeaderName; 4] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, HOST];
+
+/// Headers that describe the body of a request (Fetch Standard, request-body-header name).
+const BODY_HEADERS: [HeaderName; 4] = [CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE];
 
 /// How to fetch. The default is what a polite crawler wants.
 #[derive(Clone, Debug)]
@@ -101,9 +110,9 @@ pub struct Http {
     pub(super) client: Client,
     pub(super) options: HttpOptions,
     /// Request headers for the origin of the first URL.
-    pub(super) headers: HeaderMap,
+    headers: HeaderMap,
     /// The same without those that are private to it.
-    pub(super) foreign_headers: HeaderMap,
+    foreign_headers: HeaderMap,
     verifier: Arc<LazyVerifier>,
     certificates: OnceCell<()>,
 }
@@ -122,6 +131,40 @@ impl Http {
             foreign_headers.remove(name);
         }
         Ok(Self { client, options, headers, foreign_headers, verifier, certificates: OnceCell::new() })
+    }
+
+    /// The request of one hop. `foreign`: not to the origin of the first URL. `rewritten`: a redirect took
+    /// its body away.
+    ///
+    /// # Errors
+    /// When the URL does not fit into a request, e.g. for its length.
+    pub(super) fn request(
+        &self,
+        url: &CrawlUrl,
+        method: Method,
+        body: Option<Bytes>,
+        foreign: bool,
+        rewritten: bool,
+    ) -> reqwest::Result<reqwest::Request> {
+        let url = url.to_url();
+        let has_user = !url.username().is_empty() || url.password().is_some();
+        let mut request = if has_user {
+            self.client.request(method, url).build()? // makes it an `Authorization`
+        } else {
+            reqwest::Request::new(method, url)
+        };
+        let mut headers = if foreign { &self.foreign_headers } else { &self.headers }.clone();
+        if rewritten {
+            for name in BODY_HEADERS {
+                headers.remove(name);
+            }
+        }
+        if let Some(user) = request.headers_mut().remove(AUTHORIZATION) {
+            headers.entry(AUTHORIZATION).or_insert(user);
+        }
+        *request.headers_mut() = headers;
+        *request.body_mut() = body.map(reqwest::Body::from);
+        Ok(request)
     }
 
     /// Makes sure that the certificates of the system are read, off the runtime's threads.
@@ -158,7 +201,6 @@ fn build_client(options: &HttpOptions, verifier: &Arc<LazyVerifier>) -> Result<C
     let mut builder = Client::builder()
         .tls_backend_preconfigured(tls)
         .redirect(redirect::Policy::none())
-        .retry(reqwest::retry::never())
         .referer(false)
         .user_agent(&options.user_agent) // also for the CONNECT of a tunnel
         .connect_timeout(options.connect_timeout)

@@ -264,3 +264,25 @@ async fn a_url_that_no_request_line_can_hold() {
     let error = get(quick(), server.url(&format!("/{}", "x".repeat(70_000)))).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::InvalidUrl, "{error:?}");
 }
+
+#[tokio::test]
+async fn a_kept_connection_that_was_closed_is_no_failure() {
+    let asked = Arc::new(Mutex::new(0));
+    let flaky = Raw::serve({
+        let asked = Arc::clone(&asked);
+        move |mut conn| {
+            conn.request();
+            conn.send(ok("hello"));
+            if conn.request().is_some() {
+                *asked.lock().unwrap() += 1; // and closes instead of answering
+            }
+        }
+    });
+    let http = Http::new(quick()).unwrap();
+    let again = |method: Method| Request { method, ..Request::get(flaky.url("/")) };
+    fetch(&http, again(Method::GET)).await.unwrap();
+    fetch(&http, again(Method::GET)).await.unwrap();
+    assert_eq!(*asked.lock().unwrap(), 1, "asked on the kept connection, then on a new one");
+    let error = fetch(&http, again(Method::POST)).await.unwrap_err();
+    assert!(is(&error, ErrorKind::ConnectionLost, Phase::FirstByte), "{error:?}");
+}

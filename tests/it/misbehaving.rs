@@ -176,7 +176,9 @@ async fn is_informative_for_ever() {
         conn.request();
         while conn.send("HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n") {}
     });
-    assert_is(&error.await, Timeout, FirstByte);
+    let error = error.await;
+    // In a debug build the flood keeps the client so busy that the total may pass before it looks at the clock.
+    assert!(error.kind == Timeout && matches!(error.phase, FirstByte | Total), "{error:?}");
     let some = "HTTP/1.1 100 Continue\r\n\r\n".repeat(20) + "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     assert_eq!(&answer(some).await.unwrap().body.bytes[..], b"ok");
 }
