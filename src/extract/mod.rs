@@ -1,1 +1,187 @@
-//! Placeholder.
+//! What a page links to: the outlinks and the title of a response.
+//!
+//! Called by the worker with a body that has been read and decoded already; nothing here does I/O, waits
+//! or keeps anything between pages. [`outlinks`] decides by content type what a body is, has `html` read
+//! it, and `links` resolve what was found against the base of the page. [`title`] is the small version for
+//! `fetch`, which follows nothing.
+//!
+//! Promises: linear time and no panic on any bytes; links in the order of the page, each URL once; a link
+//! that is broken affects no other. Text is taken to be UTF-8.
+
+mod entity;
+mod foreign;
+mod html;
+mod links;
+mod resolve;
+mod scan;
+mod values;
+
+use url::Url;
+
+use crate::url::CrawlUrl;
+use html::{Found, Role};
+use links::Links;
+use resolve::Resolver;
+
+/// The longest link that is taken, in bytes, as written and as resolved. Longer ones are `data:` or
+/// broken markup: no server takes such a request line (RFC 9110 §4.1 asks for 8,000).
+pub const MAX_LINK_LEN: usize = 8 * 1024;
+
+/// The longest title that is kept, in bytes.
+pub const MAX_TITLE_LEN: usize = 1024;
+
+/// How many bytes of resolved links a page may give. Every page that means well stays far below; without
+/// it, 10 MiB of `<a href=1>` under a base of 8 KiB would come to gigabytes.
+pub const MAX_LINK_BYTES: usize = 64 * 1024 * 1024;
+
+/// What a page says about itself and where it leads.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The first `<title>`: decoded, white space collapsed, at most [`MAX_TITLE_LEN`] bytes.
+    pub title: Option<String>,
+    /// The links, each URL once, in the order in which they first appear.
+    pub links: Vec<Link>,
+    /// The base that the page declares for its links with `<base href>`, if it can be used.
+    pub base: Option<Url>,
+    /// The page asks robots not to follow its links (`<meta name=robots content=nofollow>`).
+    pub nofollow: bool,
+    /// How many links were left out: other schemes, no URLs, too long. Links within the page
+    /// (`#fragment`) do not count.
+    pub ignored: usize,
+}
+
+/// One link of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// What it leads to.
+    pub url: CrawlUrl,
+    /// The element it is on, e.g. `a`.
+    pub tag: &'static str,
+    /// The attribute it is in, e.g. `href`.
+    pub attr: &'static str,
+    /// What it is for.
+    pub kind: LinkKind,
+    /// The link says `rel=nofollow`.
+    pub nofollow: bool,
+}
+
+/// What a link is for. In the order in which a crawl prefers them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LinkKind {
+    /// Leads to another page: `a`, `area`, frames, a refresh, `<link rel=next>`.
+    Navigation,
+    /// Is needed to show this page: images, scripts, style sheets, media.
+    Requisite,
+    /// Neither: the target of a form, `<link rel=pingback>`.
+    Other,
+}
+
+/// What `body` links to. Bodies that are not HTML have no links; without a content type, HTML is
+/// recognised by its first tag (WHATWG MIME Sniffing §7.1).
+pub fn outlinks(content_type: Option<&str>, body: &[u8], page_url: &Url) -> Page {
+    if !is_html(content_type, body) {
+        return Page::default();
+    }
+    let found = html::read(body);
+    let base = found.base.and_then(|base| declared_base(base, page_url));
+    let (links, ignored) = resolved(&found, base.as_ref().unwrap_or(page_url));
+    Page { title: found.title.and_then(tidy), links, base, nofollow: found.nofollow, ignored }
+}
+
+fn resolved(found: &Found<'_>, base: &Url) -> (Vec<Link>, usize) {
+    let mut links = Links::new(Resolver::new(base.clone()), found.links.len());
+    for link in &found.links {
+        links.take(link);
+    }
+    links.into_parts()
+}
+
+/// The title of a page, for callers that need nothing else: reads no further than `<body>`.
+pub fn title(content_type: Option<&str>, body: &[u8]) -> Option<String> {
+    if !is_html(content_type, body) {
+        return None;
+    }
+    html::title(body).and_then(tidy)
+}
+
+impl Link {
+    fn new(url: CrawlUrl, role: Role) -> Self {
+        Self { url, tag: role.tag, attr: role.attr, kind: role.kind, nofollow: role.nofollow }
+    }
+
+    fn role_or_better(&mut self, other: Role) {
+        let mut role = Role { tag: self.tag, attr: self.attr, kind: self.kind, nofollow: self.nofollow };
+        role.or_better(other);
+        (self.tag, self.attr, self.kind, self.nofollow) = (role.tag, role.attr, role.kind, role.nofollow);
+    }
+}
+
+/// The base that the first `<base href>` declares (WHATWG HTML §4.2.3). If that one is of no use, a
+/// later one does not count either.
+fn declared_base(href: &[u8], page_url: &Url) -> Option<Url> {
+    let base = page_url.join(&entity::attribute(href)).ok()?;
+    matches!(base.scheme(), "http" | "https").then_some(base)
+}
+
+/// Whether a body is scanned. A content type that says nothing counts as missing (MIME Sniffing §7).
+fn is_html(content_type: Option<&str>, body: &[u8]) -> bool {
+    let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let is = |name: &str| essence.eq_ignore_ascii_case(name);
+    is("text/html")
+        || is("application/xhtml+xml")
+        || (["", "unknown/unknown", "application/unknown", "*/*"].iter().any(|name| is(name))
+            && looks_like_html(body))
+}
+
+/// Whether a body begins as only HTML does (MIME Sniffing §7.1).
+fn looks_like_html(body: &[u8]) -> bool {
+    const STARTS: [&str; 16] = [
+        "<!doctype html",
+        "<html",
+        "<head",
+        "<script",
+        "<iframe",
+        "<h1",
+        "<div",
+        "<font",
+        "<table",
+        "<a",
+        "<style",
+        "<title",
+        "<b",
+        "<body",
+        "<br",
+        "<p",
+    ];
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let spaces = body.iter().take_while(|&&byte| scan::is_space(byte)).count();
+    let body = &body[spaces..];
+    let begins = |start: &str| {
+        body.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start.as_bytes()))
+            && matches!(body.get(start.len()), Some(b' ' | b'>'))
+    };
+    body.starts_with(b"<!--") || STARTS.iter().any(|start| begins(start))
+}
+
+/// A title as it is shown.
+fn tidy(raw: &[u8]) -> Option<String> {
+    let mut title = String::new();
+    // Enough for any title; a page that never closes its title is not copied.
+    for word in entity::text(&raw[..raw.len().min(64 * MAX_TITLE_LEN)]).split_ascii_whitespace() {
+        if title.len() >= MAX_TITLE_LEN {
+            break;
+        }
+        if !title.is_empty() {
+            title.push(' ');
+        }
+        title.push_str(word);
+    }
+    while title.len() > MAX_TITLE_LEN {
+        title.pop();
+    }
+    title.truncate(title.trim_end().len());
+    (!title.is_empty()).then_some(title)
+}
+
+#[cfg(test)]
+mod tests;

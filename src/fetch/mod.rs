@@ -1,1 +1,145 @@
-//! Placeholder.
+//! One HTTP fetch: a [`Request`] becomes a [`Response`] or a [`FetchError`], never anything between.
+//!
+//! Workers and `batch` call [`Fetch::fetch`]; the implementation over the network is
+//! [`Http`], tests use doubles. A fetch follows redirects as its [`HopPolicy`] says, reads the body
+//! under a cap, decodes it, and has a deadline in every phase, so it always ends. Dropping the
+//! future cancels the exchange.
+
+mod body;
+mod classify;
+mod deadline;
+mod decode;
+mod error;
+mod exchange;
+mod http;
+mod redirect;
+mod resolve;
+mod tls;
+mod trace;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+pub use self::error::{ErrorKind, FetchError, Phase};
+pub use self::http::{BuildError, Http, HttpOptions};
+pub use reqwest::Method;
+pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::url::CrawlUrl;
+
+/// Something that fetches. Shared by all workers of a run.
+pub trait Fetch: Send + Sync + 'static {
+    /// Fetches one URL, following redirects as `request.hops` says.
+    fn fetch(&self, request: Request) -> impl Future<Output = Result<Response, FetchError>> + Send;
+}
+
+/// What to fetch.
+#[derive(Clone)]
+pub struct Request {
+    /// The URL, sent as it is.
+    pub url: CrawlUrl,
+    /// The method; default `GET`.
+    pub method: Method,
+    /// The request body, if any.
+    pub body: Option<Bytes>,
+    /// Who decides about redirects; `None` follows every hop to an `http` or `https` URL.
+    pub hops: Option<Arc<dyn HopPolicy>>,
+}
+
+impl Request {
+    /// A `GET` that follows every redirect.
+    pub fn get(url: CrawlUrl) -> Self {
+        Self { url, method: Method::GET, body: None, hops: None }
+    }
+}
+
+/// Decides what becomes of a redirect, before it is followed. Pure: no I/O, no waiting.
+pub trait HopPolicy: Send + Sync {
+    /// The verdict on going from `from` to `to`.
+    fn judge(&self, from: &CrawlUrl, to: &CrawlUrl) -> Hop;
+}
+
+/// A verdict on one redirect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hop {
+    /// Go there within this fetch.
+    Follow,
+    /// End here: the response is the redirect itself, its target in [`Response::redirect`].
+    HandBack,
+    /// End here with an error of this kind, phase [`Phase::Redirect`].
+    Refuse(ErrorKind, String),
+}
+
+/// One redirect that was followed: the URL that answered, and with what. One that was handed back is the
+/// [`Response`] itself, not part of its chain.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct HopRecord {
+    /// The URL that redirected.
+    pub url: CrawlUrl,
+    /// Its status, `301`, `302`, `303`, `307` or `308`.
+    pub status_code: u16,
+}
+
+/// What a server answered, of any status.
+#[derive(Clone, Debug)]
+pub struct Response {
+    /// The URL that answered last.
+    pub final_url: CrawlUrl,
+    /// The redirects before it, in order.
+    pub chain: Vec<HopRecord>,
+    /// The target of a redirect that the policy handed back.
+    pub redirect: Option<CrawlUrl>,
+    /// The status of the last answer; 0 only in [`FetchError::partial`], when there was none.
+    pub status: u16,
+    /// `HTTP/0.9`, `HTTP/1.0`, `HTTP/1.1`, `HTTP/2` or `HTTP/3`; empty when the status is 0.
+    pub http_version: &'static str,
+    /// The headers of the last answer.
+    pub headers: HeaderMap,
+    /// The body, decoded.
+    pub body: Body,
+    /// The address that answered; the proxy's, when there is one.
+    pub remote: Option<SocketAddr>,
+    /// How long each part took.
+    pub timings: Timings,
+}
+
+/// A decoded, capped body.
+#[derive(Clone, Debug, Default)]
+pub struct Body {
+    /// The decoded bytes, at most the cap.
+    pub bytes: Bytes,
+    /// Bytes received as they came over the wire, before decoding and without headers.
+    pub wire_bytes: u64,
+    /// Why the body is not whole, if it is not.
+    pub truncated: Option<Truncated>,
+}
+
+/// Why a body was cut (the words are those of `WARC-Truncated`, WARC 1.1 §5.13).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Truncated {
+    /// It went over the cap on decoded bytes, or the ratio guard took it for a bomb.
+    Length,
+    /// A deadline passed while it was read.
+    Time,
+    /// The connection ended, or the encoded stream broke off, before its end.
+    Disconnect,
+}
+
+/// How long the parts of a fetch took, summed over its hops. `None`: did not happen (a connection was
+/// reused, a name needed no look-up).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Timings {
+    /// Resolving the host name.
+    pub dns: Option<Duration>,
+    /// Opening the connection, the TLS handshake included, name resolution not.
+    pub connect: Option<Duration>,
+    /// From the start of the fetch to the head of the last answer.
+    pub first_byte: Option<Duration>,
+    /// The whole fetch.
+    pub total: Duration,
+}

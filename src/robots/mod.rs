@@ -56,6 +56,11 @@ impl Rules {
         parse::rules(body, product_token)
     }
 
+    /// No rule and no delay: nothing that a crawler would have to remember.
+    pub fn is_empty(&self) -> bool {
+        self.group.entries.is_empty() && self.group.crawl_delay.is_none()
+    }
+
     /// Whether a URL may be fetched, and which line says so.
     ///
     /// `path_and_query` begins with `/`; the slash is added if it is missing. The longest matching

@@ -122,46 +122,6 @@ fn rules_cross_threads() {
     shared(Rules::allow_all());
 }
 
-/// Not a benchmark, but the place to look: `cargo test --release robots_timing -- --ignored --nocapture`.
-#[test]
-#[ignore = "measures"]
-fn robots_timing() {
-    let many = |line: &dyn Fn(usize) -> String| {
-        (0..2000).map(line).fold("User-agent: *\n".to_owned(), |text, line| text + &line + "\n")
-    };
-    let same = format!("/{}", "a".repeat(4095));
-    // Near misses everywhere, so that no rare byte lets a search skip ahead.
-    let noisy: String =
-        (0..4096u32).map(|i| if i == 0 { '/' } else { ['a', 'b'][(i * i / 7 % 2) as usize] }).collect();
-    let bits = |i: usize| format!("{i:011b}").replace('0', "a").replace('1', "b");
-    for (what, path, text) in [
-        ("one pattern of 2,000 `*a`", &same, format!("User-agent: *\nDisallow: /{}c", "*a".repeat(2000))),
-        (
-            "one pattern of 2,000 `*aa`, `$`",
-            &same,
-            format!("User-agent: *\nDisallow: /{}c$", "*aa".repeat(2000)),
-        ),
-        ("one pattern of 2,000 `*ab`", &noisy, format!("User-agent: *\nDisallow: /{}c", "*ab".repeat(2000))),
-        ("2,000 groups `/dirN/`", &same, many(&|i| format!("User-agent: *\nDisallow: /dir{i}/"))),
-        ("2,000 groups `/*N`", &same, many(&|i| format!("User-agent: *\nDisallow: /*{i}"))),
-        (
-            "2,000 groups `/*aa…abN`",
-            &noisy,
-            many(&|i| format!("User-agent: *\nDisallow: /*{}{}c", bits(i), bits(i))),
-        ),
-        ("2,000 groups `/*a*b*N`", &noisy, many(&|i| format!("User-agent: *\nDisallow: /*a*b*{i}"))),
-    ] {
-        let start = std::time::Instant::now();
-        let rules = Rules::parse(text.as_bytes(), "gannet");
-        let parsed = start.elapsed();
-        let start = std::time::Instant::now();
-        for _ in 0..20 {
-            assert!(std::hint::black_box(&rules).allows(path));
-        }
-        eprintln!("{what}: parse {parsed:?}, verdict {:?}", start.elapsed() / 20);
-    }
-}
-
 proptest! {
     #[test]
     fn any_bytes_parse(body in prop::collection::vec(any::<u8>(), 0..600), token in "\\PC{0,8}", path in "\\PC{0,60}") {

@@ -1,7 +1,14 @@
 //! The one integration test binary; each module is a theme.
 
 // Clippy's leave to panic in tests covers functions marked `#[test]`, not what they call.
-#![allow(clippy::expect_used, clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout)]
 
 mod data;
+mod decoding;
+mod extract_conformance;
+mod extract_differential;
+mod fetch;
+mod misbehaving;
+mod origin;
+mod raw;
 mod robots_conformance;

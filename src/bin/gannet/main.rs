@@ -1,1 +1,25 @@
-fn main() {}
+//! The `gannet` command: one match from what happened to an exit code.
+//!
+//! `args` says what can be typed, `settings` checks it and builds what runs, `commands` runs it, `report` tells
+//! people about it, `exit` names the codes. Records go to stdout, everything else to stderr.
+
+mod args;
+mod commands;
+mod exit;
+mod report;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    match commands::run(args) {
+        Ok(code) => code.into(),
+        Err(error) => {
+            report::error(&error);
+            exit::Code::of(&error).into()
+        }
+    }
+}

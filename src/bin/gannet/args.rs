@@ -1,0 +1,410 @@
+//! What can be typed: flags, their names, defaults and help. No I/O and no decisions here.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+use crate::exit::{FailOn, TABLE};
+
+/// A concurrent HTTP fetcher and crawler.
+#[derive(Debug, Parser)]
+#[command(name = "gannet", version, max_term_width = 110, after_help = TABLE, after_long_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = concat!(
+    "Examples:
+  gannet demo                                           see it work, no network needed
+  gannet fetch urls.txt --mode gather                   a list, results in input order
+  gannet fetch urls.txt | jq -r 'select(.status_code>=400).url'
+  gannet fetch https://api.example.org/price --timeout 300ms --fallback '{\"price\":null}'
+  gannet crawl https://example.org --depth 3 -o pages.jsonl
+  gannet crawl urls.txt --workers 200 --delay 1s --max-time 1h -o crawl.jsonl
+
+Exit codes: 0 done, 1 internal error, 2 usage, 3 some URLs failed, 4 every URL failed,
+  5 stopped by a limit with work left, 130/143 after SIGINT/SIGTERM and an orderly end"
+);
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Follow links from the seeds
+    ///
+    /// robots.txt is obeyed, and a host gets at most 6 requests at once unless --per-host says otherwise.
+    #[command(after_help = TABLE)]
+    Crawl(CrawlArgs),
+    /// Fetch exactly the listed URLs
+    ///
+    /// One record per line of the input. robots.txt is not asked: you named the URLs.
+    #[command(after_help = TABLE)]
+    Fetch(FetchArgs),
+    /// Crawl a built-in synthetic site on loopback: no network needed
+    Demo(DemoArgs),
+    /// Serve the synthetic web, to size a machine or test a client
+    Origin(OriginArgs),
+    /// Print a shell completion script
+    Completions {
+        /// The shell to complete for
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff)
+    Man,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CrawlArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+    /// Which failures make the exit code 3 or 4
+    #[arg(long, value_name = "WHAT", default_value = "seeds", help_heading = "Stopping")]
+    pub(crate) fail_on: FailOn,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct FetchArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// Order of the records: each as it finishes, or all in input order once all are done
+    #[arg(long, value_name = "MODE", default_value = "as-completed")]
+    pub(crate) mode: Mode,
+    /// Fetch a repeated URL once, and say how many were dropped
+    #[arg(long)]
+    pub(crate) unique: bool,
+    /// The request's method
+    #[arg(short = 'X', long, value_name = "METHOD", help_heading = "Requests")]
+    pub(crate) method: Option<String>,
+    /// The request's body, or @FILE; the method becomes POST unless given
+    #[arg(long, value_name = "TEXT|@FILE", help_heading = "Requests")]
+    pub(crate) data: Option<String>,
+    /// Which failures make the exit code 3 or 4
+    #[arg(long, value_name = "WHAT", default_value = "error", help_heading = "Stopping")]
+    pub(crate) fail_on: FailOn,
+}
+
+/// What `crawl` and `fetch` share.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RunArgs {
+    /// URLs, files with one URL per line (`#` comments, .gz as is), or `-` for stdin
+    #[arg(value_name = "SEED", required = true)]
+    pub(crate) seeds: Vec<String>,
+
+    /// Fetches at once
+    #[arg(short, long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) workers: u32,
+    /// Requests at once to one host [default: 6 for crawl, --workers for fetch]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) per_host: Option<u32>,
+    /// Least time between the starts of two requests to one host
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
+    pub(crate) delay: Duration,
+    /// Most requests in a time, all hosts together, e.g. 20/s or 600/m [default: no limit]
+    #[arg(long, value_name = "N/TIME", value_parser = rate)]
+    pub(crate) rate: Option<Duration>,
+
+    #[command(flatten)]
+    pub(crate) request: RequestArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) stop: StopArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Requests")]
+pub(crate) struct RequestArgs {
+    /// Time for a whole fetch, redirects and body included
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = positive)]
+    pub(crate) timeout: Duration,
+    /// Time for a connection: name, TCP and TLS
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = positive)]
+    pub(crate) connect_timeout: Duration,
+    /// Longest silence while waiting for an answer or its next bytes
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = positive)]
+    pub(crate) idle_timeout: Duration,
+    /// JSON that stands in for a fetch that failed; its record says `outcome: fallback`
+    #[arg(long, value_name = "JSON|@FILE")]
+    pub(crate) fallback: Option<String>,
+    /// Tries after the first, for failures that may pass
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(crate) retries: u32,
+    /// Most bytes kept of a body, decoded; more is cut and marked `truncated`
+    #[arg(long, value_name = "SIZE", default_value = "10MiB")]
+    pub(crate) max_body: ByteSize,
+    /// Most redirects followed
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) max_redirects: usize,
+    /// A request header, `Name: value` (repeatable)
+    #[arg(short = 'H', long = "header", value_name = "HEADER")]
+    pub(crate) headers: Vec<String>,
+    /// The User-Agent [default: gannet/VERSION and what it is]
+    #[arg(short = 'A', long, value_name = "TEXT")]
+    pub(crate) user_agent: Option<String>,
+    /// An HTTP proxy for all requests [default: HTTP_PROXY, HTTPS_PROXY, NO_PROXY]
+    #[arg(short = 'x', long, value_name = "URL")]
+    pub(crate) proxy: Option<String>,
+    /// Accept any TLS certificate
+    #[arg(short = 'k', long)]
+    pub(crate) insecure: bool,
+    /// Speak HTTP/1.1 only
+    #[arg(long)]
+    pub(crate) http1: bool,
+    /// Refuse loopback, private and link-local addresses, on every hop
+    #[arg(long)]
+    pub(crate) deny_private: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "What to follow")]
+pub(crate) struct ScopeArgs {
+    /// Links followed from a seed, at most so many steps [default: no limit]
+    #[arg(short, long, value_name = "N")]
+    pub(crate) depth: Option<u16>,
+    /// How far links may lead: the seed's host, its registrable domain, its directory, or anywhere
+    #[arg(long, value_name = "REACH", default_value = "host")]
+    pub(crate) scope: Reach,
+    /// Follow only URLs that match (repeatable)
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) include: Vec<String>,
+    /// Do not follow URLs that match (repeatable)
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) exclude: Vec<String>,
+    /// Do not ask for robots.txt
+    #[arg(long)]
+    pub(crate) ignore_robots: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputArgs {
+    /// Write records to this file instead of stdout; .jsonl, .json or .csv (repeatable)
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Vec<PathBuf>,
+    /// Form of the records; auto is human on a terminal, jsonl elsewhere, and the suffix for a file
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub(crate) format: Format,
+    /// Write only these fields, in this order (jsonl, json, csv)
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
+    pub(crate) fields: Option<Vec<String>>,
+    /// Put bodies into the records: text as `body`, anything else as `body_b64`
+    #[arg(long)]
+    pub(crate) body: bool,
+    /// Put response headers into the records
+    #[arg(long)]
+    pub(crate) response_headers: bool,
+    /// Put the links of each page into its record
+    #[arg(long)]
+    pub(crate) links: bool,
+    /// Put the SHA-256 of bodies into the records
+    #[arg(long)]
+    pub(crate) digest: bool,
+    /// Write bodies to files below this directory, named in `body_path`
+    #[arg(long, value_name = "DIR")]
+    pub(crate) save_bodies: Option<PathBuf>,
+    /// Show progress on stderr; auto is when stderr is a terminal
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(crate) progress: When,
+    /// No summary and no progress; twice: no warnings either
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(crate) quiet: u8,
+    /// More in the summary
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Stopping")]
+pub(crate) struct StopArgs {
+    /// Fetch at most so many URLs; retries do not count again [default: no limit]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_pages: Option<u64>,
+    /// Start nothing new after this long [default: no limit]
+    #[arg(long, value_name = "TIME", value_parser = positive)]
+    pub(crate) max_time: Option<Duration>,
+    /// How long running fetches may go on after a stop
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub(crate) grace: Duration,
+    /// The first failure cancels all others; they are recorded as `cancelled`
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DemoArgs {
+    /// Write the records here [default: gannet-demo.jsonl in the system's temporary directory]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Fetches at once
+    #[arg(short, long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) workers: u32,
+    /// Pages per host
+    #[arg(long, value_name = "N", default_value_t = 80)]
+    pub(crate) pages: u64,
+    /// Show progress on stderr; auto is when stderr is a terminal
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(crate) progress: When,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct OriginArgs {
+    /// Address to listen on; with a port of 0 any free ports are taken, else this one and the next
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Be a forward HTTP proxy on one port that answers for every host: h0.test, h1.test, …
+    #[arg(long)]
+    pub(crate) proxy: bool,
+    /// Different numbers give different webs
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Hosts; without --proxy each has a port of its own
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) hosts: u32,
+    /// Pages per host
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) pages: u64,
+    /// Links per page, about
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) links: u32,
+    /// Share of links that lead to another host, 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.2)]
+    pub(crate) cross_links: f64,
+    /// Bytes per page, about
+    #[arg(long, value_name = "SIZE", default_value = "4KiB")]
+    pub(crate) page_size: ByteSize,
+    /// Time before an answer: none, 100ms, 10ms-100ms, or exp:50ms
+    #[arg(long, value_name = "DIST", default_value = "none")]
+    pub(crate) latency: gannet::origin::Latency,
+    /// Share of pages that link to an error (404, 410, 500, 503)
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Faults")]
+    pub(crate) errors: f64,
+    /// Share of pages that link to a URL that fails once with 503
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Faults")]
+    pub(crate) flaky: f64,
+    /// Share of pages that link to a URL that never answers
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Faults")]
+    pub(crate) stalls: f64,
+    /// Share of pages that link to a URL whose connection is reset
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Faults")]
+    pub(crate) resets: f64,
+    /// Share of pages that link to a redirect
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Faults")]
+    pub(crate) redirects: f64,
+    /// Share of pages that link to a redirect loop
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Faults")]
+    pub(crate) redirect_loops: f64,
+    /// Share of pages that link to a body that breaks off
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Faults")]
+    pub(crate) truncated: f64,
+    /// Share of pages that link to a body that comes a byte at a time
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Faults")]
+    pub(crate) drips: f64,
+    /// What robots.txt is: rules (with a /private/), missing (404) or unavailable (503)
+    #[arg(long, value_name = "KIND", default_value = "rules")]
+    pub(crate) robots: RobotsKind,
+    /// Crawl-delay in robots.txt
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) crawl_delay: Option<Duration>,
+    /// Add an endless tree of pages, linked once
+    #[arg(long)]
+    pub(crate) trap: bool,
+    /// Print the seeds, one per line, and exit
+    #[arg(long, conflicts_with = "truth")]
+    pub(crate) seeds: bool,
+    /// Print each URL that a complete crawl must find and what it is, tab-separated, and exit
+    #[arg(long)]
+    pub(crate) truth: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    Gather,
+    AsCompleted,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Reach {
+    Host,
+    Domain,
+    Prefix,
+    Any,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Auto,
+    Human,
+    Jsonl,
+    Json,
+    Csv,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RobotsKind {
+    Rules,
+    Missing,
+    Unavailable,
+}
+
+/// `500ms`, `10s`, `2h`; a bare `0` is zero.
+fn duration(text: &str) -> Result<Duration, String> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    humantime::parse_duration(text)
+        .map_err(|why| format!("{why}; write a time with its unit, e.g. 500ms, 10s, 2h"))
+}
+
+fn positive(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("must be more than zero".into()),
+        time => Ok(time),
+    }
+}
+
+/// `20/s`, `600/m`: the least time between two starts.
+fn rate(text: &str) -> Result<Duration, String> {
+    const HINT: &str = "write a number and a time, e.g. 20/s, 600/m";
+    let (count, per) = text.split_once('/').unwrap_or((text, "s"));
+    let per = match per {
+        "s" => Duration::from_secs(1),
+        "m" | "min" => Duration::from_secs(60),
+        "h" => Duration::from_secs(3600),
+        _ => return Err(HINT.into()),
+    };
+    match count.parse::<f64>() {
+        Ok(count) if count > 0.0 && count <= 1e9 => Ok(per.div_f64(count)),
+        _ => Err(HINT.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory as _;
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn units() {
+        assert_eq!(duration("300ms"), Ok(Duration::from_millis(300)));
+        assert_eq!(duration("0"), Ok(Duration::ZERO));
+        assert!(duration("300").is_err() && duration("fast").is_err() && positive("0s").is_err());
+        assert_eq!(rate("20/s"), Ok(Duration::from_millis(50)));
+        assert_eq!(rate("60/m"), Ok(Duration::from_secs(1)));
+        assert!(rate("0/s").is_err() && rate("5/y").is_err() && rate("x").is_err());
+    }
+}

@@ -1,0 +1,259 @@
+//! From what was typed to what runs: checked, with files opened. Nothing is fetched yet.
+//!
+//! Every contradiction is found here, before the first request; the messages say what to type instead.
+
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gannet::crawl::Plan;
+use gannet::error::Error;
+use gannet::fetch::{HeaderMap, HeaderName, HeaderValue, Http, HttpOptions, Method};
+use gannet::frontier::Politeness;
+use gannet::outcome::{FIELDS, Keep};
+use gannet::scope::{self, Scope};
+use gannet::seeds::Source;
+use gannet::sink::{Bodies, Csv, Encoder, Human, Json, JsonLines, Lines, Ordered, Sink};
+
+use crate::args::{CrawlArgs, FetchArgs, Format, Mode, OutputArgs, Reach, RequestArgs, RunArgs, When};
+use crate::exit::FailOn;
+
+/// A run, ready to start.
+pub(crate) struct Settings {
+    pub(crate) plan: Plan,
+    pub(crate) http: Http,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) sinks: Vec<Box<dyn Sink>>,
+    pub(crate) show: Show,
+    pub(crate) fail_on: FailOn,
+}
+
+/// What people are told on stderr.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Show {
+    pub(crate) progress: bool,
+    pub(crate) summary: bool,
+    pub(crate) warnings: bool,
+    pub(crate) verbose: bool,
+}
+
+impl Settings {
+    pub(crate) fn crawl(args: CrawlArgs) -> Result<Self, Error> {
+        let CrawlArgs { run, scope, fail_on } = args;
+        let reach = match scope.scope {
+            Reach::Host => scope::Reach::Host,
+            Reach::Domain => scope::Reach::Domain,
+            Reach::Prefix => scope::Reach::Prefix,
+            Reach::Any => scope::Reach::Any,
+        };
+        let pattern = |flag: &'static str| {
+            move |why| Error::Config(format!("`--{flag}` is no regular expression: {why}"))
+        };
+        let rules = Scope::new(reach)
+            .max_depth(scope.depth)
+            .include(&scope.include)
+            .map_err(pattern("include"))?
+            .exclude(&scope.exclude)
+            .map_err(pattern("exclude"))?;
+        let mut plan = Plan::crawl(run.workers as usize, rules);
+        plan.politeness.robots = !scope.ignore_robots;
+        Self::build(plan, run, Mode::AsCompleted, fail_on)
+    }
+
+    pub(crate) fn fetch(args: FetchArgs) -> Result<Self, Error> {
+        let mut plan = Plan::fetch(args.run.workers as usize);
+        plan.unique = args.unique;
+        plan.body = args.data.as_deref().map(at_file).transpose()?.map(Into::into);
+        let method =
+            args.method.unwrap_or_else(|| if plan.body.is_some() { "POST" } else { "GET" }.to_owned());
+        plan.method = Method::from_bytes(method.as_bytes())
+            .map_err(|_| Error::Config(format!("`--method {method}` is no HTTP method")))?;
+        plan.method_name = String::leak(method);
+        plan.http_errors_fail = args.fail_on == FailOn::Status;
+        Self::build(plan, args.run, args.mode, args.fail_on)
+    }
+
+    fn build(mut plan: Plan, run: RunArgs, mode: Mode, fail_on: FailOn) -> Result<Self, Error> {
+        let RunArgs { seeds, per_host, delay, rate, request, output, stop, .. } = run;
+        plan.politeness = Politeness {
+            per_host: per_host.unwrap_or(plan.politeness.per_host),
+            delay,
+            pace: rate.unwrap_or(Duration::ZERO),
+            retries: request.retries,
+            ..plan.politeness
+        };
+        plan.retries = request.retries;
+        plan.fallback = request.fallback.as_deref().map(fallback).transpose()?.map(Arc::new);
+        plan.max_pages = stop.max_pages;
+        plan.max_time = stop.max_time;
+        plan.grace = stop.grace;
+        plan.fail_fast = stop.fail_fast;
+        plan.keep = keep(&output)?;
+        let http = Http::new(http_options(request)?).map_err(|why| Error::Config(why.to_string()))?;
+        let sources = Source::from_args(&seeds)?;
+        let (sinks, to_terminal) = sinks(&output, mode)?;
+        let progress = match output.progress {
+            When::Always => true,
+            When::Never => false,
+            // Lines of records and a bar would overwrite each other.
+            When::Auto => io::stderr().is_terminal() && !to_terminal,
+        };
+        let quiet = output.quiet;
+        let show = Show {
+            progress: progress && (quiet == 0 || output.progress == When::Always),
+            summary: quiet == 0,
+            warnings: quiet < 2,
+            verbose: output.verbose > 0,
+        };
+        Ok(Self { plan, http, sources, sinks, show, fail_on })
+    }
+}
+
+/// `@FILE` is the file's content, anything else itself.
+fn at_file(text: &str) -> Result<Vec<u8>, Error> {
+    match text.strip_prefix('@') {
+        None => Ok(text.as_bytes().to_vec()),
+        Some(path) => {
+            std::fs::read(path).map_err(|why| Error::Config(format!("cannot read `{path}`: {why}")))
+        }
+    }
+}
+
+fn fallback(text: &str) -> Result<serde_json::Value, Error> {
+    serde_json::from_slice(&at_file(text)?).map_err(|why| {
+        Error::Config(format!(
+            "`--fallback` is no JSON: {why}\nhint: quote it for the shell, e.g. --fallback '{{\"price\":null}}'"
+        ))
+    })
+}
+
+fn http_options(request: RequestArgs) -> Result<HttpOptions, Error> {
+    let mut options = HttpOptions {
+        headers: headers(&request.headers)?,
+        timeout: request.timeout,
+        connect_timeout: request.connect_timeout,
+        idle_timeout: request.idle_timeout,
+        max_body: request.max_body.0,
+        max_redirects: request.max_redirects,
+        proxy: request.proxy,
+        insecure: request.insecure,
+        http1: request.http1,
+        deny_private: request.deny_private,
+        ..HttpOptions::default()
+    };
+    if let Some(user_agent) = request.user_agent {
+        options.user_agent = user_agent;
+    }
+    Ok(options)
+}
+
+fn headers(given: &[String]) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::new();
+    for header in given {
+        let parsed = header.split_once(':').and_then(|(name, value)| {
+            let name = HeaderName::from_bytes(name.trim().as_bytes()).ok()?;
+            Some((name, HeaderValue::from_str(value.trim()).ok()?))
+        });
+        let Some((name, value)) = parsed else {
+            let name = header.split(':').next().unwrap_or_default();
+            return Err(Error::Config(format!(
+                "`--header {name}` is no header\nhint: write it as 'Name: value'"
+            )));
+        };
+        headers.append(name, value);
+    }
+    Ok(headers)
+}
+
+fn keep(output: &OutputArgs) -> Result<Keep, Error> {
+    let fields = output.fields.as_deref().unwrap_or_default();
+    if let Some(unknown) = fields.iter().find(|field| !FIELDS.contains(&field.as_str())) {
+        return Err(Error::Config(format!(
+            "`--fields`: there is no field `{unknown}`\nhint: {}",
+            FIELDS.join(",")
+        )));
+    }
+    let named = |names: &[&str]| fields.iter().any(|field| names.contains(&field.as_str()));
+    let show_body = output.body || named(&["body", "body_b64"]);
+    Ok(Keep {
+        headers: output.response_headers || named(&["headers"]),
+        body: show_body || output.save_bodies.is_some(),
+        show_body,
+        digest: output.digest || named(&["sha256"]),
+        links: output.links || named(&["links"]),
+        body_path: output.save_bodies.is_some(),
+    })
+}
+
+/// The sinks, and whether one of them writes to a terminal.
+fn sinks(output: &OutputArgs, mode: Mode) -> Result<(Vec<Box<dyn Sink>>, bool), Error> {
+    let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+    let mut to_terminal = false;
+    let stdout = [Path::new("-").to_owned()];
+    let files = if output.output.is_empty() { &stdout[..] } else { &output.output };
+    for (nth, path) in files.iter().enumerate() {
+        if files[..nth].contains(path) {
+            return Err(Error::Config(format!("`{}` is given twice as output", path.display())));
+        }
+        let is_stdout = path == Path::new("-");
+        to_terminal |= is_stdout && io::stdout().is_terminal();
+        let format = match output.format {
+            Format::Auto if is_stdout && io::stdout().is_terminal() => Format::Human,
+            Format::Auto if is_stdout => Format::Jsonl,
+            Format::Auto => format_of(path)?,
+            given => given,
+        };
+        let out: Box<dyn Write + Send> = match is_stdout {
+            true => Box::new(io::stdout()),
+            false => Box::new(
+                File::create(path)
+                    .map_err(|why| Error::Io(format!("cannot write `{}`", path.display()), why))?,
+            ),
+        };
+        sinks.push(sink(format, mode, output, out));
+    }
+    if let Some(directory) = &output.save_bodies {
+        let bodies = Bodies::new(directory.clone())
+            .map_err(|why| Error::Io(format!("cannot make `{}`", directory.display()), why))?;
+        sinks.push(Box::new(bodies));
+    }
+    Ok((sinks, to_terminal))
+}
+
+fn format_of(path: &Path) -> Result<Format, Error> {
+    match path.extension().and_then(|suffix| suffix.to_str()) {
+        Some("jsonl" | "ndjson") => Ok(Format::Jsonl),
+        Some("json") => Ok(Format::Json),
+        Some("csv") => Ok(Format::Csv),
+        Some("txt" | "log") => Ok(Format::Human),
+        // Devices and pipes have no suffix.
+        None => Ok(Format::Jsonl),
+        Some(other) => Err(Error::Config(format!(
+            "`{}`: no format is known for `.{other}`\nhint: use .jsonl, .json, .csv or .txt, or say --format",
+            path.display()
+        ))),
+    }
+}
+
+fn sink(format: Format, mode: Mode, output: &OutputArgs, out: Box<dyn Write + Send>) -> Box<dyn Sink> {
+    fn ordered<E: Encoder + 'static>(encoder: E, mode: Mode, out: Box<dyn Write + Send>) -> Box<dyn Sink> {
+        match mode {
+            Mode::Gather => Box::new(Ordered::new(encoder, out)),
+            Mode::AsCompleted => Box::new(Lines::new(encoder, out)),
+        }
+    }
+    let fields = output.fields.clone();
+    match format {
+        Format::Human => ordered(Human::new(use_colour(&io::stdout())), mode, out),
+        Format::Json => ordered(Json::new(fields), mode, out),
+        Format::Csv => ordered(Csv::new(fields), mode, out),
+        Format::Jsonl | Format::Auto => ordered(JsonLines::new(fields), mode, out),
+    }
+}
+
+/// On a terminal, unless `NO_COLOR` is set and not empty (no-color.org).
+pub(crate) fn use_colour(stream: &impl io::IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}

@@ -1,0 +1,392 @@
+//! The dispatcher: one task that owns the frontier, hands out jobs and takes in reports.
+//!
+//! Its four rules (docs/architecture.md) keep the run free of deadlock: only it holds the job sender; only
+//! the arms of its one `select!` wait, and a queue slot is *reserved*, never waited for with a job in hand;
+//! it writes no records; and as long as a worker lives, it receives reports.
+//!
+//! The run is over when nothing is queued, nothing is out, no timer is armed and no seed can come. All
+//! four are facts of this one task: links arrive in the report that ends their page, so *out* never drops
+//! to zero before the children are in the frontier.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::progress::Progress;
+use super::shutdown::Stop;
+use super::summary::{Ended, Summary};
+use super::worker::{Fault, Order, Report};
+use super::{Plan, SourceEnd};
+use crate::error::Error;
+use crate::frontier::{Candidate, Disposition, Found, Frontier};
+use crate::scope::Reason;
+use crate::seeds::Seed;
+use crate::url::Fingerprinter;
+
+/// Reports taken in at once.
+const REPORTS: usize = 256;
+/// How long dialling rests when this machine runs out of descriptors or ports.
+const EXHAUSTED_REST: Duration = Duration::from_millis(250);
+
+/// The ends of the channels that the dispatcher holds.
+pub(super) struct Channels {
+    pub(super) seeds: mpsc::Receiver<Vec<Seed>>,
+    pub(super) jobs: mpsc::Sender<Order>,
+    pub(super) reports: mpsc::Receiver<Report>,
+}
+
+/// The state of a run. See the module.
+pub(super) struct Dispatcher<R> {
+    plan: Plan,
+    frontier: R,
+    fingerprinter: Fingerprinter,
+    stop: Stop,
+    progress: Arc<Progress>,
+    summary: Summary,
+    /// Seeds that were refused and wait for a worker to record them.
+    refused: VecDeque<Order>,
+    /// Ready to be handed out as soon as there is a slot.
+    next: Option<Order>,
+    /// Orders handed out and not reported.
+    out: usize,
+    /// URLs given out for the first time, against `--max-pages`.
+    tickets: u64,
+    /// How many orders may be out: the number of workers, fewer when descriptors run out.
+    allowed_out: usize,
+    /// Reports since `allowed_out` last changed.
+    calm: usize,
+    rest_until: Option<Instant>,
+    seeds_open: bool,
+    /// A failure under `--fail-fast`: everything pending is handed out as cancelled.
+    cancelling: bool,
+    draining: bool,
+    fault: Option<Error>,
+}
+
+impl<R: Frontier> Dispatcher<R> {
+    pub(super) fn new(
+        plan: Plan,
+        frontier: R,
+        fingerprinter: Fingerprinter,
+        stop: Stop,
+        progress: Arc<Progress>,
+    ) -> Self {
+        Self {
+            allowed_out: plan.workers,
+            plan,
+            frontier,
+            fingerprinter,
+            stop,
+            progress,
+            summary: Summary::default(),
+            refused: VecDeque::new(),
+            next: None,
+            out: 0,
+            tickets: 0,
+            calm: 0,
+            rest_until: None,
+            seeds_open: true,
+            cancelling: false,
+            draining: false,
+            fault: None,
+        }
+    }
+
+    /// Runs until nothing is left, or nothing more may be done.
+    pub(super) async fn run(
+        mut self,
+        mut channels: Channels,
+        producers: &mut JoinSet<SourceEnd>,
+        workers: &mut JoinSet<()>,
+    ) -> (Summary, Option<Error>) {
+        let started = Instant::now();
+        let far = started + Duration::from_secs(365 * 24 * 3600);
+        let deadline = self.plan.max_time.map_or(far, |limit| started + limit);
+        let mut grace: Option<Instant> = None;
+        let mut reports = Vec::with_capacity(REPORTS);
+        while !self.is_over() {
+            self.draw();
+            self.publish();
+            if self.is_over() {
+                break;
+            }
+            if (self.draining || self.cancelling) && grace.is_none() {
+                grace = Some(Instant::now() + self.plan.grace);
+            }
+            let timer = self.timer();
+            tokio::select! {
+                biased;
+                () = self.stop.kill.cancelled() => break,
+                () = self.stop.drain.cancelled(), if !self.draining => self.drain(Ended::Stopped),
+                _ = channels.reports.recv_many(&mut reports, REPORTS) => {
+                    let now = Instant::now();
+                    reports.drain(..).for_each(|report| self.take_in(report, now));
+                }
+                slot = channels.jobs.reserve(), if self.next.is_some() => self.hand_out(slot.ok(), &channels.jobs),
+                batch = channels.seeds.recv(), if self.wants_seeds() => match batch {
+                    Some(seeds) => self.admit_seeds(seeds),
+                    None => self.seeds_open = false,
+                },
+                Some(end) = producers.join_next() => self.source_ended(end),
+                // A worker ends only when the jobs do, and they have not.
+                Some(end) = workers.join_next() => self.worker_lost(end),
+                () = tokio::time::sleep_until(timer.unwrap_or(far).into()), if timer.is_some() => {}
+                () = tokio::time::sleep_until(deadline.into()), if !self.draining && self.plan.max_time.is_some() => {
+                    self.drain(Ended::MaxTime);
+                }
+                () = tokio::time::sleep_until(grace.unwrap_or(far).into()), if grace.is_some() => self.grace_over(&mut grace),
+            }
+        }
+        self.wind_down(channels, workers).await;
+        self.summary.elapsed = started.elapsed();
+        (self.summary, self.fault)
+    }
+
+    /// Nothing queued, nothing out, no timer armed, no seed to come; or, when draining, nothing out.
+    fn is_over(&self) -> bool {
+        let idle = self.out == 0 && self.next.is_none();
+        if self.draining {
+            return idle;
+        }
+        let counts = self.frontier.counts();
+        let left = if self.tickets_are_out() { counts.retrying } else { counts.pending() };
+        idle && self.refused.is_empty() && left == 0 && !self.seeds_matter()
+    }
+
+    /// Can more seeds come, and change anything? Out of tickets, one URL left is as good as many.
+    fn seeds_matter(&self) -> bool {
+        self.seeds_open && !(self.tickets_are_out() && self.frontier.counts().queued > 0)
+    }
+
+    fn tickets_are_out(&self) -> bool {
+        !self.cancelling && self.plan.max_pages.is_some_and(|max| self.tickets >= max)
+    }
+
+    /// Looks for the next order, if there is somebody to take it.
+    fn draw(&mut self) {
+        if self.next.is_some() || self.draining || self.out >= self.allowed_out {
+            return;
+        }
+        if let Some(refused) = self.refused.pop_front() {
+            self.next = Some(refused);
+            return;
+        }
+        let now = Instant::now();
+        if self.rest_until.is_some_and(|until| now < until) {
+            return;
+        }
+        let job = if self.cancelling { self.frontier.evict() } else { self.frontier.pop(now) };
+        let Some(job) = job else { return };
+        self.tickets += u64::from(job.first);
+        if self.tickets_are_out() {
+            self.frontier.close();
+        }
+        self.next = Some(Order::Job(job));
+    }
+
+    /// Fills the slot at hand, and as many more as there are orders and slots.
+    fn hand_out(&mut self, slot: Option<mpsc::Permit<'_, Order>>, jobs: &mpsc::Sender<Order>) {
+        let Some(mut slot) = slot else { return };
+        while let Some(order) = self.next.take() {
+            if let Order::Job(job) = &order {
+                self.summary.retries += u64::from(job.is_retry());
+                self.summary.robots += u64::from(job.is_robots());
+            }
+            self.out += 1;
+            slot.send(order);
+            self.draw();
+            match jobs.try_reserve() {
+                Ok(free) if self.next.is_some() => slot = free,
+                _ => return,
+            }
+        }
+    }
+
+    /// Something that only time changes: the next politeness deadline, or the end of a rest.
+    fn timer(&self) -> Option<Instant> {
+        if self.next.is_some() || self.draining || self.cancelling || self.out >= self.allowed_out {
+            return None;
+        }
+        let ready = self.frontier.ready_at()?;
+        Some(self.rest_until.map_or(ready, |until| ready.max(until)))
+    }
+
+    /// Seeds are taken up to the high-water mark: beyond it the producers wait.
+    fn wants_seeds(&self) -> bool {
+        let counts = self.frontier.counts();
+        let waiting = counts.queued + counts.retrying + self.refused.len() as u64;
+        self.seeds_matter() && !self.draining && waiting < self.plan.high_water
+    }
+
+    fn admit_seeds(&mut self, seeds: Vec<Seed>) {
+        let now = Instant::now();
+        for seed in seeds {
+            self.summary.seeds += 1;
+            let Ok(url) = &seed.url else {
+                self.refuse(seed);
+                continue;
+            };
+            let fingerprint = self.fingerprinter.fingerprint(url);
+            let input = (seed.text != url.as_str()).then(|| Arc::from(seed.text.as_str()));
+            let found = Found::Seed { position: seed.position, input };
+            let mut candidate = vec![Candidate { url: url.clone(), fingerprint, depth: 0, found }];
+            if self.frontier.admit(&mut candidate, now) == 0 {
+                match self.plan.follow {
+                    Some(_) => self.refuse(seed),
+                    None => self.summary.dropped += 1,
+                }
+            }
+        }
+    }
+
+    fn refuse(&mut self, seed: Seed) {
+        let seq = self.frontier.number();
+        self.refused.push_back(Order::Refused { seq, seed });
+    }
+
+    fn take_in(&mut self, report: Report, now: Instant) {
+        self.out -= 1;
+        let Report { order, disposition, tally, mut candidates, links, rejected, fault } = report;
+        match (order, disposition) {
+            (Order::Job(job), disposition) => self.frontier.finished(job, disposition, now),
+            (refused, Disposition::Returned) => self.refused.push_front(refused),
+            (Order::Refused { .. }, _) => {}
+        }
+        let offered = candidates.len() as u64;
+        let admitted = self.frontier.admit(&mut candidates, now);
+        self.summary.discovered += admitted;
+        self.summary.links.found += links;
+        self.summary.links.seen += offered - admitted;
+        for (reason, count) in Reason::ALL.into_iter().zip(rejected).filter(|(_, count)| *count > 0) {
+            *self.summary.links.rejected.entry(reason).or_default() += count;
+        }
+        if let Some(tally) = tally {
+            let failed = tally.is_failure() || (self.plan.http_errors_fail && tally.is_http_error());
+            self.progress.settled(&tally);
+            self.summary.count(tally);
+            if failed && self.plan.fail_fast && !self.cancelling {
+                self.cancelling = true;
+                self.summary.ended = Ended::FailFast;
+                self.stop.abort.cancel();
+            }
+        }
+        match fault {
+            Some(fault) => self.suffer(fault, now),
+            None => self.recover(),
+        }
+    }
+
+    /// One more order may be out after each round without exhaustion.
+    fn recover(&mut self) {
+        if self.allowed_out < self.plan.workers {
+            self.calm += 1;
+            if self.calm >= self.allowed_out {
+                self.allowed_out += 1;
+                self.calm = 0;
+            }
+        }
+    }
+
+    fn suffer(&mut self, fault: Fault, now: Instant) {
+        match fault {
+            Fault::Exhausted => {
+                // What is out now is what this machine can hold; half of it leaves room for the resolver.
+                self.allowed_out = (self.out / 2).max(1).min(self.allowed_out);
+                self.calm = 0;
+                self.rest_until = Some(now + EXHAUSTED_REST);
+                self.progress.exhausted(self.allowed_out);
+            }
+            Fault::Panic(message) => {
+                self.fault.get_or_insert(Error::Internal(message));
+            }
+            Fault::SinkClosed => {
+                self.drain(Ended::Broken);
+                self.stop.kill.cancel();
+            }
+        }
+    }
+
+    fn drain(&mut self, why: Ended) {
+        self.draining = true;
+        if self.summary.ended == Ended::Done {
+            self.summary.ended = why;
+        }
+        // Whoever still produces seeds need not go on.
+        self.stop.drain.cancel();
+        if let Some(order) = self.next.take() {
+            self.take_back(order);
+        }
+    }
+
+    /// An order that nobody got.
+    fn take_back(&mut self, order: Order) {
+        match order {
+            Order::Job(job) => self.frontier.finished(job, Disposition::Returned, Instant::now()),
+            refused => self.refused.push_front(refused),
+        }
+    }
+
+    /// A drain that lasted too long becomes a kill; cancelling the siblings becomes a drain.
+    fn grace_over(&mut self, grace: &mut Option<Instant>) {
+        if self.draining {
+            self.stop.kill.cancel();
+        } else {
+            self.drain(Ended::FailFast);
+        }
+        *grace = None;
+    }
+
+    fn source_ended(&mut self, end: Result<SourceEnd, tokio::task::JoinError>) {
+        let error = match end {
+            Ok(SourceEnd { result: Ok(()), .. }) => return,
+            Ok(SourceEnd { what, result: Err(why) }) => Error::Io(format!("cannot read {what}"), why),
+            Err(panic) => Error::Internal(format!("a seed producer ended: {panic}")),
+        };
+        self.fault.get_or_insert(error);
+    }
+
+    fn worker_lost(&mut self, end: Result<(), tokio::task::JoinError>) {
+        let why = end.err().map_or_else(|| "early".to_owned(), |panic| panic.to_string());
+        self.fault.get_or_insert(Error::Internal(format!("a worker ended: {why}")));
+        self.drain(Ended::Broken);
+        self.stop.kill.cancel();
+    }
+
+    fn publish(&self) {
+        self.progress.publish(self.summary.seeds + self.summary.discovered, self.frontier.counts(), self.out);
+    }
+
+    /// Lets the workers go and takes in what they still report.
+    async fn wind_down(&mut self, channels: Channels, workers: &mut JoinSet<()>) {
+        let Channels { seeds, jobs, mut reports } = channels;
+        drop(seeds);
+        if let Some(order) = self.next.take() {
+            self.take_back(order);
+        }
+        if self.stop.kill.is_cancelled() && self.summary.ended == Ended::Done && !self.is_over() {
+            self.summary.ended = Ended::Stopped;
+        }
+        drop(jobs);
+        // The workers hold the only report senders: this ends when the last of them has.
+        while let Some(report) = reports.recv().await {
+            self.take_in(report, Instant::now());
+        }
+        while let Some(end) = workers.join_next().await {
+            if let Err(panic) = end {
+                self.fault.get_or_insert(Error::Internal(format!("a worker panicked: {panic}")));
+            }
+        }
+        if let Err(why) = self.frontier.checkpoint() {
+            self.fault.get_or_insert(why);
+        }
+        self.summary.pending = self.frontier.counts().pending() + self.refused.len() as u64;
+        self.summary.host_count = self.frontier.counts().hosts;
+        if self.summary.ended == Ended::Done && (self.summary.pending > 0 || self.seeds_open) {
+            self.summary.ended = if self.tickets_are_out() { Ended::MaxPages } else { Ended::Stopped };
+        }
+        self.publish();
+    }
+}

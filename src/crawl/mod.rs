@@ -1,0 +1,307 @@
+//! The engine: spawns, supervises and joins the tasks of a run.
+//!
+//! Seeds go through a bounded channel to the [`dispatcher`], jobs through another to N
+//! [`worker`]s, outcomes through a third to whoever records them, and one report per job back. The shape,
+//! the four rules and the proofs are in `docs/architecture.md`. This is the only place where tasks are
+//! spawned, and each is joined here.
+
+mod dispatcher;
+mod progress;
+mod retry;
+mod shutdown;
+mod summary;
+mod worker;
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::Stream;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::{JoinHandle, JoinSet};
+
+pub use self::progress::Progress;
+pub use self::shutdown::Handle;
+pub use self::summary::{Ended, ErrorGroup, HostTally, Links, Summary};
+
+use self::dispatcher::{Channels, Dispatcher};
+use self::shutdown::Stop;
+use self::worker::Shared;
+use crate::error::Error;
+use crate::fetch::{Fetch, Method};
+use crate::frontier::store::Memory;
+use crate::frontier::{Frontier, Politeness, Scheduler};
+use crate::outcome::{Keep, Outcome};
+use crate::scope::Scope;
+use crate::seeds::Source;
+use crate::url::Fingerprinter;
+
+/// What a run is to do. Start from [`Plan::crawl`] or [`Plan::fetch`].
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Consumer tasks, and thus fetches at once; default 50.
+    pub workers: usize,
+    /// Limits per host and for all.
+    pub politeness: Politeness,
+    /// The rules for links to follow; `None` fetches exactly the seeds.
+    pub follow: Option<Arc<Scope>>,
+    /// Fetch a repeated seed once (always so when links are followed).
+    pub unique: bool,
+    /// Tries after the first; default 2.
+    pub retries: u32,
+    /// The method of every request; default `GET`.
+    pub method: Method,
+    /// Its name for the record.
+    pub method_name: &'static str,
+    /// The body of every request.
+    pub body: Option<Bytes>,
+    /// What stands in for a fetch that failed.
+    pub fallback: Option<Arc<serde_json::Value>>,
+    /// What of a response is kept.
+    pub keep: Keep,
+    /// The name that robots.txt knows this crawler by; default `gannet`.
+    pub robots_token: String,
+    /// Fetch at most so many URLs, failures included, retries not.
+    pub max_pages: Option<u64>,
+    /// Stop handing out jobs after this long.
+    pub max_time: Option<Duration>,
+    /// How long running fetches may go on after a stop; default 10 s.
+    pub grace: Duration,
+    /// The first failure cancels all others.
+    pub fail_fast: bool,
+    /// A status of 400 or above is a failure for `fail_fast`.
+    pub http_errors_fail: bool,
+    /// Seeds wait outside while so many URLs are queued; default 10,000, or four per worker.
+    pub high_water: u64,
+    /// Slots of the job, report and record channels; default one per worker, at most 1,024.
+    pub capacity: usize,
+}
+
+impl Plan {
+    /// Fetches exactly the seeds: no robots.txt, no limit per host but the workers.
+    pub fn fetch(workers: usize) -> Self {
+        let workers = workers.max(1);
+        Self {
+            workers,
+            politeness: Politeness { per_host: workers as u32, robots: false, ..Politeness::default() },
+            follow: None,
+            unique: false,
+            retries: 2,
+            method: Method::GET,
+            method_name: "GET",
+            body: None,
+            fallback: None,
+            keep: Keep::default(),
+            robots_token: "gannet".to_owned(),
+            max_pages: None,
+            max_time: None,
+            grace: Duration::from_secs(10),
+            fail_fast: false,
+            http_errors_fail: false,
+            high_water: (workers as u64 * 4).max(10_000),
+            capacity: workers.min(1024),
+        }
+    }
+
+    /// Follows links within `scope`, obeys robots.txt, at most 6 requests at once to a host.
+    pub fn crawl(workers: usize, scope: Scope) -> Self {
+        Self {
+            follow: Some(Arc::new(scope)),
+            unique: true,
+            politeness: Politeness::default(),
+            ..Self::fetch(workers)
+        }
+    }
+}
+
+/// Where outcomes go: every receiver gets each of them, and the slowest sets the pace.
+#[derive(Clone)]
+pub struct Recorder(Vec<mpsc::Sender<Arc<Outcome>>>);
+
+impl Recorder {
+    /// A recorder and the receivers that it feeds, each through a channel of `capacity`.
+    pub fn new(receivers: usize, capacity: usize) -> (Self, Vec<mpsc::Receiver<Arc<Outcome>>>) {
+        let (senders, receivers) = (0..receivers).map(|_| mpsc::channel(capacity.max(1))).unzip();
+        (Self(senders), receivers)
+    }
+
+    /// `false` when a receiver is gone.
+    async fn record(&self, outcome: Outcome) -> bool {
+        let outcome = Arc::new(outcome);
+        for sender in &self.0 {
+            if sender.send(Arc::clone(&outcome)).await.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// How a seed source ended.
+pub(crate) struct SourceEnd {
+    what: String,
+    result: io::Result<()>,
+}
+
+/// A run under way. Dropping it kills the run.
+pub struct Run {
+    handle: Handle,
+    progress: Arc<Progress>,
+    task: JoinHandle<(Summary, Option<Error>)>,
+}
+
+impl Run {
+    /// Stops the run from elsewhere.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Numbers to look at while it runs.
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+
+    /// Waits for the end. The summary is there even when the run failed.
+    pub async fn finish(mut self) -> (Summary, Option<Error>) {
+        match (&mut self.task).await {
+            Ok(end) => end,
+            Err(panic) => {
+                (Summary::default(), Some(Error::Internal(format!("the dispatcher ended: {panic}"))))
+            }
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.handle.kill();
+    }
+}
+
+/// Starts a run on the current runtime, over an in-memory frontier.
+pub fn start<F: Fetch>(plan: Plan, fetch: F, sources: Vec<Source>, recorder: Recorder) -> Run {
+    let store = if plan.unique { Memory::unique() } else { Memory::repeating() };
+    let frontier = Scheduler::new(store, plan.politeness.clone());
+    start_over(frontier, plan, fetch, sources, recorder)
+}
+
+/// Starts a run over any frontier.
+pub fn start_over<F: Fetch, R: Frontier + 'static>(
+    frontier: R,
+    plan: Plan,
+    fetch: F,
+    sources: Vec<Source>,
+    recorder: Recorder,
+) -> Run {
+    let stop = Stop::new();
+    let progress = Arc::new(Progress::default());
+    let handle = Handle(stop.clone());
+    let supervised = supervise(frontier, plan, fetch, sources, recorder, stop, Arc::clone(&progress));
+    // The one task that is not in a set: `Run` owns and joins it.
+    #[expect(clippy::disallowed_methods, reason = "owned and joined by `Run`")]
+    let task = tokio::spawn(supervised);
+    Run { handle, progress, task }
+}
+
+async fn supervise<F: Fetch, R: Frontier>(
+    frontier: R,
+    plan: Plan,
+    fetch: F,
+    sources: Vec<Source>,
+    recorder: Recorder,
+    stop: Stop,
+    progress: Arc<Progress>,
+) -> (Summary, Option<Error>) {
+    let fingerprinter = Fingerprinter::random();
+    let capacity = plan.capacity.max(1);
+    let (seed_sender, seeds) = mpsc::channel(capacity.min(8));
+    let (jobs, job_receiver) = mpsc::channel(capacity);
+    let (report_sender, reports) = mpsc::channel(capacity);
+
+    let mut producers = JoinSet::new();
+    for (index, source) in sources.into_iter().enumerate() {
+        let (seeds, stop) = (seed_sender.clone(), stop.drain.clone());
+        producers.spawn_blocking(move || {
+            let what = source.to_string();
+            SourceEnd { what, result: source.produce(index as u32, &seeds, &stop) }
+        });
+    }
+    drop(seed_sender);
+
+    let workers_wanted = plan.workers.max(1);
+    let jobs_shared = Mutex::new(job_receiver);
+    let shared =
+        Shared { fetch, plan: plan.clone(), fingerprinter, stop: stop.clone(), jobs: jobs_shared, recorder };
+    let shared = Arc::new(shared);
+    let mut workers = JoinSet::new();
+    for _ in 0..workers_wanted {
+        workers.spawn(worker::run(Arc::clone(&shared), report_sender.clone()));
+    }
+    drop((report_sender, shared));
+
+    let dispatcher = Dispatcher::new(plan, frontier, fingerprinter, stop, progress);
+    let end = dispatcher.run(Channels { seeds, jobs, reports }, &mut producers, &mut workers).await;
+    // A producer that waits in a read (a terminal, a pipe) cannot be called off: leave it to the runtime.
+    producers.detach_all();
+    end
+}
+
+/// A crawl as a stream of outcomes, in the order in which they are decided.
+///
+/// Dropping the stream kills the run. [`Crawl::handle`] stops it in order.
+pub struct Crawl {
+    run: Run,
+    outcomes: mpsc::Receiver<Arc<Outcome>>,
+}
+
+/// Starts `plan` on the current Tokio runtime and streams its outcomes. The stream is bounded: a slow
+/// reader slows the run.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use futures::StreamExt as _;
+/// use gannet::{Http, HttpOptions, Plan, Scope, Source};
+///
+/// let plan = Plan::crawl(50, Scope::default());
+/// let seeds = vec![Source::Given(vec!["https://example.org/".into()])];
+/// let mut crawl = gannet::crawl(plan, Http::new(HttpOptions::default())?, seeds);
+/// while let Some(outcome) = crawl.next().await {
+///     println!("{} {:?}", outcome.name(), outcome.status());
+/// }
+/// # Ok(()) }
+/// ```
+pub fn crawl<F: Fetch>(plan: Plan, fetch: F, seeds: Vec<Source>) -> Crawl {
+    let (recorder, mut receivers) = Recorder::new(1, plan.capacity);
+    let outcomes = receivers.remove(0);
+    Crawl { run: start(plan, fetch, seeds, recorder), outcomes }
+}
+
+impl Crawl {
+    /// Stops the crawl from elsewhere; the stream then ends after what was under way.
+    pub fn handle(&self) -> Handle {
+        self.run.handle()
+    }
+
+    /// Ends the stream and waits for the summary; what was not read is dropped.
+    ///
+    /// # Errors
+    /// When the run failed, as opposed to a URL.
+    pub async fn finish(mut self) -> Result<Summary, Error> {
+        while self.outcomes.recv().await.is_some() {}
+        match self.run.finish().await {
+            (summary, None) => Ok(summary),
+            (_, Some(error)) => Err(error),
+        }
+    }
+}
+
+impl Stream for Crawl {
+    type Item = Arc<Outcome>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.outcomes.poll_recv(cx)
+    }
+}

@@ -1,0 +1,475 @@
+//! The worker: takes a job, makes it an outcome, records it, reports it. The one loop of every mode.
+//!
+//! N of these drain the bounded job channel. A worker never waits for anything but its fetch, the
+//! records channel and the report channel; links travel inside the report that ends their job. A panic
+//! while a page is processed becomes an outcome of kind `internal`, and an error of the run.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use futures::FutureExt as _;
+use tokio::sync::{Mutex, mpsc};
+
+use super::retry::{self, Decision};
+use super::shutdown::Stop;
+use super::summary::Tally;
+use super::{Plan, Recorder};
+use crate::extract::{self, LinkKind};
+use crate::fetch::{ErrorKind, Fetch, FetchError, Hop, HopPolicy, Phase, Request, Response};
+use crate::frontier::{Candidate, Disposition, Entry, Fate, Found, HostSignal, Job, RobotsDown, Work};
+use crate::outcome::{Failure, LinkRecord, Outcome, OutcomeKind, Skip};
+use crate::robots::Rules;
+use crate::scope::{Reason, Verdict};
+use crate::seeds::Seed;
+use crate::url::{CrawlUrl, Fingerprinter, UrlError};
+
+/// Bodies above this are parsed on a thread of their own, bytes.
+const PARSE_INLINE: usize = 512 * 1024;
+/// How long a record may still wait for its sink after a kill.
+const LAST_WRITE: Duration = Duration::from_millis(500);
+
+/// What the dispatcher hands out.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// A URL of the frontier.
+    Job(Job),
+    /// A seed that did not get that far.
+    Refused { seq: u64, seed: Seed },
+}
+
+/// What comes back for an order: exactly one per order.
+#[derive(Debug)]
+pub(super) struct Report {
+    /// What was handed out.
+    pub(super) order: Order,
+    /// What is to become of it.
+    pub(super) disposition: Disposition,
+    /// The outcome, when there is one and it was recorded.
+    pub(super) tally: Option<Tally>,
+    /// Links to be admitted.
+    pub(super) candidates: Vec<Candidate>,
+    /// Links met, and those refused by the scope.
+    pub(super) links: u64,
+    pub(super) rejected: [u64; Reason::ALL.len()],
+    /// What the run must end with.
+    pub(super) fault: Option<Fault>,
+}
+
+/// What ends a run.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// This machine ran out of descriptors or ports: pause, then go on.
+    Exhausted,
+    /// Processing a page panicked.
+    Panic(String),
+    /// A sink is gone.
+    SinkClosed,
+}
+
+impl Report {
+    fn new(order: Order, disposition: Disposition) -> Self {
+        Self {
+            order,
+            disposition,
+            tally: None,
+            candidates: Vec::new(),
+            links: 0,
+            rejected: Default::default(),
+            fault: None,
+        }
+    }
+}
+
+/// What all workers of a run share.
+pub(super) struct Shared<F> {
+    pub(super) fetch: F,
+    pub(super) plan: Plan,
+    pub(super) fingerprinter: Fingerprinter,
+    pub(super) stop: Stop,
+    pub(super) jobs: Mutex<mpsc::Receiver<Order>>,
+    pub(super) recorder: Recorder,
+}
+
+/// Works until the jobs end or the run is killed.
+pub(super) async fn run<F: Fetch>(shared: Arc<Shared<F>>, reports: mpsc::Sender<Report>) {
+    while let Some(order) = shared.next_order().await {
+        let report = match shared.stop.kill.is_cancelled() {
+            true => Report::new(order, Disposition::Returned),
+            false => shared.work(order).await,
+        };
+        if reports.send(report).await.is_err() {
+            return;
+        }
+    }
+}
+
+impl<F: Fetch> Shared<F> {
+    /// The next order; after a kill those that nobody took yet, so that they can be given back.
+    async fn next_order(&self) -> Option<Order> {
+        tokio::select! {
+            biased;
+            () = self.stop.kill.cancelled() => self.jobs.lock().await.try_recv().ok(),
+            order = async { self.jobs.lock().await.recv().await } => order,
+        }
+    }
+
+    /// Makes an order an outcome, or a reason to come back to it, and records the outcome.
+    async fn work(&self, order: Order) -> Report {
+        let Page { outcome, disposition, candidates, links, rejected, fault } = match &order {
+            Order::Refused { seq, seed } => {
+                Page::of(Some(refused(*seq, seed)), Disposition::Done(HostSignal::Neutral))
+            }
+            Order::Job(job) => self.process(job).await,
+        };
+        let mut report = Report { candidates, links, rejected, fault, ..Report::new(order, disposition) };
+        if let Some(outcome) = outcome {
+            self.record(outcome, &mut report).await;
+        }
+        report
+    }
+
+    /// Hands the outcome to the sinks and counts it; if none takes it, the order goes back.
+    async fn record(&self, outcome: Outcome, report: &mut Report) {
+        let tally = Tally::of(&outcome);
+        let overdue = async {
+            self.stop.kill.cancelled().await;
+            tokio::time::sleep(LAST_WRITE).await;
+        };
+        let (recorded, fault) = tokio::select! {
+            biased;
+            recorded = self.recorder.record(outcome) => (recorded, Some(Fault::SinkClosed)),
+            () = overdue => (false, None),
+        };
+        if recorded {
+            report.tally = Some(tally);
+        } else {
+            report.candidates.clear();
+            report.disposition = Disposition::Returned;
+            report.fault = report.fault.take().or(fault);
+        }
+    }
+
+    async fn process(&self, job: &Job) -> Page {
+        match &job.work {
+            Work::Settle(fate) => {
+                let outcome = settled(&job.entry, fate.clone(), &self.plan);
+                Page::of(Some(outcome), Disposition::Done(HostSignal::Neutral))
+            }
+            Work::Robots => self.robots(&job.entry).await,
+            Work::Fetch(rules) => {
+                let attempt = AssertUnwindSafe(self.page(&job.entry, rules.clone())).catch_unwind();
+                let page = tokio::select! {
+                    biased;
+                    () = self.stop.abort.cancelled() => return self.cancelled(&job.entry),
+                    page = attempt => page,
+                };
+                page.unwrap_or_else(|panic| self.panicked(&job.entry, panic.as_ref()))
+            }
+        }
+    }
+
+    /// Fetches a page once, decides about it, and takes its links.
+    async fn page(&self, entry: &Entry, rules: Option<Arc<Rules>>) -> Page {
+        let started = Instant::now();
+        let result = self.fetch.fetch(self.request(entry, rules)).await;
+        if result.as_ref().is_err_and(|error| error.exhausted) {
+            return Page { fault: Some(Fault::Exhausted), ..Page::of(None, Disposition::Returned) };
+        }
+        let plan = &self.plan;
+        let decision = retry::decide(&result, &plan.method, entry.attempts, plan.retries, SystemTime::now());
+        if let Decision { again: Some(after), signal } = decision {
+            return Page::of(None, Disposition::Retry(after, signal));
+        }
+        let found = match &result {
+            Ok(response) => self.extract(response).await,
+            Err(_) => extract::Page::default(),
+        };
+        let redirect = result.as_ref().ok().and_then(|response| response.redirect.clone());
+        let page_url = result.as_ref().ok().map(|response| response.final_url.clone());
+        let mut outcome =
+            outcome_of(entry, plan).settle(result, plan.keep).or_fallback(plan.fallback.as_ref());
+        outcome.queue = Some(started.saturating_duration_since(entry.admitted));
+        let mut page = Page::of(None, Disposition::Done(decision.signal));
+        if let Some(response) = &mut outcome.response {
+            response.title = found.title;
+            if plan.keep.body_path && response.body_bytes > 0 {
+                response.body_path = Some(crate::outcome::body_path(outcome.url.as_ref(), response));
+            }
+            if plan.keep.links {
+                response.links = Some(found.links.iter().map(LinkRecord::from).collect());
+            }
+        }
+        if plan.follow.is_some() {
+            page.links = found.links.len() as u64;
+            let source = page_url.unwrap_or_else(|| entry.url.clone());
+            self.follow(entry, source, redirect, found.links, &mut page);
+        }
+        page.outcome = Some(outcome);
+        page
+    }
+
+    fn request(&self, entry: &Entry, rules: Option<Arc<Rules>>) -> Request {
+        let plan = &self.plan;
+        let hops: Option<Arc<dyn HopPolicy>> = plan.follow.as_ref().map(|scope| {
+            let hops =
+                CrawlHops { scope: Arc::clone(scope), root: entry.root().clone(), depth: entry.depth, rules };
+            Arc::new(hops) as Arc<dyn HopPolicy>
+        });
+        Request { url: entry.url.clone(), method: plan.method.clone(), body: plan.body.clone(), hops }
+    }
+
+    /// Title and links; large bodies are parsed off the runtime's threads.
+    async fn extract(&self, response: &Response) -> extract::Page {
+        let plan = &self.plan;
+        let wanted = plan.follow.is_some() || plan.keep.links;
+        let (content_type, _) = crate::outcome::content_type(&response.headers);
+        let (body, url) = (response.body.bytes.clone(), response.final_url.clone());
+        let parse = move || match wanted {
+            true => extract::outlinks(content_type.as_deref(), &body, &url.to_url()),
+            false => {
+                extract::Page { title: extract::title(content_type.as_deref(), &body), ..Default::default() }
+            }
+        };
+        if !wanted || response.body.bytes.len() <= PARSE_INLINE {
+            return parse();
+        }
+        match tokio::task::spawn_blocking(parse).await {
+            Ok(page) => page,
+            Err(panic) => match panic.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => extract::Page::default(),
+            },
+        }
+    }
+
+    /// Turns the links of a page into candidates, each judged by the scope.
+    fn follow(
+        &self,
+        entry: &Entry,
+        source: CrawlUrl,
+        redirect: Option<CrawlUrl>,
+        links: Vec<extract::Link>,
+        page: &mut Page,
+    ) {
+        let Some(scope) = &self.plan.follow else { return };
+        let candidate = |url: CrawlUrl, depth, root: &CrawlUrl, tag| Candidate {
+            fingerprint: self.fingerprinter.fingerprint(&url),
+            depth,
+            found: Found::Link { root: root.clone(), source: source.clone(), tag },
+            url,
+        };
+        let root = entry.root();
+        let bounds = scope.within(root);
+        let mut judge = |url: &CrawlUrl, depth| match bounds.judge(url, depth) {
+            Verdict::Accept => true,
+            Verdict::Reject(reason) => {
+                page.rejected[reason as usize] += 1;
+                false
+            }
+        };
+        if let Some(target) = redirect {
+            // Where a seed redirects to takes its place: seeds are always in scope.
+            match entry.found {
+                Found::Seed { .. } => {
+                    page.candidates.push(candidate(target.clone(), entry.depth, &target, "redirect"))
+                }
+                Found::Link { .. } if judge(&target, entry.depth) => {
+                    page.candidates.push(candidate(target, entry.depth, root, "redirect"));
+                }
+                Found::Link { .. } => {}
+            }
+        }
+        let depth = entry.depth.saturating_add(1);
+        for link in links.into_iter().filter(|link| link.kind == LinkKind::Navigation) {
+            if judge(&link.url, depth) {
+                page.candidates.push(candidate(link.url, depth, root, link.tag));
+            }
+        }
+    }
+
+    async fn robots(&self, entry: &Entry) -> Page {
+        let result = tokio::select! {
+            biased;
+            () = self.stop.abort.cancelled() => return Page::of(None, Disposition::Returned),
+            result = self.fetch.fetch(Request::get(entry.url.clone())) => result,
+        };
+        if result.as_ref().is_err_and(|error| error.exhausted) {
+            return Page { fault: Some(Fault::Exhausted), ..Page::of(None, Disposition::Returned) };
+        }
+        Page::of(None, Disposition::Robots(robots_answer(result, &self.plan.robots_token)))
+    }
+
+    fn cancelled(&self, entry: &Entry) -> Page {
+        let mut outcome = outcome_of(entry, &self.plan);
+        outcome.kind = OutcomeKind::Cancelled;
+        outcome.error = Some(Failure::new(ErrorKind::Cancelled, Phase::Total, "the run was stopped"));
+        Page::of(Some(outcome), Disposition::Done(HostSignal::Neutral))
+    }
+
+    fn panicked(&self, entry: &Entry, panic: &(dyn std::any::Any + Send)) -> Page {
+        let message = panic.downcast_ref::<&str>().map(|m| (*m).to_owned());
+        let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        let message = format!("panic while processing `{}`: {message}", entry.url);
+        let mut outcome = outcome_of(entry, &self.plan);
+        outcome.kind = OutcomeKind::Failed;
+        outcome.error = Some(Failure::new(ErrorKind::Internal, Phase::Total, message.clone()));
+        Page {
+            fault: Some(Fault::Panic(message)),
+            ..Page::of(Some(outcome), Disposition::Done(HostSignal::Neutral))
+        }
+    }
+}
+
+/// What became of an order.
+struct Page {
+    outcome: Option<Outcome>,
+    disposition: Disposition,
+    candidates: Vec<Candidate>,
+    links: u64,
+    rejected: [u64; Reason::ALL.len()],
+    fault: Option<Fault>,
+}
+
+impl Page {
+    fn of(outcome: Option<Outcome>, disposition: Disposition) -> Self {
+        Self {
+            outcome,
+            disposition,
+            candidates: Vec::new(),
+            links: 0,
+            rejected: Default::default(),
+            fault: None,
+        }
+    }
+}
+
+/// The redirects of a crawl: within a host they are followed if scope and robots.txt agree, any other
+/// becomes a link of the same depth.
+struct CrawlHops {
+    scope: Arc<crate::scope::Scope>,
+    root: CrawlUrl,
+    depth: u16,
+    rules: Option<Arc<Rules>>,
+}
+
+impl HopPolicy for CrawlHops {
+    fn judge(&self, from: &CrawlUrl, to: &CrawlUrl) -> Hop {
+        if from.host_key() != to.host_key()
+            || self.scope.within(&self.root).judge(to, self.depth) != Verdict::Accept
+        {
+            return Hop::HandBack;
+        }
+        match &self.rules {
+            Some(rules) if !rules.allows(to.path_and_query()) => {
+                Hop::Refuse(ErrorKind::RobotsDenied, format!("robots.txt forbids the redirect to `{to}`"))
+            }
+            _ => Hop::Follow,
+        }
+    }
+}
+
+/// The parts of an outcome that the entry knows.
+fn outcome_of(entry: &Entry, plan: &Plan) -> Outcome {
+    let mut outcome = Outcome::new(OutcomeKind::Finished, Some(entry.url.clone()));
+    outcome.seq = entry.seq;
+    outcome.depth = entry.depth;
+    outcome.attempts = entry.attempts;
+    outcome.method = plan.method_name;
+    match &entry.found {
+        Found::Seed { position, input } => {
+            outcome.position = *position;
+            outcome.input.clone_from(input);
+        }
+        Found::Link { source, tag, .. } => {
+            outcome.source = Some(source.clone());
+            outcome.tag = Some(tag);
+        }
+    }
+    outcome
+}
+
+/// The outcome of a URL that the frontier decided about.
+fn settled(entry: &Entry, fate: Fate, plan: &Plan) -> Outcome {
+    let mut outcome = outcome_of(entry, plan);
+    let (kind, skip, error) = match fate {
+        Fate::RobotsDenied => {
+            let error = Failure::new(ErrorKind::RobotsDenied, Phase::Robots, "robots.txt forbids it");
+            (OutcomeKind::Skipped, Some(Skip::RobotsDenied), error)
+        }
+        Fate::CrawlDelay(delay) => {
+            let message =
+                format!("robots.txt asks for {}s between requests; at most 30s is honoured", delay.as_secs());
+            (
+                OutcomeKind::Skipped,
+                Some(Skip::CrawlDelay),
+                Failure::new(ErrorKind::RobotsDenied, Phase::Robots, message),
+            )
+        }
+        Fate::Failed { kind, phase, message } => {
+            (OutcomeKind::Failed, None, Failure::new(kind, phase, &*message))
+        }
+        Fate::Cancelled => {
+            let error = Failure::new(ErrorKind::Cancelled, Phase::Total, "a sibling failed first");
+            (OutcomeKind::Cancelled, None, error)
+        }
+    };
+    outcome.kind = kind;
+    outcome.skipped = skip;
+    outcome.error = Some(error).filter(|_| skip.is_none());
+    outcome.or_fallback(plan.fallback.as_ref())
+}
+
+/// The outcome of a seed that is no URL, or was given before.
+fn refused(seq: u64, seed: &Seed) -> Outcome {
+    let mut outcome = match &seed.url {
+        Ok(url) => {
+            let url = Some(url.clone());
+            Outcome { skipped: Some(Skip::DuplicateSeed), ..Outcome::new(OutcomeKind::Skipped, url) }
+        }
+        Err(why) => {
+            let kind = match why {
+                UrlError::Invalid(_) => ErrorKind::InvalidUrl,
+                UrlError::Scheme(_) => ErrorKind::UnsupportedScheme,
+            };
+            let error = Some(Failure::new(kind, Phase::Seed, why.to_string()));
+            Outcome { error, ..Outcome::new(OutcomeKind::Failed, None) }
+        }
+    };
+    outcome.seq = seq;
+    outcome.position = seed.position;
+    outcome.input = Some(Arc::from(seed.text.as_str()));
+    outcome
+}
+
+/// What an answer to `/robots.txt` means (RFC 9309 §2.3.1).
+fn robots_answer(result: Result<Response, FetchError>, token: &str) -> Result<Rules, RobotsDown> {
+    match result {
+        Ok(response) => match response.status {
+            200..300 => Ok(Rules::parse(&response.body.bytes, token)),
+            429 | 500.. => Err(RobotsDown {
+                kind: ErrorKind::RobotsUnavailable,
+                message: format!("status {}", response.status),
+                ask_again: Some(
+                    retry::retry_after(&response.headers, SystemTime::now())
+                        .unwrap_or_else(|| retry::backoff(1)),
+                ),
+            }),
+            _ => Ok(Rules::allow_all()),
+        },
+        // A redirect that leads nowhere is no robots.txt: unavailable, hence no rules.
+        Err(error) if error.phase == Phase::Redirect => Ok(Rules::allow_all()),
+        Err(error) => Err(RobotsDown {
+            ask_again: (!matches!(error.kind, ErrorKind::Tls | ErrorKind::BlockedAddress))
+                .then(|| retry::backoff(1)),
+            kind: error.kind,
+            message: error.message,
+        }),
+    }
+}
+
+impl From<&extract::Link> for LinkRecord {
+    fn from(link: &extract::Link) -> Self {
+        Self { url: link.url.clone(), tag: link.tag, attr: link.attr }
+    }
+}

@@ -1,0 +1,312 @@
+//! Which attributes of which elements are links, and of what kind: a table, [`element`].
+//!
+//! [`read`] walks over a page once and gathers what it says: its title, its base, its links as written.
+//! Nothing is resolved here, since a `<base>` holds for the links before it too; `links` does that next.
+//!
+//! `<link>` is split as the standard splits it (WHATWG HTML §4.6.8): hyperlinks (`canonical`, `next`,
+//! `alternate`, …) lead to pages, external resources (`stylesheet`, `icon`, …) are part of this one.
+
+use std::borrow::Cow;
+
+use super::scan::{Attrs, Scanner, Tag, is_space};
+use super::{LinkKind, entity, values};
+
+/// What a page says, as it is written there.
+#[derive(Default)]
+pub(super) struct Found<'a> {
+    /// What the first `<title>` holds.
+    pub(super) title: Option<&'a [u8]>,
+    /// The `href` of the first `<base>` that has one.
+    pub(super) base: Option<&'a [u8]>,
+    /// `<meta name=robots content=nofollow>`.
+    pub(super) nofollow: bool,
+    pub(super) links: Vec<RawLink<'a>>,
+}
+
+/// A link before it is resolved.
+pub(super) struct RawLink<'a> {
+    pub(super) value: Value<'a>,
+    pub(super) role: Role,
+}
+
+/// How far the text of a link has been read.
+pub(super) enum Value<'a> {
+    /// An attribute value as written: most links, of which most are found to be duplicates or plain.
+    Raw(&'a [u8]),
+    /// Part of a value that had to be decoded to find the link in it.
+    Decoded(Cow<'a, str>),
+}
+
+/// Where a link stands and what it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Role {
+    pub(super) tag: &'static str,
+    pub(super) attr: &'static str,
+    pub(super) kind: LinkKind,
+    pub(super) nofollow: bool,
+}
+
+impl Role {
+    /// Of two links to one URL the one that a crawl would rather follow counts: navigation before all
+    /// else, and without `nofollow` before with it. Otherwise the first.
+    pub(super) fn or_better(&mut self, other: Self) {
+        let reluctance = |role: &Self| (role.kind, role.nofollow);
+        if reluctance(&other) < reluctance(self) {
+            *self = other;
+        }
+    }
+}
+
+/// An element that has links.
+struct Element {
+    tag: &'static str,
+    links: &'static [(&'static str, LinkKind)],
+    gate: Gate,
+}
+
+/// What else decides whether and what an element's attributes link to.
+#[derive(Clone, Copy)]
+enum Gate {
+    Open,
+    /// `rel` may say `nofollow`.
+    Rel,
+    /// `rel` says what kind of link it is.
+    LinkRel,
+    /// Only `method=get`, which is the default.
+    FormGet,
+    /// Only `type=image`.
+    InputImage,
+}
+
+use LinkKind::{Navigation, Other, Requisite};
+
+/// The table. `None` for elements without links.
+fn element(name: &[u8]) -> Option<&'static Element> {
+    Some(match name {
+        b"a" => &Element { tag: "a", links: &[("href", Navigation)], gate: Gate::Rel },
+        b"area" => &Element { tag: "area", links: &[("href", Navigation)], gate: Gate::Rel },
+        b"audio" => &Element { tag: "audio", links: &[("src", Requisite)], gate: Gate::Open },
+        b"body" => &Element { tag: "body", links: &[("background", Requisite)], gate: Gate::Open },
+        b"embed" => &Element { tag: "embed", links: &[("src", Requisite)], gate: Gate::Open },
+        b"form" => &Element { tag: "form", links: &[("action", Other)], gate: Gate::FormGet },
+        b"frame" => &Element { tag: "frame", links: &[("src", Navigation)], gate: Gate::Open },
+        b"iframe" => &Element { tag: "iframe", links: &[("src", Navigation)], gate: Gate::Open },
+        b"img" => {
+            &Element { tag: "img", links: &[("src", Requisite), ("srcset", Requisite)], gate: Gate::Open }
+        }
+        b"input" => &Element { tag: "input", links: &[("src", Requisite)], gate: Gate::InputImage },
+        b"link" => &Element {
+            tag: "link",
+            links: &[("href", Other), ("imagesrcset", Requisite)],
+            gate: Gate::LinkRel,
+        },
+        b"object" => &Element { tag: "object", links: &[("data", Requisite)], gate: Gate::Open },
+        b"script" => &Element { tag: "script", links: &[("src", Requisite)], gate: Gate::Open },
+        b"source" => {
+            &Element { tag: "source", links: &[("src", Requisite), ("srcset", Requisite)], gate: Gate::Open }
+        }
+        b"table" => &Element { tag: "table", links: &[("background", Requisite)], gate: Gate::Open },
+        b"td" => &Element { tag: "td", links: &[("background", Requisite)], gate: Gate::Open },
+        b"th" => &Element { tag: "th", links: &[("background", Requisite)], gate: Gate::Open },
+        b"track" => &Element { tag: "track", links: &[("src", Requisite)], gate: Gate::Open },
+        b"video" => {
+            &Element { tag: "video", links: &[("src", Requisite), ("poster", Requisite)], gate: Gate::Open }
+        }
+        _ => return None,
+    })
+}
+
+/// The same for elements of SVG.
+fn foreign_element(name: &[u8]) -> Option<&'static Element> {
+    Some(match name {
+        b"a" => {
+            &Element { tag: "a", links: &[("href", Navigation), ("xlink:href", Navigation)], gate: Gate::Rel }
+        }
+        b"image" => &Element {
+            tag: "image",
+            links: &[("href", Requisite), ("xlink:href", Requisite)],
+            gate: Gate::Open,
+        },
+        _ => return None,
+    })
+}
+
+impl Gate {
+    fn attr(self) -> &'static str {
+        match self {
+            Self::Open => "",
+            Self::Rel | Self::LinkRel => "rel",
+            Self::FormGet => "method",
+            Self::InputImage => "type",
+        }
+    }
+
+    /// The kind of a link that the table calls `kind`, or `None` when it is no link.
+    fn pass(self, kind: LinkKind, value: Option<&[u8]>) -> Option<LinkKind> {
+        let value = value.unwrap_or_default();
+        match self {
+            Self::Open | Self::Rel => Some(kind),
+            Self::LinkRel => link_kind(value),
+            // An invalid method means `get` (§4.10.18.6).
+            Self::FormGet => (!is(value, "post") && !is(value, "dialog")).then_some(kind),
+            Self::InputImage => is(value, "image").then_some(kind),
+        }
+    }
+}
+
+/// What the target of a `<link>` is to the page (§4.6.8). A resource that is also an alternative
+/// (`alternate stylesheet`) is a resource; one that is only connected to is no link.
+fn link_kind(rel: &[u8]) -> Option<LinkKind> {
+    const RESOURCES: [&str; 9] = [
+        "stylesheet",
+        "icon",
+        "apple-touch-icon",
+        "apple-touch-icon-precomposed",
+        "mask-icon",
+        "manifest",
+        "preload",
+        "modulepreload",
+        "prefetch",
+    ];
+    const PAGES: [&str; 16] = [
+        "canonical",
+        "next",
+        "prev",
+        "previous",
+        "alternate",
+        "first",
+        "last",
+        "start",
+        "up",
+        "index",
+        "contents",
+        "author",
+        "help",
+        "license",
+        "privacy-policy",
+        "terms-of-service",
+    ];
+    const CONNECTIONS: [&str; 2] = ["preconnect", "dns-prefetch"];
+    let says = |words: &[&str]| tokens(rel).any(|token| words.iter().any(|word| is(token, word)));
+    if says(&RESOURCES) {
+        Some(Requisite)
+    } else if says(&PAGES) {
+        Some(Navigation)
+    } else {
+        (!says(&CONNECTIONS)).then_some(Other)
+    }
+}
+
+/// Reads a page.
+pub(super) fn read(body: &[u8]) -> Found<'_> {
+    let mut found = Found::default();
+    let mut scanner = Scanner::new(body);
+    while let Some(tag) = scanner.next_tag() {
+        found.take(&tag);
+    }
+    found
+}
+
+/// What the first `<title>` holds that stands before `<body>`.
+pub(super) fn title(body: &[u8]) -> Option<&[u8]> {
+    let mut scanner = Scanner::new(body);
+    while let Some(tag) = scanner.next_tag() {
+        match tag.name.as_bytes() {
+            b"title" if !tag.foreign => return Some(tag.text),
+            b"body" => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+impl<'a> Found<'a> {
+    fn take(&mut self, tag: &Tag<'a>) {
+        let name = tag.name.as_bytes();
+        if tag.foreign {
+            if let Some(element) = foreign_element(name) {
+                self.links_of(element, tag.attrs);
+            }
+            return;
+        }
+        match name {
+            b"title" => self.title = self.title.or(Some(tag.text)),
+            b"base" => self.base = self.base.or(tag.attrs.pick(["href"])[0]),
+            b"meta" => self.meta(tag.attrs),
+            _ => {
+                if let Some(element) = element(name) {
+                    self.links_of(element, tag.attrs);
+                }
+            }
+        }
+    }
+
+    fn links_of(&mut self, element: &'static Element, attrs: Attrs<'a>) {
+        let attr = |at: usize| element.links.get(at).map_or("", |link| link.0);
+        let [first, second, gate] = attrs.pick([attr(0), attr(1), element.gate.attr()]);
+        let nofollow = gate.is_some_and(|rel| {
+            rel.len() >= "nofollow".len() && tokens(rel).any(|token| is(token, "nofollow"))
+        });
+        for (&(attr, kind), value) in element.links.iter().zip([first, second]) {
+            let Some(value) = value else { continue };
+            let Some(kind) = element.gate.pass(kind, gate) else { continue };
+            let role = Role { tag: element.tag, attr, kind, nofollow };
+            if attr.ends_with("srcset") {
+                self.several(value, role);
+            } else {
+                self.links.push(RawLink { value: Value::Raw(value), role });
+            }
+        }
+    }
+
+    /// `<meta http-equiv=refresh>` and `<meta name=robots>`.
+    fn meta(&mut self, attrs: Attrs<'a>) {
+        let [Some(content), equiv, name] = attrs.pick(["content", "http-equiv", "name"]) else { return };
+        if equiv.is_some_and(|equiv| is(equiv, "refresh")) {
+            let role = Role { tag: "meta", attr: "content", kind: Navigation, nofollow: false };
+            let url = match entity::attribute(content) {
+                Cow::Borrowed(content) => values::refresh(content).map(Cow::Borrowed),
+                Cow::Owned(content) => values::refresh(&content).map(|url| Cow::Owned(url.to_owned())),
+            };
+            if let Some(url) = url {
+                self.push(url, role);
+            }
+        }
+        if name.is_some_and(|name| is(name, "robots")) {
+            let mut words = content.split(|&byte| byte == b',' || is_space(byte));
+            self.nofollow |= words.any(|word| is(word, "nofollow") || is(word, "none"));
+        }
+    }
+
+    /// The candidates of a `srcset`.
+    fn several(&mut self, value: &'a [u8], role: Role) {
+        match entity::attribute(value) {
+            Cow::Borrowed(value) => {
+                for url in values::srcset(value) {
+                    self.push(url.into(), role);
+                }
+            }
+            Cow::Owned(value) => {
+                for url in values::srcset(&value) {
+                    self.push(url.to_owned().into(), role);
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, url: Cow<'a, str>, role: Role) {
+        self.links.push(RawLink { value: Value::Decoded(url), role });
+    }
+}
+
+fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&byte| is_space(byte)).filter(|token| !token.is_empty())
+}
+
+fn is(value: &[u8], word: &str) -> bool {
+    value.eq_ignore_ascii_case(word.as_bytes())
+}
+
+#[cfg(test)]
+#[path = "html_tests.rs"]
+mod tests;

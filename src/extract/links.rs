@@ -1,0 +1,143 @@
+//! From the links of a page as written to the links of the page: decoded, resolved, each URL once.
+//!
+//! Called by `extract::outlinks` once the base of the page is known. A link that needs no decoding and no
+//! parser is put together at once; for the others a value that was seen before on the page is not parsed
+//! again, since parsing costs ten times the rest. What is no link to fetch is counted and left out.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use memchr::{memchr, memchr2};
+
+use super::html::{RawLink, Role, Value};
+use super::resolve::Resolver;
+use super::{Link, MAX_LINK_BYTES, MAX_LINK_LEN, entity};
+use crate::url::CrawlUrl;
+
+/// The links of one page in the making.
+pub(super) struct Links<'a> {
+    resolver: Resolver,
+    links: Vec<Link>,
+    /// Where in `links` a URL is.
+    known: HashMap<CrawlUrl, usize>,
+    /// Where in `links` a value is that needed a parser; `None` if it was no link.
+    parsed: HashMap<&'a [u8], Option<usize>>,
+    ignored: usize,
+    budget: usize,
+}
+
+impl<'a> Links<'a> {
+    pub(super) fn new(resolver: Resolver, expected: usize) -> Self {
+        Self {
+            resolver,
+            links: Vec::with_capacity(expected),
+            known: HashMap::with_capacity(expected),
+            parsed: HashMap::new(),
+            ignored: 0,
+            budget: MAX_LINK_BYTES,
+        }
+    }
+
+    /// The links in order of appearance, and how many were left out.
+    pub(super) fn into_parts(self) -> (Vec<Link>, usize) {
+        (self.links, self.ignored)
+    }
+
+    /// Takes the next link of the page.
+    pub(super) fn take(&mut self, link: &RawLink<'a>) {
+        match &link.value {
+            Value::Decoded(text) => {
+                self.text(text, link.role);
+            }
+            Value::Raw(value) => self.raw(trim(value), link.role),
+        }
+    }
+
+    /// An attribute value, not yet decoded.
+    fn raw(&mut self, value: &'a [u8], role: Role) {
+        if value.first() == Some(&b'#') {
+            return;
+        }
+        if value.len() <= MAX_LINK_LEN
+            && memchr(b'&', value).is_none()
+            && let Some(url) = self.resolver.plain(value)
+        {
+            self.add(url, role);
+            return;
+        }
+        let key = without_fragment(value);
+        let known = match self.parsed.get(key) {
+            Some(&known) => known,
+            None => {
+                let kept = self.text(&entity::attribute(value), role);
+                self.parsed.insert(key, kept);
+                return;
+            }
+        };
+        if let Some(link) = known.and_then(|at| self.links.get_mut(at)) {
+            link.role_or_better(role);
+        }
+    }
+
+    /// A decoded value. Returns where it is kept, if it is a link to fetch.
+    fn text(&mut self, text: &str, role: Role) -> Option<usize> {
+        let text = text.trim_matches(|c| c <= ' '); // as the URL parser does: C0 controls and space
+        if text.starts_with('#') {
+            return None;
+        }
+        if text.len() <= MAX_LINK_LEN
+            && !other_scheme(text.as_bytes())
+            && let Ok(url) = self.resolver.resolve(text)
+        {
+            return self.add(url, role);
+        }
+        self.ignored += 1;
+        None
+    }
+
+    fn add(&mut self, url: CrawlUrl, role: Role) -> Option<usize> {
+        let len = url.as_str().len();
+        if len > MAX_LINK_LEN || len > self.budget {
+            self.ignored += 1;
+            return None;
+        }
+        match self.known.entry(url) {
+            Entry::Vacant(entry) => {
+                self.budget -= len;
+                self.links.push(Link::new(entry.key().clone(), role));
+                Some(*entry.insert(self.links.len() - 1))
+            }
+            Entry::Occupied(entry) => {
+                self.links[*entry.get()].role_or_better(role);
+                Some(*entry.get())
+            }
+        }
+    }
+}
+
+/// Strips what the URL parser strips, before decoding: NUL still stands for U+FFFD here.
+fn trim(mut value: &[u8]) -> &[u8] {
+    while let [1..=b' ', rest @ ..] | [rest @ .., 1..=b' '] = value {
+        value = rest;
+    }
+    value
+}
+
+/// Cuts `#fragment` off a value that may hold character references (whose `#` is none).
+fn without_fragment(value: &[u8]) -> &[u8] {
+    match memchr2(b'#', b'&', value) {
+        Some(at) if value[at] == b'#' => &value[..at],
+        _ => value,
+    }
+}
+
+/// Whether a link begins with a scheme that is not fetched: `mailto:`, `javascript:`, `data:`.
+fn other_scheme(link: &[u8]) -> bool {
+    let in_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    let len = link.iter().take_while(|byte| in_scheme(byte)).count();
+    let scheme = &link[..len];
+    scheme.first().is_some_and(u8::is_ascii_alphabetic)
+        && link.get(len) == Some(&b':')
+        && !scheme.eq_ignore_ascii_case(b"http")
+        && !scheme.eq_ignore_ascii_case(b"https")
+}

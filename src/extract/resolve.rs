@@ -1,0 +1,252 @@
+//! From the text of a link to the URL it means.
+//!
+//! [`Resolver`] is made once per page and asked by `links`. It gives what [`Url::join`] gives, with one
+//! repair: `///host/path` is read as `//host/path`, as the URL Standard has it ("special authority ignore
+//! slashes state") and the crate `url` has not.
+//!
+//! Most links of most pages need no parser: `/a/b.html`, `../b.html`, `?page=2` and absolute URLs of the
+//! same origin, made of letters that a parser would leave alone. These are put together from the text of
+//! the base, which is normalised already. A property test holds the result against [`Url::join`].
+
+use std::borrow::Cow;
+
+use memchr::memchr;
+use url::{Position, Url};
+
+use crate::url::{CrawlUrl, UrlError};
+
+/// Resolves the links of one page.
+pub(super) struct Resolver {
+    base: Url,
+    /// Where in the text of the base its path begins, its last segment begins, and its path ends; only
+    /// for a base that text can be appended to.
+    plain: Option<Plain>,
+    text: String,
+}
+
+#[derive(Clone, Copy)]
+struct Plain {
+    path: usize,
+    file: usize,
+    path_end: usize,
+}
+
+impl Resolver {
+    pub(super) fn new(base: Url) -> Self {
+        let text = base.as_str();
+        let path = base[..Position::BeforePath].len();
+        let path_end = base[..Position::AfterPath].len();
+        let plain = matches!(base.scheme(), "http" | "https")
+            .then(|| text[path..path_end].rfind('/'))
+            .flatten()
+            .map(|slash| Plain { path, file: path + slash + 1, path_end });
+        Self { base, plain, text: String::new() }
+    }
+
+    /// The URL that `link` means here; `link` has neither spaces nor controls around it.
+    ///
+    /// # Errors
+    /// As [`CrawlUrl::from_url`], and [`UrlError::Invalid`] when it is no URL reference.
+    pub(super) fn resolve(&mut self, link: &str) -> Result<CrawlUrl, UrlError> {
+        if let Some(url) = self.plain(link.as_bytes()) {
+            return Ok(url);
+        }
+        let link = with_two_slashes(link);
+        CrawlUrl::from_url(self.base.join(&link).map_err(|error| UrlError::Invalid(error.to_string()))?)
+    }
+
+    /// The same, if base and link need only be put together, which is what most links need.
+    pub(super) fn plain(&mut self, link: &[u8]) -> Option<CrawlUrl> {
+        let Plain { path, file, path_end } = self.plain?;
+        let base = self.base.as_str();
+        let mut link = &link[..memchr(b'#', link).unwrap_or(link.len())];
+        let mut keep = file;
+        match link {
+            [b'/', b'/', ..] => return None,
+            [b'/', ..] => keep = path,
+            [b'?', ..] => keep = path_end,
+            [b'.', ..] => {
+                while let Some(rest) = link.strip_prefix(b"../") {
+                    link = rest;
+                    keep = parent(base, path, keep);
+                }
+                // The rest must be a file name: what begins with a dot may be another dot segment.
+                (!matches!(link, [] | [b'.' | b'/' | b'?', ..])).then_some(())?;
+            }
+            _ => {
+                if let Some(rest @ [b'/', ..]) = link.strip_prefix(&base.as_bytes()[..path]) {
+                    link = rest;
+                    keep = path;
+                }
+            }
+        }
+        needs_no_parser(link).then_some(())?;
+        self.text.clear();
+        self.text.push_str(&base[..keep]);
+        self.text.push_str(str::from_utf8(link).ok()?);
+        Some(CrawlUrl::from_serialised(&self.text))
+    }
+}
+
+/// Where the text of the directory above ends; `file` is behind a `/`, and the root is its own parent.
+fn parent(base: &str, path: usize, file: usize) -> usize {
+    match base[path..file - 1].rfind('/') {
+        Some(slash) => path + slash + 1,
+        None => path + 1,
+    }
+}
+
+/// Whether a parser would take `link` for path and query and leave each letter of them as it is.
+///
+/// So there is no colon in its first segment (a scheme), no dot segment, nothing to encode. `%` is only
+/// passed in a query: in a path `%2e` is a dot.
+fn needs_no_parser(link: &[u8]) -> bool {
+    let mut allowed = if link.first() == Some(&b'/') { PATH } else { FIRST_SEGMENT };
+    let mut previous = 0;
+    for &byte in link {
+        if PLAIN[usize::from(byte)] & allowed == 0 || (byte == b'.' && previous == b'/' && allowed != QUERY) {
+            return false;
+        }
+        match byte {
+            b'?' => allowed = QUERY,
+            b'/' if allowed == FIRST_SEGMENT => allowed = PATH,
+            _ => {}
+        }
+        previous = byte;
+    }
+    !link.is_empty()
+}
+
+const FIRST_SEGMENT: u8 = 1;
+const PATH: u8 = 2;
+const QUERY: u8 = 4;
+
+/// For each byte, where it may stand unchanged.
+static PLAIN: [u8; 256] = {
+    let mut plain = [0; 256];
+    let mut everywhere: &[u8] =
+        b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&()*+,;=/?@";
+    while let [byte, rest @ ..] = everywhere {
+        plain[*byte as usize] = FIRST_SEGMENT | PATH | QUERY;
+        everywhere = rest;
+    }
+    plain[b':' as usize] = PATH | QUERY;
+    plain[b'%' as usize] = QUERY;
+    plain
+};
+
+/// Repairs what the crate `url` refuses: three and more slashes before a host.
+fn with_two_slashes(link: &str) -> Cow<'_, str> {
+    let slashes = |text: &str| text.len() - text.trim_start_matches(['/', '\\']).len();
+    let bare: Cow<'_, str> = match slashes(link) {
+        0 => return Cow::Borrowed(link),
+        _ if link.contains(['\t', '\n', '\r']) => link.replace(['\t', '\n', '\r'], "").into(),
+        _ => Cow::Borrowed(link),
+    };
+    match slashes(&bare) {
+        0..=2 => bare,
+        more => format!("//{}", &bare[more..]).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn resolve(base: &str, link: &str) -> Option<String> {
+        let mut resolver = Resolver::new(Url::parse(base).unwrap());
+        resolver.resolve(link).ok().map(|url| url.as_str().to_owned())
+    }
+
+    fn joined(base: &str, link: &str) -> Option<String> {
+        let url = Url::parse(base).unwrap().join(link).ok()?;
+        CrawlUrl::from_url(url).ok().map(|url| url.as_str().to_owned())
+    }
+
+    const BASES: [&str; 10] = [
+        "http://h/",
+        "http://h/a/b",
+        "https://h:8443/a//b/?q=/x/y",
+        "http://user:pw@h/a/b/c.html#f/g",
+        "http://[::1]:80/a;b/c%2e/d",
+        "http://h/a/b/../c?x",
+        "http://h//",
+        "https://example.org/d1/p1.html",
+        "http://h/?//x",
+        "file:///a/b",
+    ];
+
+    #[test]
+    fn the_common_forms() {
+        let base = "http://h/a/b.html?q#f";
+        for (link, url) in [
+            ("c", "http://h/a/c"),
+            ("/c/", "http://h/c/"),
+            ("../c", "http://h/c"),
+            ("../../c", "http://h/c"),
+            ("?p=2", "http://h/a/b.html?p=2"),
+            ("http://h/x", "http://h/x"),
+            ("http://H/x", "http://h/x"),
+            ("http://other/x", "http://other/x"),
+            ("//other/x", "http://other/x"),
+            ("", "http://h/a/b.html?q"),
+            ("c#d", "http://h/a/c"),
+            ("c d", "http://h/a/c%20d"),
+            ("./c", "http://h/a/c"),
+            ("/x/%2e%2e/c", "http://h/c"),
+            ("http:c", "http://h/a/c"),
+        ] {
+            assert_eq!(resolve(base, link).as_deref(), Some(url), "{link}");
+        }
+        assert_eq!(resolve(base, "mailto:x"), None);
+        assert_eq!(resolve(base, "http://[x/"), None);
+    }
+
+    #[test]
+    fn too_many_slashes_are_two() {
+        for link in
+            ["///other/x", "////other/x", "/\\/other/x", "\\\\\\other/x", "/\t//other/x", "http:///other/x"]
+        {
+            assert_eq!(resolve("http://h/a", link).as_deref(), Some("http://other/x"), "{link:?}");
+        }
+        assert_eq!(resolve("http://h/a", "///"), None);
+    }
+
+    #[test]
+    fn common_forms_need_no_parser() {
+        let mut resolver = Resolver::new(Url::parse("https://h/a/b").unwrap());
+        for link in ["/x", "x.html", "../x", "?x=%20", "https://h/x/y?z#f", "/a/b:c"] {
+            assert!(resolver.plain(link.as_bytes()).is_some(), "{link}");
+        }
+        for link in
+            ["", "//h", "a:b", ".", "..", "./a", "/..", "/.a", "a/../b", "/%2e%2e", "/a b", "/é", "../?x"]
+        {
+            assert!(resolver.plain(link.as_bytes()).is_none(), "{link}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        #[test]
+        fn is_what_join_gives(base in prop::sample::select(&BASES[..]), link in "[a-c./?#:@%2e~\\\\|'\\[& \\t]{0,12}") {
+            let start = link.replace('\t', "");
+            let start = start.trim_start();
+            prop_assume!(start.len() - start.trim_start_matches(['/', '\\']).len() <= 2);
+            prop_assert_eq!(resolve(base, &link), joined(base, &link));
+        }
+
+        #[test]
+        fn is_what_join_gives_for_usual_links(
+            base in prop::sample::select(&BASES[..]),
+            start in prop::sample::select(&["", "/", "../", "../../", "./", "?", "http://h/", "http://h", "//h/"][..]),
+            rest in "([a-z0-9._~!$()*+,;=-]{0,4}/){0,3}[a-zA-Z0-9.:@]{0,5}(\\?[a-z%=&/.?']{0,6})?(#[a-z/]{0,3})?",
+        ) {
+            let link = format!("{start}{rest}");
+            prop_assume!(!link.starts_with("///"));
+            prop_assert_eq!(resolve(base, &link), joined(base, &link));
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! The HTML tokenizer: which bytes of a page are tags, and which bytes of a tag are attributes.
+//!
+//! Works on bytes, copies nothing, builds no tree and decodes nothing. It follows the tokenizer of the
+//! WHATWG HTML Standard (§13.2.5) where that decides what is a tag: comments, bogus comments, DOCTYPE,
+//! CDATA in foreign content, raw text and escapable raw text elements, the escaped states of scripts,
+//! attributes in all their forms. Scripts never run here, so `noscript` is read like any other element,
+//! and so is `template`. A tag that the page ends in is no tag.
+//!
+//! [`Scanner`] is called by `html`; tag names come out lower-cased, everything else as it was written.
+//! Promises linear time on any input: each byte is looked at a fixed number of times.
+
+use memchr::{memchr, memchr2};
+
+use super::foreign::Foreign;
+
+/// Walks over the start tags of a page.
+pub(super) struct Scanner<'a> {
+    input: &'a [u8],
+    at: usize,
+    foreign: Foreign,
+}
+
+/// A start tag.
+pub(super) struct Tag<'a> {
+    /// The tag name in lower case.
+    pub(super) name: Name,
+    /// What the tag says between its name and `>`.
+    pub(super) attrs: Attrs<'a>,
+    /// Inside `svg` or `math`, where `<title>` is no title and `<link>` no link.
+    pub(super) foreign: bool,
+    /// What a raw text element (`script`, `title`, …) holds; empty for all others.
+    pub(super) text: &'a [u8],
+}
+
+impl<'a> Scanner<'a> {
+    pub(super) fn new(input: &'a [u8]) -> Self {
+        Self { input, at: 0, foreign: Foreign::default() }
+    }
+
+    /// The next start tag ("data state", §13.2.5.1).
+    pub(super) fn next_tag(&mut self) -> Option<Tag<'a>> {
+        loop {
+            let open = self.at + memchr(b'<', self.input.get(self.at..)?)?;
+            match *self.input.get(open + 1)? {
+                b'a'..=b'z' | b'A'..=b'Z' => return self.start_tag(open + 1),
+                b'/' => self.at = self.end_tag(open + 2)?,
+                b'!' => self.at = self.declaration(open + 2)?,
+                b'?' => self.at = self.bogus_comment(open + 2)?,
+                _ => self.at = open + 1,
+            }
+        }
+    }
+
+    /// A start tag whose name begins at `start`.
+    fn start_tag(&mut self, start: usize) -> Option<Tag<'a>> {
+        let name_end = until(self.input, start, TAG_NAME_END);
+        let name = Name::new(&self.input[start..name_end]);
+        let (end, self_closing) = tag_end(self.input, name_end)?;
+        let attrs = Attrs { input: &self.input[name_end..end], at: 0 };
+        let foreign = self.foreign.open(name.as_bytes(), attrs, self_closing);
+        let text_end = if foreign { None } else { self.text_end(name.as_bytes(), end) };
+        self.at = match text_end {
+            None => end,
+            // Its end tag belongs to the text, whatever else of that name is open.
+            Some(at) => {
+                tag_end(self.input, at + 2 + name.as_bytes().len()).map_or(self.input.len(), |end| end.0)
+            }
+        };
+        Some(Tag { name, attrs, foreign, text: &self.input[end..text_end.unwrap_or(end)] })
+    }
+
+    /// What follows `</` ("end tag open state", §13.2.5.7). Returns where to go on.
+    fn end_tag(&mut self, start: usize) -> Option<usize> {
+        match *self.input.get(start)? {
+            b'a'..=b'z' | b'A'..=b'Z' => {}
+            _ => return self.bogus_comment(start),
+        }
+        let name_end = until(self.input, start, TAG_NAME_END);
+        let (end, _) = tag_end(self.input, name_end)?;
+        if self.foreign.any() {
+            self.foreign.close(Name::new(&self.input[start..name_end]).as_bytes());
+        }
+        Some(end)
+    }
+
+    /// What follows `<!` (§13.2.5.42): a comment, a CDATA section, or up to the next `>`. The last holds
+    /// for a DOCTYPE too, since `>` ends it even within a quoted identifier (§13.2.5.59).
+    fn declaration(&self, start: usize) -> Option<usize> {
+        let rest = &self.input[start..];
+        if rest.starts_with(b"--") {
+            return self.comment(start);
+        }
+        if rest.starts_with(b"[CDATA[") && self.foreign.takes_cdata() {
+            let from = start + b"[CDATA[".len();
+            return Some(from + memchr::memmem::find(&self.input[from..], b"]]>")? + 3);
+        }
+        self.bogus_comment(start)
+    }
+
+    /// A comment whose first two dashes are at `dashes` (§13.2.5.43 and on). `-->` may share them, as in
+    /// `<!-->` and `<!--->`; `--!>` may not.
+    fn comment(&self, dashes: usize) -> Option<usize> {
+        let mut from = dashes + 2;
+        loop {
+            let close = from + memchr(b'>', self.input.get(from..)?)?;
+            let inside = &self.input[dashes..close];
+            if inside.ends_with(b"--") || inside[2..].ends_with(b"--!") {
+                return Some(close + 1);
+            }
+            from = close + 1;
+        }
+    }
+
+    fn bogus_comment(&self, start: usize) -> Option<usize> {
+        Some(start + memchr(b'>', self.input.get(start..)?)? + 1)
+    }
+
+    /// Where the text of the element ends that was opened before `from`, if its content is no markup
+    /// (§13.2.6.4: `script`, `style`, `xmp`, `iframe`, `noembed`, `noframes`, `textarea`, `title`).
+    fn text_end(&self, name: &[u8], from: usize) -> Option<usize> {
+        Some(match name {
+            b"script" => script_end(self.input, from),
+            b"style" | b"title" | b"textarea" | b"iframe" | b"xmp" | b"noembed" | b"noframes" => {
+                raw_text_end(self.input, from, name)
+            }
+            b"plaintext" => self.input.len(),
+            _ => return None,
+        })
+    }
+}
+
+/// Where `</name` stands that ends a raw text element, or the end of the input.
+fn raw_text_end(input: &[u8], mut from: usize, name: &[u8]) -> usize {
+    while let Some(at) = memchr(b'<', &input[from..]) {
+        if input.get(from + at + 1) == Some(&b'/') && is_tag(input, from + at + 2, name) {
+            return from + at;
+        }
+        from += at + 1;
+    }
+    input.len()
+}
+
+/// How deep in legacy comments a script is (§13.2.5.15 and on).
+#[derive(Clone, Copy, PartialEq)]
+enum Script {
+    Plain,
+    /// After `<!--`.
+    Escaped,
+    /// After `<!--` and `<script`: here `</script>` ends the inner one only.
+    DoubleEscaped,
+}
+
+/// Where the `</script` stands that ends a script, or the end of the input.
+fn script_end(input: &[u8], mut at: usize) -> usize {
+    let mut state = Script::Plain;
+    loop {
+        let rest = &input[at..];
+        let found = if state == Script::Plain { memchr(b'<', rest) } else { memchr2(b'<', b'-', rest) };
+        let Some(offset) = found else { return input.len() };
+        at += offset;
+        let rest = &input[at..];
+        at += 1;
+        let closes = rest.starts_with(b"</") && is_tag(input, at + 1, b"script");
+        state = match state {
+            Script::Plain | Script::Escaped if closes => return at - 1,
+            Script::Plain if rest.starts_with(b"<!--") => {
+                at += 1; // the dashes may be those of `-->` at once
+                Script::Escaped
+            }
+            Script::Escaped | Script::DoubleEscaped if rest.starts_with(b"-->") => Script::Plain,
+            Script::Escaped if rest[0] == b'<' && is_tag(input, at, b"script") => Script::DoubleEscaped,
+            Script::DoubleEscaped if closes => Script::Escaped,
+            same => same,
+        };
+    }
+}
+
+/// Whether the tag name at `at` is exactly `name`, and what follows ends a name.
+fn is_tag(input: &[u8], at: usize, name: &[u8]) -> bool {
+    let end = at + name.len();
+    input.get(at..end).is_some_and(|found| found.eq_ignore_ascii_case(name))
+        && input.get(end).is_some_and(|&byte| CLASS[usize::from(byte)] & TAG_NAME_END != 0)
+}
+
+/// A tag name in lower case. Names longer than any that matters are kept as the empty name.
+#[derive(Clone, Copy)]
+pub(super) struct Name {
+    bytes: [u8; Name::MAX],
+    len: u8,
+}
+
+impl Name {
+    const MAX: usize = 16;
+
+    fn new(written: &[u8]) -> Self {
+        let mut name = Self { bytes: [0; Self::MAX], len: 0 };
+        if written.len() <= Self::MAX {
+            for (to, from) in name.bytes.iter_mut().zip(written) {
+                *to = from.to_ascii_lowercase();
+            }
+            name.len = written.len() as u8; // at most MAX
+        }
+        name
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+}
+
+/// The attributes of a tag in order, names and values as written, duplicates included.
+#[derive(Clone, Copy)]
+pub(super) struct Attrs<'a> {
+    input: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Attrs<'a> {
+    /// The values of the named attributes (in lower case). Of duplicates the first counts (§13.2.5.33).
+    pub(super) fn pick<const N: usize>(self, names: [&str; N]) -> [Option<&'a [u8]>; N] {
+        let mut picked = [None; N];
+        for (name, value) in self {
+            for (wanted, slot) in names.iter().zip(&mut picked) {
+                if slot.is_none() && name.eq_ignore_ascii_case(wanted.as_bytes()) {
+                    *slot = Some(value);
+                }
+            }
+        }
+        picked
+    }
+}
+
+impl<'a> Iterator for Attrs<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match step(self.input, self.at) {
+            Step::Attr { name, value, next } => {
+                self.at = next;
+                Some((name, value))
+            }
+            Step::Close { .. } | Step::Eof => None,
+        }
+    }
+}
+
+/// Finds the end of the tag whose attributes begin at `at`: behind its `>`, and whether `/` is before that.
+fn tag_end(input: &[u8], mut at: usize) -> Option<(usize, bool)> {
+    loop {
+        match step(input, at) {
+            Step::Attr { next, .. } => at = next,
+            Step::Close { self_closing, next } => return Some((next, self_closing)),
+            Step::Eof => return None,
+        }
+    }
+}
+
+enum Step<'a> {
+    Attr { name: &'a [u8], value: &'a [u8], next: usize },
+    Close { self_closing: bool, next: usize },
+    Eof,
+}
+
+/// Reads one attribute, or the end of the tag (§13.2.5.32 to 40).
+#[inline]
+fn step(input: &[u8], mut at: usize) -> Step<'_> {
+    let mut slash = false;
+    loop {
+        match input.get(at) {
+            None => return Step::Eof,
+            Some(b'>') => return Step::Close { self_closing: slash, next: at + 1 },
+            Some(b'/') => slash = true,
+            Some(byte) if is_space(*byte) => slash = false,
+            Some(_) => break,
+        }
+        at += 1;
+    }
+    let name_end = until(input, at + 1, ATTR_NAME_END); // the first byte is of the name even if it is `=`
+    let name = &input[at..name_end];
+    let after = skip_spaces(input, name_end);
+    if input.get(after) != Some(&b'=') {
+        return Step::Attr { name, value: b"", next: after };
+    }
+    let start = skip_spaces(input, after + 1);
+    let (value, next) = match input.get(start) {
+        None => return Step::Eof,
+        Some(&quote @ (b'"' | b'\'')) => match memchr(quote, &input[start + 1..]) {
+            None => return Step::Eof,
+            Some(len) => (&input[start + 1..start + 1 + len], start + len + 2),
+        },
+        Some(_) => {
+            let end = until(input, start, VALUE_END);
+            (&input[start..end], end)
+        }
+    };
+    Step::Attr { name, value, next }
+}
+
+fn skip_spaces(input: &[u8], mut at: usize) -> usize {
+    while input.get(at).is_some_and(|&byte| is_space(byte)) {
+        at += 1;
+    }
+    at
+}
+
+/// ASCII whitespace (Infra §4.6). CR counts: the standard turns it into LF before the tokenizer (§13.2.3.5).
+pub(super) fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'\x0c')
+}
+
+/// The first position from `at` on whose byte is of the given class, or the end.
+#[inline]
+fn until(input: &[u8], at: usize, class: u8) -> usize {
+    let rest = input.get(at..).unwrap_or_default();
+    at + rest.iter().position(|&byte| CLASS[usize::from(byte)] & class != 0).unwrap_or(rest.len())
+}
+
+const TAG_NAME_END: u8 = 1;
+const ATTR_NAME_END: u8 = 2;
+const VALUE_END: u8 = 4;
+
+/// For each byte, what it ends.
+static CLASS: [u8; 256] = {
+    let mut class = [0; 256];
+    let mut spaces: &[u8] = b" \t\n\r\x0c";
+    while let [space, rest @ ..] = spaces {
+        class[*space as usize] = TAG_NAME_END | ATTR_NAME_END | VALUE_END;
+        spaces = rest;
+    }
+    class[b'>' as usize] = TAG_NAME_END | ATTR_NAME_END | VALUE_END;
+    class[b'/' as usize] = TAG_NAME_END | ATTR_NAME_END;
+    class[b'=' as usize] = ATTR_NAME_END;
+    class
+};
+
+#[cfg(test)]
+#[path = "scan_tests.rs"]
+pub(super) mod tests;

@@ -1,0 +1,162 @@
+//! Whole pages.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn page(body: &str) -> Page {
+    outlinks(Some("text/html; charset=utf-8"), body.as_bytes(), &Url::parse("http://h/d/p?q#f").unwrap())
+}
+
+fn urls(body: &str) -> Vec<String> {
+    page(body).links.iter().map(|link| link.url.as_str().to_owned()).collect()
+}
+
+const HTML: Option<&str> = Some("text/html");
+
+#[test]
+fn links_are_resolved_in_order_and_once() {
+    let body = "<a href=b><a href=/a><a href='b#x'><a href=http://h/d/b><a href='../a'><a href=' b\n'><a href=c?x=1&amp;y>\
+                <a href='c?x=1&y'>";
+    assert_eq!(urls(body), ["http://h/d/b", "http://h/a", "http://h/d/c?x=1&y"]);
+}
+
+#[test]
+fn other_schemes_and_fragments_are_no_links() {
+    let page = page(
+        "<a href=#top><a href='&#35;top'><a href=mailto:a@b><a href='java\nscript:x'><a href=data:,x><a href=tel:1>\
+         <a href=''><a href=ftp://h/>",
+    );
+    assert_eq!(page.ignored, 5);
+    assert_eq!(page.links.len(), 1);
+    assert_eq!(page.links[0].url.as_str(), "http://h/d/p?q");
+}
+
+#[test]
+fn a_bad_link_leaves_its_neighbours_alone() {
+    let body =
+        "<a href=1><a href=http://[h/><a href='http://h:port'><a href=http://><a href='//\0/'><a href=2>";
+    assert_eq!(urls(body), ["http://h/d/1", "http://h/d/2"]);
+    assert_eq!(page(body).ignored, 4);
+}
+
+#[test]
+fn the_first_base_holds_for_all_links() {
+    assert_eq!(
+        urls("<a href=a><base target=x><base href=/b/><base href=/c/><a href=b>"),
+        ["http://h/b/a", "http://h/b/b"]
+    );
+    assert_eq!(urls("<base href='//o/x&amp;/'><a href=a>"), ["http://o/x&/a"]);
+    let broken = page("<base href=http://[><base href=/c/><a href=b>");
+    assert_eq!((broken.links[0].url.as_str(), broken.base), ("http://h/d/b", None));
+    assert_eq!(urls("<base href=data:,x><a href=b>"), ["http://h/d/b"]);
+}
+
+#[test]
+fn the_better_of_two_roles() {
+    let page = page("<img src=x><a rel=nofollow href=y><a href=./x><a href=y>");
+    let roles: Vec<_> = page.links.iter().map(|l| (l.tag, l.kind, l.nofollow)).collect();
+    assert_eq!(roles, [("a", LinkKind::Navigation, false); 2]);
+}
+
+#[test]
+fn sizes() {
+    let long = "x".repeat(MAX_LINK_LEN);
+    let page = page(&format!("<a href='{long}'><a href='{long}x'><a href=y>"));
+    assert_eq!((page.links.len(), page.ignored), (1, 2)); // the first is too long once resolved
+    let many: String = (0..10_000).map(|i| format!("<a href=/{i}>")).collect();
+    assert_eq!(urls(&many).len(), 10_000);
+    let heavy: String = (0..9_000).map(|i| format!("<a href={i}>")).collect();
+    let heavy = format!("<base href='/{}/'>{heavy}", "x".repeat(8000));
+    let bytes: usize = urls(&heavy).iter().map(String::len).sum();
+    assert!((MAX_LINK_BYTES - MAX_LINK_LEN..=MAX_LINK_BYTES).contains(&bytes), "{bytes}");
+}
+
+#[test]
+fn content_types() {
+    let count = |content_type: Option<&str>, body: &str| {
+        let url = Url::parse("http://h/").unwrap();
+        outlinks(content_type, body.as_bytes(), &url).links.len()
+    };
+    for html in ["text/html", "TEXT/HTML;charset=x", "application/xhtml+xml", "text/html "] {
+        assert_eq!(count(Some(html), "<a href=x>"), 1, "{html}");
+    }
+    for other in ["text/plain", "text/xml", "application/json", "image/svg+xml", "text/htmlx"] {
+        assert_eq!(count(Some(other), "<a href=x>"), 0, "{other}");
+    }
+    for html in ["<a href=x>", "\u{feff} \n<!DOCTYPE HTML><a href=x>", "<!-- --><a href=x>", "<P><a href=x>"]
+    {
+        assert_eq!(count(None, html), 1, "{html}");
+        assert_eq!(count(Some(""), html), 1, "{html}");
+    }
+    for other in ["x <a href=x>", "<abc><a href=x>", "", "<a"] {
+        assert_eq!(count(None, other), 0, "{other}");
+    }
+}
+
+#[test]
+fn titles() {
+    for (body, expected) in [
+        ("<title> a\n b&amp;c </title>", Some("a b&c")),
+        ("<meta><TITLE lang=en>a</title><title>b</title>", Some("a")),
+        ("<title>a <b>&copy</title>", Some("a <b>\u{a9}")),
+        ("<svg><title>no</title></svg><title>yes</title>", Some("yes")),
+        ("<title></title>", None),
+        ("<title>\u{e9}", Some("\u{e9}")),
+        ("<!-- <title>a</title> -->", None),
+        ("", None),
+    ] {
+        assert_eq!(title(HTML, body.as_bytes()).as_deref(), expected, "{body}");
+        assert_eq!(page(body).title.as_deref(), expected, "{body}");
+    }
+    assert_eq!(title(HTML, b"<body><title>a</title>"), None);
+}
+
+#[test]
+fn titles_are_cut_between_characters() {
+    let long = page(&format!("<title>x{}</title>", "\u{e9}".repeat(1000))).title.unwrap();
+    assert_eq!((long.len(), long.chars().count()), (1023, 512));
+    assert_eq!(page(&format!("<title>{}", "x ".repeat(1 << 20))).title.map(|t| t.len()), Some(1023));
+}
+
+#[test]
+fn a_page_of_a_generated_site() {
+    let body = r##"<!doctype html><html><head><title>Page 1</title><link rel="stylesheet" href="/style.css">
+        <link rel="canonical" href="/d1/p1.html"><script>var x = "<a href='/never.html'>no</a>";</script></head><body>
+        <a href="/index.html">home</a> <a href="#top">top</a> <a href="mailto:a@example.org">mail</a>
+        <a href="javascript:void(0)">js</a><a href="../d2/p2.html#s0" rel="next">x &amp; y</a>
+        <!-- <a href="/commented.html">no</a> --></body></html>"##;
+    let page = page(body);
+    let of_kind = |kind: LinkKind| -> Vec<_> {
+        page.links.iter().filter(|l| l.kind == kind).map(|l| l.url.path_and_query()).collect()
+    };
+    assert_eq!(of_kind(LinkKind::Navigation), ["/d1/p1.html", "/index.html", "/d2/p2.html"]);
+    assert_eq!(of_kind(LinkKind::Requisite), ["/style.css"]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn never_panics(body in prop::collection::vec(any::<u8>(), 0..200)) {
+        outlinks(Some("text/html"), &body, &Url::parse("http://h/").unwrap());
+        title(HTML, &body);
+    }
+
+    #[test]
+    fn never_panics_on_tag_soup(
+        pieces in prop::collection::vec(prop::sample::select(&scan::tests::PIECES[..]), 0..40),
+    ) {
+        let body = pieces.concat();
+        let page = page(&body);
+        prop_assert!(page.links.iter().all(|link| CrawlUrl::parse(link.url.as_str()).as_ref() == Ok(&link.url)));
+        title(HTML, body.as_bytes());
+    }
+
+    #[test]
+    fn what_stands_before_affects_no_link(link in "[ -~]{0,30}") {
+        let quoted = link.replace('&', "&amp;").replace('"', "&quot;");
+        let found = urls(&format!("<a href=\"{quoted}\"><a href=/last>"));
+        prop_assert_eq!(found.last().map(String::as_str), Some("http://h/last"));
+    }
+}

@@ -1,0 +1,329 @@
+//! One fetch: request, head, redirects, body, and what to report when it breaks off.
+//!
+//! [`Exchange`] owns everything that belongs to a single call of [`Http`]'s `fetch`. It ends in one of
+//! three ways only: with the answer of a server (a redirect that was handed back included), with an
+//! error, or by being dropped. Each step that waits runs under the [`Deadline`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::HeaderMap;
+use reqwest::{Method, Version};
+use tokio::time::timeout;
+
+use super::body::Collector;
+use super::classify::{Cause, classify};
+use super::deadline::{Deadline, Expired};
+use super::http::Http;
+use super::redirect;
+use super::resolve::blocked_literal;
+use super::trace::{Stage, Trace};
+use super::{
+    Body, ErrorKind, FetchError, Hop, HopPolicy, HopRecord, Phase, Request, Response, Timings, Truncated,
+};
+use crate::url::CrawlUrl;
+
+/// What is read of a redirect's own body so that its connection can be used again, bytes.
+const DRAIN: usize = 16 * 1024;
+
+/// How long that may take before a new connection is the better deal.
+const DRAIN_TIME: Duration = Duration::from_millis(100);
+
+/// A fetch under way.
+pub(super) struct Exchange<'a> {
+    http: &'a Http,
+    trace: Arc<Trace>,
+    deadline: Deadline,
+    hops: Option<Arc<dyn HopPolicy>>,
+    method: Method,
+    body: Option<Bytes>,
+    /// The URL of the current hop.
+    url: CrawlUrl,
+    chain: Vec<HopRecord>,
+    /// The hops of the chain from this one on had the same method.
+    same_method: usize,
+    /// A redirect has left the origin of the first URL.
+    foreign: bool,
+    /// A redirect has turned the request into one without a body.
+    rewritten: bool,
+    first_byte: Option<Duration>,
+}
+
+impl<'a> Exchange<'a> {
+    pub(super) fn new(http: &'a Http, request: Request, trace: Arc<Trace>) -> Self {
+        let Request { url, method, body, hops } = request;
+        let deadline = Deadline::new(Arc::clone(&trace), http.options.timeout, http.options.idle_timeout);
+        Self {
+            http,
+            trace,
+            deadline,
+            hops,
+            method,
+            body,
+            url,
+            chain: Vec::new(),
+            same_method: 0,
+            foreign: false,
+            rewritten: false,
+            first_byte: None,
+        }
+    }
+
+    /// Runs the fetch to its end.
+    pub(super) async fn run(mut self) -> Result<Response, FetchError> {
+        loop {
+            let mut answer = self.ask().await?;
+            let Some(location) = redirect::location(answer.status(), answer.headers()) else {
+                return self.receive(answer).await;
+            };
+            let target = redirect::target(&self.url, location);
+            match self.judge(target, redirect::becomes_get(answer.status(), &self.method)) {
+                Ok((target, Hop::Follow)) => {
+                    drain(&mut answer).await;
+                    self.follow(target, &answer);
+                }
+                Ok((target, _)) => return Ok(self.hand_back(answer, target).await),
+                Err((cause, target)) => {
+                    let mut head = self.head(&mut answer);
+                    head.redirect = target;
+                    drain(&mut answer).await;
+                    return Err(self.fail(cause, Some(head)));
+                }
+            }
+        }
+    }
+
+    /// Sends the request of the current hop and waits for the head of its answer.
+    async fn ask(&mut self) -> Result<reqwest::Response, FetchError> {
+        if self.http.options.deny_private
+            && let Some(message) = blocked_literal(&self.url, &self.trace)
+        {
+            return Err(self.fail(cause(ErrorKind::BlockedAddress, Phase::Resolve, message), None));
+        }
+        if self.url.is_https() {
+            self.http.prepare_tls().await;
+        }
+        let dialled = self.trace.dialled_at();
+        let mut sent = self.send().await;
+        // A server may close a kept connection just when a request comes. That says nothing about the URL,
+        // so it is asked again, once and only if asking twice is harmless (RFC 9110 §9.2.2).
+        let kept = self.trace.dialled_at() == dialled;
+        if kept && matches!(self.method, Method::GET | Method::HEAD) && sent.as_ref().is_err_and(is_lost) {
+            sent = self.send().await;
+        }
+        sent.map_err(|cause| self.fail(cause, None))
+    }
+
+    /// Sends the request once.
+    async fn send(&mut self) -> Result<reqwest::Response, Cause> {
+        self.trace.enter(Stage::Idle);
+        let http = self.http;
+        let (method, body) = (self.method.clone(), self.body.clone());
+        let answer = match http.request(&self.url, method, body, self.foreign, self.rewritten) {
+            Ok(request) => self.deadline.run(Phase::FirstByte, http.client.execute(request)).await,
+            Err(error) => Ok(Err(error)),
+        };
+        let answer = answer.map_err(|expired| self.expired(expired))?.map_err(|error| {
+            let cause = classify(&error, Phase::FirstByte, self.trace.stage());
+            match cause.kind {
+                ErrorKind::Timeout => Cause {
+                    message: format!("no connection within {:?}", http.options.connect_timeout),
+                    ..cause
+                },
+                _ => cause,
+            }
+        })?;
+        self.trace.enter(Stage::Idle);
+        self.first_byte = Some(self.trace.started().elapsed());
+        Ok(answer)
+    }
+
+    /// Decides about a redirect: the target with `Follow` or `HandBack`, or why not. One that changes the
+    /// method (`becomes_get`) may well lead back to the same URL: that is how forms are answered.
+    fn judge(
+        &self,
+        target: Result<CrawlUrl, String>,
+        becomes_get: bool,
+    ) -> Result<(CrawlUrl, Hop), (Cause, Option<CrawlUrl>)> {
+        let refuse = |kind, message, target| Err((cause(kind, Phase::Redirect, message), target));
+        let target = match target {
+            Ok(target) => target,
+            Err(why) => return refuse(ErrorKind::BadRedirect, why, None),
+        };
+        match self.hops.as_ref().map_or(Hop::Follow, |hops| hops.judge(&self.url, &target)) {
+            Hop::Follow => {}
+            Hop::HandBack => return Ok((target, Hop::HandBack)),
+            Hop::Refuse(kind, message) => return refuse(kind, message, Some(target)),
+        }
+        let before = self.chain.get(self.same_method..).unwrap_or_default();
+        if !becomes_get && (target == self.url || before.iter().any(|hop| hop.url == target)) {
+            return refuse(ErrorKind::RedirectLoop, format!("redirect back to `{target}`"), Some(target));
+        }
+        let limit = self.http.options.max_redirects;
+        if self.chain.len() >= limit {
+            return refuse(ErrorKind::TooManyRedirects, format!("more than {limit} redirects"), Some(target));
+        }
+        Ok((target, Hop::Follow))
+    }
+
+    /// Makes `target` the current hop.
+    fn follow(&mut self, target: CrawlUrl, answer: &reqwest::Response) {
+        // As in the Fetch Standard: once abroad, private headers stay away for the rest of the chain.
+        self.foreign |= self.url.host_key() != target.host_key();
+        let from = std::mem::replace(&mut self.url, target);
+        self.chain.push(HopRecord { url: from, status_code: answer.status().as_u16() });
+        if redirect::becomes_get(answer.status(), &self.method) {
+            self.method = Method::GET;
+            self.body = None;
+            self.rewritten = true;
+            self.same_method = self.chain.len();
+        }
+    }
+
+    /// Reads the body of the last answer.
+    async fn receive(mut self, mut answer: reqwest::Response) -> Result<Response, FetchError> {
+        let length = answer.content_length();
+        let mut head = self.head(&mut answer);
+        match self.read(&mut answer, Collector::new(&head.headers, length, self.http.options.max_body)).await
+        {
+            Ok(body) => {
+                head.body = body;
+                head.timings = self.timings();
+                Ok(head)
+            }
+            Err((body, cause)) => {
+                head.body = body;
+                Err(self.fail(cause, Some(head)))
+            }
+        }
+    }
+
+    /// Ends with a redirect. Its own body hardly matters, so that a bad one fails nothing.
+    async fn hand_back(mut self, mut answer: reqwest::Response, target: CrawlUrl) -> Response {
+        let length = answer.content_length();
+        let mut head = self.head(&mut answer);
+        let collector = Collector::new(&head.headers, length, self.http.options.max_body);
+        head.body = match self.read(&mut answer, collector).await {
+            Ok(body) | Err((body, _)) => body,
+        };
+        head.redirect = Some(target);
+        head.timings = self.timings();
+        head
+    }
+
+    async fn read(
+        &mut self,
+        answer: &mut reqwest::Response,
+        mut collector: Collector,
+    ) -> Result<Body, (Body, Cause)> {
+        let (cut, cause) = loop {
+            match self.deadline.run(Phase::Body, answer.chunk()).await {
+                Ok(Ok(Some(chunk))) => {
+                    if !collector.push(chunk) {
+                        break (None, None);
+                    }
+                }
+                Ok(Ok(None)) => break (None, None),
+                Ok(Err(error)) => {
+                    break (Some(Truncated::Disconnect), Some(classify(&error, Phase::Body, Stage::Idle)));
+                }
+                Err(expired) => break (Some(Truncated::Time), Some(self.expired(expired))),
+            }
+        };
+        match (collector.finish(cut), cause) {
+            (Ok(body) | Err((body, _)), Some(cause)) => Err((body, cause)),
+            (Ok(body), None) => Ok(body),
+            (Err((body, why)), None) => Err((body, self::cause(ErrorKind::Decode, Phase::Body, why))),
+        }
+    }
+
+    /// Moves what the head of an answer says into a response without a body.
+    fn head(&mut self, answer: &mut reqwest::Response) -> Response {
+        Response {
+            status: answer.status().as_u16(),
+            http_version: version_name(answer.version()),
+            remote: answer.remote_addr(),
+            headers: std::mem::take(answer.headers_mut()),
+            ..self.unanswered()
+        }
+    }
+
+    /// A response of which nothing but the chain is known.
+    fn unanswered(&mut self) -> Response {
+        Response {
+            final_url: self.url.clone(),
+            chain: std::mem::take(&mut self.chain),
+            redirect: None,
+            status: 0,
+            http_version: "",
+            headers: HeaderMap::new(),
+            body: Body::default(),
+            remote: None,
+            timings: Timings::default(),
+        }
+    }
+
+    fn timings(&self) -> Timings {
+        Timings {
+            dns: self.trace.dns(),
+            connect: self.trace.connect(),
+            first_byte: self.first_byte,
+            total: self.trace.started().elapsed(),
+        }
+    }
+
+    fn expired(&self, Expired { phase, limit }: Expired) -> Cause {
+        let message = match (phase, self.trace.stage()) {
+            (Phase::Total, Stage::Resolving) => format!("not done within {limit:?}, still resolving"),
+            (Phase::Total, Stage::Connecting) => format!("not done within {limit:?}, still connecting"),
+            (Phase::Total, Stage::Idle) => format!("not done within {limit:?}"),
+            (Phase::Body, _) => format!("nothing of the body came for {limit:?}"),
+            _ => format!("no answer within {limit:?}"),
+        };
+        cause(ErrorKind::Timeout, phase, message)
+    }
+
+    fn fail(&mut self, cause: Cause, head: Option<Response>) -> FetchError {
+        let Cause { kind, phase, message, exhausted } = cause;
+        let timings = self.timings();
+        let partial = head.or_else(|| (!self.chain.is_empty()).then(|| self.unanswered()));
+        let partial = partial.map(|response| Box::new(Response { timings, ..response }));
+        FetchError { kind, phase, message, partial, timings, exhausted }
+    }
+}
+
+fn cause(kind: ErrorKind, phase: Phase, message: String) -> Cause {
+    Cause { kind, phase, message, exhausted: false }
+}
+
+fn is_lost(cause: &Cause) -> bool {
+    cause.kind == ErrorKind::ConnectionLost && cause.phase == Phase::FirstByte
+}
+
+/// Reads off a short body that nobody wants, so that its connection can be used again.
+async fn drain(answer: &mut reqwest::Response) {
+    if answer.content_length().is_some_and(|length| length > DRAIN as u64) {
+        return;
+    }
+    let read = async {
+        let mut left = DRAIN;
+        while let Ok(Some(chunk)) = answer.chunk().await {
+            left = left.saturating_sub(chunk.len());
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    let _ = timeout(DRAIN_TIME, read).await;
+}
+
+fn version_name(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_09 => "HTTP/0.9",
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2",
+        Version::HTTP_3 => "HTTP/3",
+        _ => "HTTP/1.1",
+    }
+}

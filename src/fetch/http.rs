@@ -1,0 +1,276 @@
+//! [`Http`]: fetching over the network, and its [`HttpOptions`].
+//!
+//! Holds what all fetches of a run share: the connection pool (reqwest, which here neither follows
+//! redirects nor decodes nor keeps time), the request headers, the certificates. One fetch is an
+//! [`Exchange`]. An `Http` is built once, without touching the network or any certificate.
+//!
+//! The client repeats a request by itself when the server says that it did not look at it (RFC 9113 §8.7;
+//! nginx does so after each thousand requests of a connection), the exchange when a kept connection turned
+//! out to be closed. All other retries are the business of the caller.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION,
+    CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT,
+};
+use reqwest::{Client, Method, Proxy, redirect};
+use tokio::sync::OnceCell;
+use url::Url;
+
+use super::exchange::Exchange;
+use super::resolve::Resolver;
+use super::tls::LazyVerifier;
+use super::trace::{ProbeLayer, TRACE, Trace};
+use super::{Fetch, FetchError, Request, Response};
+use crate::url::CrawlUrl;
+
+/// How long a connection that nobody uses is kept: shorter than most servers do, long enough for a
+/// polite delay between two requests.
+const POOL_IDLE: Duration = Duration::from_secs(20);
+
+/// Headers that are meant for one origin only; `Host` names it.
+const PRIVATE_HEADERS: [HeaderName; 4] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, HOST];
+
+/// Headers that describe the body of a request (Fetch Standard, request-body-header name).
+const BODY_HEADERS: [HeaderName; 4] = [CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE];
+
+/// How to fetch. The default is what a polite crawler wants.
+#[derive(Clone, Debug)]
+pub struct HttpOptions {
+    /// The `User-Agent`; default `gannet/VERSION` and what it is, with the name that robots.txt may use.
+    pub user_agent: String,
+    /// Headers of each request, in place of gannet's own where both have one; default none.
+    /// `Authorization`, `Cookie`, `Proxy-Authorization` and `Host` are not sent to another origin than
+    /// that of the first URL.
+    pub headers: HeaderMap,
+    /// The whole fetch, over all hops, the body included; default 30 s.
+    pub timeout: Duration,
+    /// Each connection: resolving, TCP and TLS; default 10 s.
+    pub connect_timeout: Duration,
+    /// The longest silence: from the request (or the connection) to the whole head of the answer, and
+    /// between two pieces of the body; default 10 s.
+    pub idle_timeout: Duration,
+    /// The most that is kept of a decoded body, bytes; default 10 MiB.
+    pub max_body: u64,
+    /// The most redirects that are followed; default 10.
+    pub max_redirects: usize,
+    /// An `http` or `https` proxy for all URLs; a missing scheme means `http`. Default: what `HTTP_PROXY`,
+    /// `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
+    pub proxy: Option<String>,
+    /// Accept any certificate; default `false`.
+    pub insecure: bool,
+    /// Speak HTTP/1.1 only; default `false`, HTTP/2 where TLS offers it.
+    pub http1: bool,
+    /// Refuse addresses that are not public, at connection time; default `false`. With a proxy it is the
+    /// proxy that resolves names, so only literal addresses are refused.
+    pub deny_private: bool,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            user_agent: concat!(
+                "gannet/",
+                env!("CARGO_PKG_VERSION"),
+                " (HTTP fetcher and crawler; robots.txt token: gannet)"
+            )
+            .to_owned(),
+            headers: HeaderMap::new(),
+            timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(10),
+            max_body: 10 * 1024 * 1024,
+            max_redirects: 10,
+            proxy: None,
+            insecure: false,
+            http1: false,
+            deny_private: false,
+        }
+    }
+}
+
+/// Options that no client can be built from; says which and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildError(String);
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+/// Fetches over HTTP/1.1 and HTTP/2. Shared by all workers; the connections are pooled.
+pub struct Http {
+    pub(super) client: Client,
+    pub(super) options: HttpOptions,
+    /// Request headers for the origin of the first URL.
+    headers: HeaderMap,
+    /// The same without those that are private to it.
+    foreign_headers: HeaderMap,
+    verifier: Arc<LazyVerifier>,
+    certificates: OnceCell<()>,
+}
+
+impl Http {
+    /// A client with these options. Does no I/O.
+    ///
+    /// # Errors
+    /// When `user_agent` is no header value, or `proxy` is not the URL of an `http` or `https` proxy.
+    pub fn new(options: HttpOptions) -> Result<Self, BuildError> {
+        let verifier = LazyVerifier::new(options.insecure);
+        let headers = request_headers(&options)?;
+        let client = build_client(&options, &verifier)?;
+        let mut foreign_headers = headers.clone();
+        for name in PRIVATE_HEADERS {
+            foreign_headers.remove(name);
+        }
+        Ok(Self { client, options, headers, foreign_headers, verifier, certificates: OnceCell::new() })
+    }
+
+    /// The request of one hop. `foreign`: not to the origin of the first URL. `rewritten`: a redirect took
+    /// its body away.
+    ///
+    /// # Errors
+    /// When the URL does not fit into a request, e.g. for its length.
+    pub(super) fn request(
+        &self,
+        url: &CrawlUrl,
+        method: Method,
+        body: Option<Bytes>,
+        foreign: bool,
+        rewritten: bool,
+    ) -> reqwest::Result<reqwest::Request> {
+        let url = url.to_url();
+        let has_user = !url.username().is_empty() || url.password().is_some();
+        let mut request = if has_user {
+            self.client.request(method, url).build()? // makes it an `Authorization`
+        } else {
+            reqwest::Request::new(method, url)
+        };
+        let mut headers = if foreign { &self.foreign_headers } else { &self.headers }.clone();
+        if rewritten {
+            for name in BODY_HEADERS {
+                headers.remove(name);
+            }
+        }
+        if let Some(user) = request.headers_mut().remove(AUTHORIZATION) {
+            headers.entry(AUTHORIZATION).or_insert(user);
+        }
+        *request.headers_mut() = headers;
+        *request.body_mut() = body.map(reqwest::Body::from);
+        Ok(request)
+    }
+
+    /// Makes sure that the certificates of the system are read, off the runtime's threads.
+    pub(super) async fn prepare_tls(&self) {
+        if self.verifier.is_loaded() {
+            return;
+        }
+        let load = || async {
+            let verifier = Arc::clone(&self.verifier);
+            // Should the thread pool be shutting down, the handshake loads them.
+            let _ = tokio::task::spawn_blocking(move || verifier.load()).await;
+        };
+        self.certificates.get_or_init(load).await;
+    }
+}
+
+impl Fetch for Http {
+    async fn fetch(&self, request: Request) -> Result<Response, FetchError> {
+        let trace = Trace::start();
+        let exchange = Exchange::new(self, request, Arc::clone(&trace));
+        TRACE.scope(trace, exchange.run()).await
+    }
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+fn build_client(options: &HttpOptions, verifier: &Arc<LazyVerifier>) -> Result<Client, BuildError> {
+    let fault = |error: &dyn fmt::Display| BuildError(format!("cannot set up the HTTP client: {error}"));
+    let tls = verifier.config(options.http1).map_err(|error| fault(&error))?;
+    let mut builder = Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .user_agent(&options.user_agent) // also for the CONNECT of a tunnel
+        .connect_timeout(options.connect_timeout)
+        .pool_idle_timeout(POOL_IDLE)
+        .tcp_nodelay(true)
+        .dns_resolver(Resolver { deny_private: options.deny_private })
+        .connector_layer(ProbeLayer);
+    if options.http1 {
+        builder = builder.http1_only();
+    }
+    if let Some(proxy) = &options.proxy {
+        builder = builder.proxy(Proxy::all(proxy_url(proxy)?).map_err(|error| fault(&error))?);
+    }
+    builder.build().map_err(|error| fault(&error))
+}
+
+fn proxy_url(text: &str) -> Result<Url, BuildError> {
+    let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let url = Url::parse(&with_scheme).map_err(|error| BuildError(format!("proxy `{text}`: {error}")))?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        other => Err(BuildError(format!(
+            "proxy `{text}`: scheme `{other}` is not supported (only http and https)"
+        ))),
+    }
+}
+
+/// The headers of each request: gannet's own, then those of the user over them.
+fn request_headers(options: &HttpOptions) -> Result<HeaderMap, BuildError> {
+    let agent = HeaderValue::from_str(&options.user_agent).map_err(|_| {
+        BuildError(format!("user agent `{}` is not a header value", options.user_agent.escape_debug()))
+    })?;
+    let mut headers = HeaderMap::new();
+    headers.insert(USER_AGENT, agent);
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate, br, zstd"));
+    for name in options.headers.keys() {
+        headers.remove(name);
+    }
+    for (name, value) in &options.headers {
+        headers.append(name.clone(), value.clone());
+    }
+    Ok(headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_of_the_user_win_and_private_ones_stay_at_home() {
+        let mut options = HttpOptions::default();
+        options.headers.insert(ACCEPT, HeaderValue::from_static("text/html"));
+        options.headers.append(COOKIE, HeaderValue::from_static("a=1"));
+        options.headers.append(COOKIE, HeaderValue::from_static("b=2"));
+        let http = Http::new(options).unwrap();
+        assert_eq!(http.headers[ACCEPT], "text/html");
+        assert_eq!(http.headers.get_all(COOKIE).iter().count(), 2);
+        assert!(http.headers[USER_AGENT].to_str().unwrap().starts_with("gannet/"));
+        assert!(!http.foreign_headers.contains_key(COOKIE) && http.foreign_headers.contains_key(ACCEPT));
+    }
+
+    #[test]
+    fn bad_options_say_so() {
+        let build = |options| Http::new(options).map(drop).unwrap_err().to_string();
+        let agent = HttpOptions { user_agent: "a\nb".to_owned(), ..HttpOptions::default() };
+        assert!(build(agent).contains("a\\nb"));
+        let proxy = |text: &str| HttpOptions { proxy: Some(text.to_owned()), ..HttpOptions::default() };
+        assert!(build(proxy("socks5://h:1")).contains("`socks5` is not supported"));
+        assert!(build(proxy("http://")).contains("proxy"));
+        assert!(Http::new(proxy("proxy.example:3128")).is_ok());
+    }
+}

@@ -1,0 +1,110 @@
+//! TLS: who is believed to be who they say they are.
+//!
+//! The certificates of the system are read when the first `https` URL is met, not before: a run over
+//! plain `http` neither pays for them (some 10 ms) nor needs them, which matters on a fresh machine or
+//! in a container without a certificate bundle. There, `https` fails with a message that says so.
+
+use std::sync::{Arc, OnceLock};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls_platform_verifier::Verifier;
+
+/// Verifies servers against the certificates of the system, or not at all (`--insecure`).
+#[derive(Debug)]
+pub(super) struct LazyVerifier {
+    provider: Arc<CryptoProvider>,
+    insecure: bool,
+    system: OnceLock<Result<Verifier, Error>>,
+}
+
+impl LazyVerifier {
+    pub(super) fn new(insecure: bool) -> Arc<Self> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        Arc::new(Self { provider, insecure, system: OnceLock::new() })
+    }
+
+    /// Whether [`load`](Self::load) has nothing to do any more.
+    pub(super) fn is_loaded(&self) -> bool {
+        self.insecure || self.system.get().is_some()
+    }
+
+    /// Reads the certificates of the system. Blocks.
+    pub(super) fn load(&self) {
+        if !self.insecure {
+            let _ = self.system();
+        }
+    }
+
+    /// A client configuration that asks this verifier. The caller adds the protocols.
+    ///
+    /// # Errors
+    /// When the crypto provider knows no TLS version, which it does.
+    pub(super) fn config(self: &Arc<Self>, http1: bool) -> Result<ClientConfig, Error> {
+        let mut config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::clone(self) as Arc<dyn ServerCertVerifier>)
+            .with_no_client_auth();
+        let protocols: &[&[u8]] = if http1 { &[b"http/1.1"] } else { &[b"h2", b"http/1.1"] };
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        Ok(config)
+    }
+
+    fn system(&self) -> Result<&Verifier, Error> {
+        let system = self.system.get_or_init(|| Verifier::new(Arc::clone(&self.provider)));
+        system.as_ref().map_err(|error| match error {
+            Error::General(_) => Error::General(NO_CERTIFICATES.to_owned()),
+            other => other.clone(),
+        })
+    }
+}
+
+const NO_CERTIFICATES: &str = "no CA certificates were found on this system \
+    (install its ca-certificates package, or point SSL_CERT_FILE to a bundle)";
+
+impl ServerCertVerifier for LazyVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if self.insecure {
+            return Ok(ServerCertVerified::assertion());
+        }
+        self.system()?.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        if self.insecure {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        verify_tls12_signature(message, cert, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        if self.insecure {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        verify_tls13_signature(message, cert, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,274 @@
+//! What happens below the HTTP client while it gets a connection, which its future does not tell.
+//!
+//! Each fetch runs inside a task-local [`Trace`]; the resolver ([`resolve`](super::resolve)) and a
+//! layer around the connector ([`Probe`]) write into it. So the fetch knows, at any moment, whether it
+//! is resolving, connecting or waiting for the server, and in the end how long the first two took.
+//! A reused connection touches nothing here.
+//!
+//! A dial may be outrun by a connection that another fetch gives back. The client then finishes the
+//! dial in a task of its own; the probe notices and stops telling this fetch about it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tower_layer::Layer;
+use tower_service::Service;
+
+tokio::task_local! {
+    /// The fetch that runs in this task.
+    pub(super) static TRACE: Arc<Trace>;
+}
+
+/// The part of getting a connection that a fetch is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// None: it has a connection, or has not asked for one yet.
+    Idle = 0,
+    Resolving = 1,
+    Connecting = 2,
+}
+
+/// One fetch's view of its dials.
+pub(super) struct Trace {
+    started: Instant,
+    stage: AtomicU8,
+    /// Nanoseconds, summed over the hops; 0 means that it did not happen.
+    dns: AtomicU64,
+    dial: AtomicU64,
+    /// Nanoseconds from `started` to the end of the last dial.
+    dialled_at: AtomicU64,
+    /// The host of the current hop; only kept when addresses are to be judged.
+    target: Mutex<String>,
+}
+
+impl Trace {
+    pub(super) fn start() -> Arc<Self> {
+        Arc::new(Self {
+            started: Instant::now(),
+            stage: AtomicU8::new(0),
+            dns: AtomicU64::new(0),
+            dial: AtomicU64::new(0),
+            dialled_at: AtomicU64::new(0),
+            target: Mutex::default(),
+        })
+    }
+
+    /// When the fetch began.
+    pub(super) fn started(&self) -> Instant {
+        self.started
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        match self.stage.load(Relaxed) {
+            1 => Stage::Resolving,
+            2 => Stage::Connecting,
+            _ => Stage::Idle,
+        }
+    }
+
+    pub(super) fn enter(&self, stage: Stage) {
+        self.stage.store(stage as u8, Relaxed);
+    }
+
+    /// The end of the last dial; the start of the fetch, if there was none.
+    pub(super) fn dialled_at(&self) -> Instant {
+        self.started + Duration::from_nanos(self.dialled_at.load(Relaxed))
+    }
+
+    /// Time spent on resolving, if any was.
+    pub(super) fn dns(&self) -> Option<Duration> {
+        some_nanos(self.dns.load(Relaxed))
+    }
+
+    /// Time spent on connecting (TLS included, resolving not), if any was.
+    pub(super) fn connect(&self) -> Option<Duration> {
+        some_nanos(self.dial.load(Relaxed).saturating_sub(self.dns.load(Relaxed)))
+    }
+
+    pub(super) fn add_dns(&self, took: Duration) {
+        self.dns.fetch_add(nanos(took).max(1), Relaxed);
+    }
+
+    /// Names the host that the next dial is for.
+    pub(super) fn set_target(&self, host: &str) {
+        let mut target = self.target.lock().unwrap_or_else(PoisonError::into_inner);
+        host.clone_into(&mut target);
+    }
+
+    /// Whether `name` is the host of the current hop, and not that of a proxy.
+    pub(super) fn is_target(&self, name: &str) -> bool {
+        *self.target.lock().unwrap_or_else(PoisonError::into_inner) == name
+    }
+
+    fn dialled(&self, took: Duration) {
+        self.dial.fetch_add(nanos(took).max(2), Relaxed);
+        self.dialled_at.store(nanos(self.started.elapsed()), Relaxed);
+        self.enter(Stage::Idle);
+    }
+
+    /// A trace for the rest of a dial that this fetch no longer waits for.
+    fn detach(&self) -> Arc<Self> {
+        self.enter(Stage::Idle);
+        self.dialled_at.store(nanos(self.started.elapsed()), Relaxed);
+        let rest = Self::start();
+        rest.set_target(&self.target.lock().unwrap_or_else(PoisonError::into_inner));
+        rest
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn some_nanos(n: u64) -> Option<Duration> {
+    (n > 0).then(|| Duration::from_nanos(n))
+}
+
+/// Wraps the connector of the HTTP client.
+#[derive(Clone)]
+pub(super) struct ProbeLayer;
+
+impl<S> Layer<S> for ProbeLayer {
+    type Service = Probe<S>;
+
+    fn layer(&self, inner: S) -> Probe<S> {
+        Probe { inner: Arc::new(inner) }
+    }
+}
+
+/// A connector that reports its dials to the [`Trace`] of the fetch that asked for them.
+///
+/// The HTTP client clones its connector several times per request, dial or not; behind the `Arc` that
+/// costs next to nothing.
+pub(super) struct Probe<S> {
+    inner: Arc<S>,
+}
+
+impl<S> Clone for Probe<S> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<S, R> Service<R> for Probe<S>
+where
+    S: Service<R> + Clone + Unpin,
+    S::Future: Unpin,
+    R: Unpin,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Dial<S, R>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(())) // the dial waits for its own clone of the connector
+    }
+
+    fn call(&mut self, target: R) -> Self::Future {
+        let trace = TRACE.try_with(Arc::clone).ok();
+        if let Some(trace) = &trace {
+            trace.enter(Stage::Connecting);
+        }
+        let state = DialState::Getting(S::clone(&self.inner), Some(target));
+        Dial { state, trace, started: Instant::now() }
+    }
+}
+
+/// One dial under way.
+pub(super) struct Dial<S: Service<R>, R> {
+    state: DialState<S, R>,
+    trace: Option<Arc<Trace>>,
+    started: Instant,
+}
+
+enum DialState<S: Service<R>, R> {
+    /// Waiting for the connector; the target is taken when it is ready.
+    Getting(S, Option<R>),
+    Dialling(S::Future),
+}
+
+impl<S, R> DialState<S, R>
+where
+    S: Service<R>,
+    S::Future: Unpin,
+{
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<S::Response, S::Error>> {
+        if let Self::Getting(connector, target) = self {
+            ready!(connector.poll_ready(cx))?;
+            if let Some(target) = target.take() {
+                *self = Self::Dialling(connector.call(target));
+            }
+        }
+        match self {
+            Self::Dialling(future) => Pin::new(future).poll(cx),
+            Self::Getting(..) => Poll::Pending, // never: the target is there until it is taken
+        }
+    }
+}
+
+impl<S, R> Future for Dial<S, R>
+where
+    S: Service<R> + Unpin,
+    S::Future: Unpin,
+    R: Unpin,
+{
+    type Output = Result<S::Response, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let dial = self.get_mut();
+        let Some(mut trace) = dial.trace.clone() else { return dial.state.poll(cx) };
+        if !TRACE.try_with(|current| Arc::ptr_eq(current, &trace)).unwrap_or(false) {
+            trace = trace.detach();
+            dial.trace = Some(Arc::clone(&trace));
+        }
+        let polled = TRACE.sync_scope(Arc::clone(&trace), || dial.state.poll(cx));
+        if matches!(polled, Poll::Ready(Ok(_))) {
+            trace.dialled(dial.started.elapsed()); // after a failure the stage stays: it says where
+        }
+        polled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_dial_is_told_to_its_own_fetch_only() {
+        let trace = Trace::start();
+        let mut dial = ProbeLayer.layer(Ready);
+        let future = TRACE.sync_scope(Arc::clone(&trace), || dial.call("target"));
+        assert_eq!(trace.stage(), Stage::Connecting);
+        TRACE.scope(Arc::clone(&trace), future).await.unwrap();
+        assert_eq!(trace.stage(), Stage::Idle);
+        assert!(trace.connect().is_some() && trace.dns().is_none());
+
+        let other = Trace::start();
+        let future = TRACE.sync_scope(Arc::clone(&other), || dial.call("target"));
+        future.await.unwrap(); // in the background, so outside the scope
+        assert_eq!(other.stage(), Stage::Idle);
+        assert!(other.connect().is_none());
+    }
+
+    #[derive(Clone)]
+    struct Ready;
+
+    impl Service<&str> for Ready {
+        type Response = ();
+        type Error = ();
+        type Future = std::future::Ready<Result<(), ()>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: &str) -> Self::Future {
+            std::future::ready(Ok(()))
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The politeness of one host: when its next request may start, and what its answers change.
+//!
+//! A [`HostQueue`] holds the entries taken from the store for it, its retries, and five facts: requests
+//! in flight, when the next may start, until when it is snoozed, what robots.txt said, and whether it was
+//! given up (retired). The scheduler asks [`next_at`](HostQueue::next_at) after every change.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Entry, Fate, HostSignal, RobotsDown};
+use crate::fetch::Phase;
+use crate::robots::Rules;
+
+/// How long a host is parked after 429 or 503 without Retry-After; doubles with each strike.
+pub const PARK: Duration = Duration::from_secs(60);
+/// The longest park, whatever Retry-After says.
+pub const MAX_PARK: Duration = Duration::from_secs(24 * 3600);
+/// After this long without 429 or 503 the doubling starts anew.
+pub const FORGIVEN_AFTER: Duration = Duration::from_secs(30 * 60);
+/// Crawl-delay is honoured up to here; a host that asks for more is skipped.
+pub const MAX_CRAWL_DELAY: Duration = Duration::from_secs(30);
+/// How long a host rests that could not be reached; doubles with each failure in a row.
+pub const BACKOFF: Duration = Duration::from_secs(1);
+/// So many failures to reach a host in a row, each after a rest, and it is given up.
+pub const MAX_WAVES: u32 = 5;
+/// robots.txt is asked for again after this long (RFC 9309 §2.4).
+const ROBOTS_TTL: Duration = Duration::from_secs(24 * 3600);
+
+/// See the module.
+pub(super) struct HostQueue {
+    /// Entries at hand, and how many there are with those still in the store.
+    pub(super) fresh: VecDeque<Entry>,
+    pub(super) queued: u64,
+    retries: BinaryHeap<Reverse<Retry>>,
+    in_flight: u32,
+    next_start: Instant,
+    snoozed_until: Instant,
+    robots: Robots,
+    /// 429s and 503s in a row, and when the last came.
+    strikes: u32,
+    last_strike: Instant,
+    /// Failures in a row to reach it, each after a rest.
+    waves: u32,
+    retired: Option<Fate>,
+}
+
+/// What is known of robots.txt.
+enum Robots {
+    Unasked { asked: u32 },
+    Asking { asked: u32 },
+    Known { rules: Option<Arc<Rules>>, until: Instant },
+    Ignored,
+}
+
+/// What a host may do now.
+pub(super) enum Next {
+    /// Ask for robots.txt.
+    Robots,
+    /// Hand out this entry, under these rules.
+    Fetch(Entry, Option<Arc<Rules>>),
+    /// Record this entry.
+    Settle(Entry, Fate),
+}
+
+struct Retry {
+    due: Instant,
+    entry: Entry,
+}
+
+impl HostQueue {
+    pub(super) fn new(obey_robots: bool, now: Instant) -> Self {
+        Self {
+            fresh: VecDeque::new(),
+            queued: 0,
+            retries: BinaryHeap::new(),
+            in_flight: 0,
+            next_start: now,
+            snoozed_until: now,
+            robots: if obey_robots { Robots::Unasked { asked: 0 } } else { Robots::Ignored },
+            strikes: 0,
+            last_strike: now,
+            waves: 0,
+            retired: None,
+        }
+    }
+
+    /// When something of this host may be handed out; `None` when only a report or a new URL can tell.
+    /// With `closed`, entries never handed out before do not count.
+    pub(super) fn next_at(&self, per_host: u32, closed: bool) -> Option<Instant> {
+        let work_at = match self.retries.peek() {
+            _ if self.queued > 0 && !closed => self.next_start,
+            Some(Reverse(retry)) => retry.due,
+            None => return None,
+        };
+        if self.retired.is_some() {
+            return Some(self.next_start.min(work_at));
+        }
+        let may_start = match self.robots {
+            Robots::Asking { .. } => false,
+            Robots::Unasked { .. } => true,
+            Robots::Known { .. } | Robots::Ignored => self.in_flight < self.limit(per_host),
+        };
+        may_start.then(|| work_at.max(self.next_start).max(self.snoozed_until))
+    }
+
+    /// Takes what may be handed out now; call it only when [`next_at`](Self::next_at) has come.
+    pub(super) fn next(&mut self, now: Instant, delay: Duration, closed: bool) -> Option<Next> {
+        if let Some(fate) = self.retired.clone() {
+            return self.take(None, closed).map(|entry| Next::Settle(entry, fate));
+        }
+        if let Robots::Known { until, .. } = self.robots
+            && now >= until
+        {
+            self.robots = Robots::Unasked { asked: 0 };
+        }
+        let rules = match &self.robots {
+            Robots::Unasked { asked } => {
+                self.robots = Robots::Asking { asked: asked + 1 };
+                self.next_start = now + delay;
+                return Some(Next::Robots);
+            }
+            Robots::Asking { .. } => return None,
+            Robots::Known { rules, .. } => rules.clone(),
+            Robots::Ignored => None,
+        };
+        let mut entry = self.take(Some(now), closed)?;
+        if rules.as_ref().is_some_and(|rules| !rules.allows(entry.url.path_and_query())) {
+            return Some(Next::Settle(entry, Fate::RobotsDenied));
+        }
+        self.in_flight += 1;
+        entry.attempts += 1;
+        let delay =
+            rules.as_ref().and_then(|rules| rules.crawl_delay()).map_or(delay, |asked| asked.max(delay));
+        self.next_start = now + delay;
+        Some(Next::Fetch(entry, rules))
+    }
+
+    /// A retry that is due by `now` (any, without it), else the next fresh entry.
+    fn take(&mut self, now: Option<Instant>, closed: bool) -> Option<Entry> {
+        if self.retries.peek().is_some_and(|Reverse(retry)| now.is_none_or(|now| retry.due <= now)) {
+            return self.retries.pop().map(|Reverse(retry)| retry.entry);
+        }
+        if closed {
+            return None;
+        }
+        let entry = self.fresh.pop_front()?;
+        self.queued -= 1;
+        Some(entry)
+    }
+
+    /// Any entry at all, for an end that asks no politeness.
+    pub(super) fn evict(&mut self) -> Option<Entry> {
+        self.take(None, false)
+    }
+
+    pub(super) fn retry(&mut self, entry: Entry, due: Instant) {
+        self.retries.push(Reverse(Retry { due, entry }));
+    }
+
+    pub(super) fn retries(&self) -> u64 {
+        self.retries.len() as u64
+    }
+
+    /// A request to this host has ended.
+    pub(super) fn landed(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
+    /// What an answer says about the host (design: failure policy).
+    pub(super) fn heed(&mut self, signal: HostSignal, now: Instant) {
+        match signal {
+            HostSignal::Neutral => {}
+            HostSignal::Healthy => self.waves = 0,
+            HostSignal::Throttled(asked) => self.park(asked, now),
+            // Requests that were under way when the host went down tell nothing new.
+            HostSignal::Unreachable(..) if now < self.snoozed_until => {}
+            HostSignal::Unreachable(kind, message) => {
+                self.waves += 1;
+                self.snoozed_until = now + BACKOFF * 2u32.pow((self.waves - 1).min(6));
+                if self.waves >= MAX_WAVES {
+                    let message =
+                        format!("host given up after {MAX_WAVES} failures in a row: {message}").into();
+                    self.retired = Some(Fate::Failed { kind, phase: Phase::Connect, message });
+                }
+            }
+        }
+    }
+
+    /// Parks the whole host: as long as it asks, else a time that doubles.
+    fn park(&mut self, asked: Option<Duration>, now: Instant) {
+        self.waves = 0;
+        if now.saturating_duration_since(self.last_strike) >= FORGIVEN_AFTER {
+            self.strikes = 0;
+        }
+        // One flood of 429s is one strike.
+        if now >= self.snoozed_until {
+            self.strikes += 1;
+        }
+        self.last_strike = now;
+        let park = asked.unwrap_or(PARK * 2u32.pow((self.strikes.max(1) - 1).min(10))).min(MAX_PARK);
+        self.snoozed_until = self.snoozed_until.max(now + park);
+    }
+
+    /// robots.txt was answered, or could not be had.
+    pub(super) fn robots(&mut self, answer: Result<Rules, RobotsDown>, retries: u32, now: Instant) {
+        let Robots::Asking { asked } = self.robots else { return };
+        match answer {
+            Ok(rules) => {
+                if let Some(delay) = rules.crawl_delay().filter(|delay| *delay > MAX_CRAWL_DELAY) {
+                    self.retired = Some(Fate::CrawlDelay(delay));
+                }
+                let rules = (!rules.is_empty()).then(|| Arc::new(rules));
+                self.robots = Robots::Known { rules, until: now + ROBOTS_TTL };
+                self.waves = 0;
+            }
+            Err(RobotsDown { ask_again: Some(wait), .. }) if asked <= retries => {
+                self.robots = Robots::Unasked { asked };
+                self.snoozed_until = self.snoozed_until.max(now + wait.min(MAX_PARK));
+            }
+            Err(RobotsDown { kind, message, .. }) => {
+                let message = format!("robots.txt could not be fetched: {message}").into();
+                self.retired = Some(Fate::Failed { kind, phase: Phase::Robots, message });
+            }
+        }
+    }
+
+    /// The robots.txt request was called off.
+    pub(super) fn robots_returned(&mut self) {
+        if let Robots::Asking { asked } = self.robots {
+            self.robots = Robots::Unasked { asked: asked - 1 };
+        }
+    }
+
+    /// One at a time while it is being probed, or when it asks for a delay.
+    fn limit(&self, per_host: u32) -> u32 {
+        let slow = match &self.robots {
+            Robots::Known { rules: Some(rules), .. } => rules.crawl_delay().is_some(),
+            _ => false,
+        };
+        if self.waves > 0 || slow { 1 } else { per_host }
+    }
+}
+
+impl PartialEq for Retry {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Retry {}
+
+impl PartialOrd for Retry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Retry {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.due, self.entry.seq).cmp(&(other.due, other.entry.seq))
+    }
+}

@@ -1,0 +1,248 @@
+//! The frontier: every URL that is known and not done, and the order among them.
+//!
+//! The dispatcher owns one [`Frontier`] and asks it what may be fetched *now*; nobody ever waits in
+//! here. The implementation is two layers: the [`Scheduler`] knows time and politeness, a
+//! [`Store`](store::Store) behind it keeps queues and the set of URLs seen. Time comes in as an
+//! argument, so all of it is tested without a runtime.
+
+mod host_queue;
+mod scheduler;
+pub mod store;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub use self::host_queue::{BACKOFF, FORGIVEN_AFTER, MAX_CRAWL_DELAY, MAX_PARK, MAX_WAVES, PARK};
+pub use self::scheduler::{Politeness, Scheduler};
+
+use crate::error::Error;
+use crate::fetch::{ErrorKind, Phase};
+use crate::robots::Rules;
+use crate::url::CrawlUrl;
+
+/// What the dispatcher needs of a frontier. Synchronous and batch-first; it never waits, it says when
+/// to come back.
+pub trait Frontier: Send {
+    /// Takes the new ones out of `candidates` and queues them; leaves those already seen.
+    fn admit(&mut self, candidates: &mut Vec<Candidate>, now: Instant) -> u64;
+
+    /// A job that may be started now, or `None`: see [`ready_at`](Self::ready_at).
+    fn pop(&mut self, now: Instant) -> Option<Job>;
+
+    /// When [`pop`](Self::pop) may next give a job without anything finishing before; in the past when it
+    /// may at once, `None` when only a report or a seed can change the answer.
+    fn ready_at(&self) -> Option<Instant>;
+
+    /// Ends a job: exactly once per popped job.
+    fn finished(&mut self, job: Job, how: Disposition, now: Instant);
+
+    /// From now on gives out only URLs that were given out before (retries).
+    fn close(&mut self);
+
+    /// Gives out any pending URL at once, as a job that is [cancelled](Fate::Cancelled), politeness aside.
+    fn evict(&mut self) -> Option<Job>;
+
+    /// The next number in the order of admission, for a seed that ends without entering a queue.
+    fn number(&mut self) -> u64;
+
+    /// How many URLs are where.
+    fn counts(&self) -> Counts;
+
+    /// Saves what must survive the process.
+    ///
+    /// # Errors
+    /// When saving fails.
+    fn checkpoint(&mut self) -> Result<(), Error>;
+}
+
+/// A URL proposed for fetching.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The URL.
+    pub url: CrawlUrl,
+    /// Its identity ([`Fingerprinter`](crate::url::Fingerprinter)).
+    pub fingerprint: u64,
+    /// Links from a seed.
+    pub depth: u16,
+    /// Where it comes from.
+    pub found: Found,
+}
+
+/// Where a URL comes from.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// The user named it.
+    Seed {
+        /// Its place in the input.
+        position: Position,
+        /// As written, when that is not the URL.
+        input: Option<Arc<str>>,
+    },
+    /// A page links to it.
+    Link {
+        /// The seed that the page descends from; scope is judged against it.
+        root: CrawlUrl,
+        /// The page.
+        source: CrawlUrl,
+        /// The element, e.g. `a`; `redirect` for the target of a redirect.
+        tag: &'static str,
+    },
+}
+
+/// The place of a URL in the input: which seed argument, which line of it. Orders `gather`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Index of the source.
+    pub source: u32,
+    /// Line of its list, from 0.
+    pub line: u64,
+}
+
+impl Position {
+    /// The position of what no line of the input names.
+    pub const NONE: Self = Self { source: u32::MAX, line: u64::MAX };
+}
+
+/// An admitted URL, as it waits in a queue.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The URL.
+    pub url: CrawlUrl,
+    /// Number in the order of admission.
+    pub seq: u64,
+    /// Links from a seed.
+    pub depth: u16,
+    /// How often it was handed out to be fetched.
+    pub attempts: u32,
+    /// Whether it was ever handed out to be fetched, successfully or not.
+    pub handed_out: bool,
+    /// When it was admitted.
+    pub admitted: Instant,
+    /// Where it comes from.
+    pub found: Found,
+}
+
+impl Entry {
+    /// The URL that scope is judged against.
+    pub fn root(&self) -> &CrawlUrl {
+        match &self.found {
+            Found::Seed { .. } => &self.url,
+            Found::Link { root, .. } => root,
+        }
+    }
+}
+
+/// A URL handed out.
+#[derive(Debug)]
+pub struct Job {
+    /// The URL; for [`Work::Robots`] the host's robots.txt, which is no URL of the run.
+    pub entry: Entry,
+    /// Its host queue.
+    pub host: store::GroupId,
+    /// What is to be done.
+    pub work: Work,
+    /// Handed out to be fetched for the first time.
+    pub first: bool,
+}
+
+impl Job {
+    /// A URL that goes out again.
+    pub fn is_retry(&self) -> bool {
+        matches!(self.work, Work::Fetch(_)) && self.entry.attempts > 1
+    }
+
+    /// No URL of the run, but a host's robots.txt.
+    pub fn is_robots(&self) -> bool {
+        matches!(self.work, Work::Robots)
+    }
+}
+
+/// What is to be done with a job.
+#[derive(Debug)]
+pub enum Work {
+    /// Fetch it; the rules of its host, when they bind.
+    Fetch(Option<Arc<Rules>>),
+    /// Fetch the host's robots.txt and report its rules.
+    Robots,
+    /// Nothing: only record what became of it.
+    Settle(Fate),
+}
+
+/// What became of a URL that need not be fetched.
+#[derive(Clone, Debug)]
+pub enum Fate {
+    /// robots.txt forbids it.
+    RobotsDenied,
+    /// robots.txt asks for a delay above [`MAX_CRAWL_DELAY`].
+    CrawlDelay(Duration),
+    /// The host was given up.
+    Failed {
+        /// The last error's kind.
+        kind: ErrorKind,
+        /// The last error's phase.
+        phase: Phase,
+        /// What happened.
+        message: Arc<str>,
+    },
+    /// The run is being stopped.
+    Cancelled,
+}
+
+/// What the frontier does next with a job that ended.
+#[derive(Debug)]
+pub enum Disposition {
+    /// Its outcome is recorded.
+    Done(HostSignal),
+    /// The same URL again, after this long.
+    Retry(Duration, HostSignal),
+    /// It was not tried: back to its queue, before all others.
+    Returned,
+    /// What robots.txt said, for a [`Work::Robots`] job.
+    Robots(Result<Rules, RobotsDown>),
+}
+
+/// robots.txt could not be had.
+#[derive(Debug)]
+pub struct RobotsDown {
+    /// Why, for the URLs that cannot be fetched because of it.
+    pub kind: ErrorKind,
+    /// Why, in words.
+    pub message: String,
+    /// How long to wait before asking again, if it is worth asking again.
+    pub ask_again: Option<Duration>,
+}
+
+/// What a fetch tells about its host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostSignal {
+    /// It answers.
+    Healthy,
+    /// It wants fewer requests (429, 503), for this long if it said so.
+    Throttled(Option<Duration>),
+    /// It cannot be reached: the error's kind and words.
+    Unreachable(ErrorKind, String),
+    /// Nothing.
+    Neutral,
+}
+
+/// How many URLs are where. `pending` is their sum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Admitted and never handed out.
+    pub queued: u64,
+    /// To be tried again.
+    pub retrying: u64,
+    /// Handed out.
+    pub in_flight: u64,
+    /// Host queues ever seen.
+    pub hosts: u64,
+    /// Host queues with work that wait for a time to come.
+    pub waiting_hosts: u64,
+}
+
+impl Counts {
+    /// Admitted URLs whose outcome is open.
+    pub fn pending(&self) -> u64 {
+        self.queued + self.retrying + self.in_flight
+    }
+}

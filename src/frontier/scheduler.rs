@@ -1,0 +1,508 @@
+//! The scheduler: which host may be asked next. Knows time and politeness, nothing of disks.
+//!
+//! Every host queue with work is in exactly one place: the *ready* ring (it may start a request now;
+//! served in turn, so hosts are treated alike), the *due* heap (it may at a known time), or neither (only
+//! a report can change it). [`Scheduler::pop`] costs O(log hosts) and never scans.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::time::{Duration, Instant};
+
+use super::host_queue::{HostQueue, Next};
+use super::store::{GroupId, Store};
+use super::{Candidate, Counts, Disposition, Entry, Fate, Found, Frontier, HostSignal, Job, Position, Work};
+use crate::error::Error;
+use crate::url::CrawlUrl;
+
+/// Entries taken from the store at a visit of a host.
+const VISIT: usize = 16;
+
+/// The limits that hold for every host, and for all together.
+#[derive(Clone, Debug)]
+pub struct Politeness {
+    /// Requests in flight to one host; default 6, what browsers use.
+    pub per_host: u32,
+    /// Least time between the starts of two requests to one host; default 0.
+    pub delay: Duration,
+    /// Least time between the starts of any two requests; default 0.
+    pub pace: Duration,
+    /// Ask for robots.txt first, and obey it; default true.
+    pub robots: bool,
+    /// How often robots.txt is asked for again when it cannot be had; default 2.
+    pub retries: u32,
+}
+
+impl Default for Politeness {
+    fn default() -> Self {
+        Self { per_host: 6, delay: Duration::ZERO, pace: Duration::ZERO, robots: true, retries: 2 }
+    }
+}
+
+/// The [`Frontier`] over any [`Store`].
+pub struct Scheduler<S> {
+    store: S,
+    politeness: Politeness,
+    hosts: Vec<Host>,
+    ready: VecDeque<GroupId>,
+    due: BinaryHeap<Reverse<(Instant, GroupId)>>,
+    /// A time that is always past.
+    born: Instant,
+    /// When the pace of the whole run allows the next start.
+    next_start: Option<Instant>,
+    closed: bool,
+    counts: Counts,
+    /// Where [`Frontier::evict`] goes on.
+    evicting: usize,
+    grown: Vec<GroupId>,
+}
+
+struct Host {
+    queue: HostQueue,
+    place: Place,
+    /// Stands in the ring, ready or not: at most once.
+    in_ring: bool,
+}
+
+/// Where a host stands. Entries of the due heap that disagree are stale.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Nowhere,
+    Ready,
+    Due(Instant),
+}
+
+impl<S: Store> Scheduler<S> {
+    /// A scheduler over an empty store.
+    pub fn new(store: S, politeness: Politeness) -> Self {
+        Self {
+            store,
+            politeness,
+            hosts: Vec::new(),
+            ready: VecDeque::new(),
+            due: BinaryHeap::new(),
+            born: Instant::now(),
+            next_start: None,
+            closed: false,
+            counts: Counts::default(),
+            evicting: 0,
+            grown: Vec::new(),
+        }
+    }
+
+    /// Puts a host where it belongs after a change.
+    fn place(&mut self, id: GroupId, now: Instant) {
+        let host = &mut self.hosts[id.0 as usize];
+        let place = match host.queue.next_at(self.politeness.per_host, self.closed) {
+            None => Place::Nowhere,
+            Some(at) if at <= now => Place::Ready,
+            Some(at) => Place::Due(at),
+        };
+        let before = std::mem::replace(&mut host.place, place);
+        match place {
+            // One that lost its readiness while in the ring is found out when its turn comes.
+            Place::Ready if !host.in_ring => {
+                host.in_ring = true;
+                self.ready.push_back(id);
+            }
+            Place::Due(at) if before != place => self.due.push(Reverse((at, id))),
+            _ => {}
+        }
+        self.counts.waiting_hosts += u64::from(matches!(place, Place::Due(_)));
+        self.counts.waiting_hosts -= u64::from(matches!(before, Place::Due(_)));
+    }
+
+    /// Moves hosts whose time has come to the ring.
+    fn wake(&mut self, now: Instant) {
+        while let Some(Reverse((at, id))) = self.due.peek().copied() {
+            let stale = self.hosts[id.0 as usize].place != Place::Due(at);
+            if !stale && at > now {
+                return;
+            }
+            self.due.pop();
+            if !stale {
+                self.place(id, now);
+            }
+        }
+    }
+
+    /// What this host may do now, as a job.
+    fn next_of(&mut self, id: GroupId, now: Instant) -> Option<Job> {
+        let Host { queue, .. } = &mut self.hosts[id.0 as usize];
+        if queue.next_at(self.politeness.per_host, self.closed).is_none_or(|at| at > now) {
+            return None;
+        }
+        if queue.fresh.is_empty() && queue.queued > 0 {
+            self.store.take(id, VISIT, &mut queue.fresh);
+        }
+        let (queued, retries) = (queue.queued, queue.retries());
+        let next = queue.next(now, self.politeness.delay, self.closed)?;
+        let (mut entry, work) = match next {
+            Next::Fetch(entry, rules) => (entry, Work::Fetch(rules)),
+            Next::Settle(entry, fate) => (entry, Work::Settle(fate)),
+            Next::Robots => {
+                let entry = robots_entry(self.store.name(id), now)?;
+                return Some(Job { entry, host: id, work: Work::Robots, first: false });
+            }
+        };
+        let first = matches!(work, Work::Fetch(_)) && !std::mem::replace(&mut entry.handed_out, true);
+        self.counts.queued -= queued - queue.queued;
+        self.counts.retrying -= retries - queue.retries();
+        self.counts.in_flight += 1;
+        Some(Job { entry, host: id, work, first })
+    }
+
+    /// Keeps the pace of the whole run; a late start earns at most ten starts of credit.
+    fn started(&mut self, work: &Work, now: Instant) {
+        if !self.politeness.pace.is_zero() && !matches!(work, Work::Settle(_)) {
+            let pace = self.politeness.pace;
+            let earliest = now.checked_sub(pace * 10).unwrap_or(now);
+            self.next_start = Some(self.next_start.unwrap_or(now).max(earliest) + pace);
+        }
+    }
+
+    fn landed(&mut self, id: GroupId, signal: HostSignal, now: Instant) {
+        let queue = &mut self.hosts[id.0 as usize].queue;
+        queue.landed();
+        queue.heed(signal, now);
+    }
+}
+
+impl<S: Store> Frontier for Scheduler<S> {
+    fn admit(&mut self, candidates: &mut Vec<Candidate>, now: Instant) -> u64 {
+        let mut grown = std::mem::take(&mut self.grown);
+        self.store.offer(candidates, now, &mut grown);
+        let admitted = grown.len() as u64;
+        self.counts.queued += admitted;
+        for id in grown.drain(..) {
+            // Ids are dense: a new one is the next.
+            if id.0 as usize == self.hosts.len() {
+                let queue = HostQueue::new(self.politeness.robots, now);
+                self.hosts.push(Host { queue, place: Place::Nowhere, in_ring: false });
+                self.counts.hosts += 1;
+            }
+            let host = &mut self.hosts[id.0 as usize];
+            host.queue.queued += 1;
+            if host.place == Place::Nowhere {
+                self.place(id, now);
+            }
+        }
+        self.grown = grown;
+        admitted
+    }
+
+    fn pop(&mut self, now: Instant) -> Option<Job> {
+        self.wake(now);
+        if self.next_start.is_some_and(|at| at > now) {
+            return None;
+        }
+        while let Some(id) = self.ready.pop_front() {
+            self.hosts[id.0 as usize].in_ring = false;
+            let job = self.next_of(id, now);
+            self.place(id, now);
+            if let Some(job) = job {
+                self.started(&job.work, now);
+                return Some(job);
+            }
+        }
+        None
+    }
+
+    fn ready_at(&self) -> Option<Instant> {
+        let due = self.due.peek().map(|Reverse((at, _))| *at);
+        match (self.ready.is_empty(), self.next_start) {
+            (false, pace) => Some(pace.unwrap_or(self.born)),
+            (true, Some(pace)) => due.map(|at| at.max(pace)),
+            (true, None) => due,
+        }
+    }
+
+    fn finished(&mut self, job: Job, how: Disposition, now: Instant) {
+        let Job { mut entry, host: id, work, .. } = job;
+        if let Disposition::Robots(answer) = how {
+            self.hosts[id.0 as usize].queue.robots(answer, self.politeness.retries, now);
+            self.place(id, now);
+            return;
+        }
+        if matches!(work, Work::Robots) {
+            self.hosts[id.0 as usize].queue.robots_returned();
+            self.place(id, now);
+            return;
+        }
+        self.counts.in_flight -= 1;
+        let fetched = matches!(work, Work::Fetch(_));
+        match how {
+            Disposition::Done(signal) => {
+                self.store.complete(id, entry.seq);
+                if fetched {
+                    self.landed(id, signal, now);
+                }
+            }
+            Disposition::Retry(after, signal) => {
+                self.landed(id, signal, now);
+                self.hosts[id.0 as usize].queue.retry(entry, now + after);
+                self.counts.retrying += 1;
+            }
+            Disposition::Returned => {
+                if fetched {
+                    entry.attempts -= 1;
+                    self.landed(id, HostSignal::Neutral, now);
+                }
+                self.hosts[id.0 as usize].queue.retry(entry, now);
+                self.counts.retrying += 1;
+            }
+            Disposition::Robots(_) => {}
+        }
+        self.place(id, now);
+    }
+
+    fn close(&mut self) {
+        self.closed = true;
+    }
+
+    fn evict(&mut self) -> Option<Job> {
+        while let Some(Host { queue, .. }) = self.hosts.get_mut(self.evicting) {
+            let id = GroupId(self.evicting as u32);
+            if queue.fresh.is_empty() && queue.queued > 0 {
+                self.store.take(id, VISIT, &mut queue.fresh);
+            }
+            let retries = queue.retries();
+            if let Some(entry) = queue.evict() {
+                let retried = retries > queue.retries();
+                self.counts.retrying -= u64::from(retried);
+                self.counts.queued -= u64::from(!retried);
+                self.counts.in_flight += 1;
+                return Some(Job { entry, host: id, work: Work::Settle(Fate::Cancelled), first: false });
+            }
+            self.evicting += 1;
+        }
+        self.evicting = 0;
+        None
+    }
+
+    fn number(&mut self) -> u64 {
+        self.store.number()
+    }
+
+    fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    fn checkpoint(&mut self) -> Result<(), Error> {
+        self.store.sync()
+    }
+}
+
+/// The robots.txt of a host key, as something to fetch.
+fn robots_entry(host_key: &str, now: Instant) -> Option<Entry> {
+    let url = CrawlUrl::parse(&format!("{host_key}/robots.txt")).ok()?;
+    let found = Found::Seed { position: Position::NONE, input: None };
+    Some(Entry { url, seq: 0, depth: 0, attempts: 1, handed_out: true, admitted: now, found })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::store::Memory;
+    use super::*;
+    use crate::fetch::ErrorKind;
+    use crate::frontier::{FORGIVEN_AFTER, MAX_WAVES, RobotsDown};
+    use crate::robots::Rules;
+    use crate::url::Fingerprinter;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn scheduler(politeness: Politeness) -> Scheduler<Memory> {
+        Scheduler::new(Memory::unique(), politeness)
+    }
+
+    fn lax() -> Politeness {
+        Politeness { robots: false, ..Politeness::default() }
+    }
+
+    fn admit(s: &mut Scheduler<Memory>, urls: &[&str], now: Instant) -> u64 {
+        let print = Fingerprinter::with_key(1, 2);
+        let mut candidates = urls
+            .iter()
+            .map(|url| CrawlUrl::parse(url).unwrap())
+            .map(|url| Candidate {
+                fingerprint: print.fingerprint(&url),
+                url,
+                depth: 0,
+                found: Found::Seed { position: Position::NONE, input: None },
+            })
+            .collect();
+        s.admit(&mut candidates, now)
+    }
+
+    fn pop(s: &mut Scheduler<Memory>, now: Instant) -> Option<String> {
+        s.pop(now).map(|job| job.entry.url.to_string())
+    }
+
+    fn done() -> Disposition {
+        Disposition::Done(HostSignal::Healthy)
+    }
+
+    #[test]
+    fn each_url_once_hosts_in_turn() {
+        let now = Instant::now();
+        let mut s = scheduler(lax());
+        assert_eq!(admit(&mut s, &["http://a/1", "http://a/2", "http://b/1", "http://a/1"], now), 3);
+        assert_eq!(admit(&mut s, &["http://a/2"], now), 0);
+        let order: Vec<_> = std::iter::from_fn(|| pop(&mut s, now)).collect();
+        assert_eq!(order, ["http://a/1", "http://b/1", "http://a/2"]);
+        assert_eq!((s.counts().in_flight, s.counts().pending(), s.ready_at()), (3, 3, None));
+    }
+
+    #[test]
+    fn per_host_limit_and_delay() {
+        let now = Instant::now();
+        let mut s = scheduler(Politeness { per_host: 2, delay: SECOND, ..lax() });
+        admit(&mut s, &["http://a/1", "http://a/2", "http://a/3"], now);
+        let first = s.pop(now).unwrap();
+        assert!(s.pop(now).is_none());
+        assert_eq!(s.ready_at(), Some(now + SECOND));
+        assert!(s.pop(now + SECOND).is_some());
+        assert!(s.pop(now + 3 * SECOND).is_none(), "two in flight");
+        assert_eq!(s.ready_at(), None);
+        s.finished(first, done(), now + 4 * SECOND);
+        assert!(s.pop(now + 4 * SECOND).is_some());
+    }
+
+    #[test]
+    fn robots_comes_first_and_is_obeyed() {
+        let now = Instant::now();
+        let mut s = scheduler(Politeness::default());
+        admit(&mut s, &["http://a/private/1", "http://a/2"], now);
+        let job = s.pop(now).unwrap();
+        assert_eq!((job.entry.url.as_str(), s.counts().in_flight), ("http://a/robots.txt", 0));
+        assert!(s.pop(now).is_none(), "single flight");
+        let rules = Rules::parse(b"User-agent: *\nDisallow: /private/", "gannet");
+        s.finished(job, Disposition::Robots(Ok(rules)), now);
+        let denied = s.pop(now).unwrap();
+        assert!(matches!(denied.work, Work::Settle(Fate::RobotsDenied)));
+        assert!(matches!(s.pop(now).unwrap().work, Work::Fetch(Some(_))));
+    }
+
+    #[test]
+    fn robots_that_cannot_be_had_fails_the_host_after_asking_again() {
+        let mut now = Instant::now();
+        let mut s = scheduler(Politeness { retries: 1, ..Politeness::default() });
+        admit(&mut s, &["http://a/1"], now);
+        let down = || RobotsDown {
+            kind: ErrorKind::RobotsUnavailable,
+            message: "500".into(),
+            ask_again: Some(SECOND),
+        };
+        let job = s.pop(now).unwrap();
+        s.finished(job, Disposition::Robots(Err(down())), now);
+        assert!(s.pop(now).is_none());
+        now += SECOND;
+        let job = s.pop(now).unwrap();
+        assert!(matches!(job.work, Work::Robots));
+        s.finished(job, Disposition::Robots(Err(down())), now);
+        assert!(matches!(
+            s.pop(now).unwrap().work,
+            Work::Settle(Fate::Failed { kind: ErrorKind::RobotsUnavailable, .. })
+        ));
+    }
+
+    #[test]
+    fn a_throttled_host_is_parked_whole_and_others_go_on() {
+        let now = Instant::now();
+        let mut s = scheduler(lax());
+        admit(&mut s, &["http://a/1", "http://a/2", "http://b/1"], now);
+        let job = s.pop(now).unwrap();
+        s.finished(job, Disposition::Retry(Duration::ZERO, HostSignal::Throttled(Some(10 * SECOND))), now);
+        assert_eq!(pop(&mut s, now).unwrap(), "http://b/1");
+        assert!(s.pop(now + 9 * SECOND).is_none());
+        assert_eq!(s.counts().waiting_hosts, 1);
+        assert_eq!(pop(&mut s, now + 10 * SECOND).unwrap(), "http://a/1", "the retry is first");
+    }
+
+    #[test]
+    fn parking_doubles_and_is_forgiven() {
+        let mut now = Instant::now();
+        let mut s = scheduler(lax());
+        let urls: Vec<String> = (0..9).map(|n| format!("http://a/{n}")).collect();
+        admit(&mut s, &urls.iter().map(String::as_str).collect::<Vec<_>>(), now);
+        let mut throttled_for = |now: Instant| {
+            let job = s.pop(now).unwrap();
+            s.finished(job, Disposition::Done(HostSignal::Throttled(None)), now);
+            assert!(s.pop(now).is_none());
+            s.ready_at().unwrap() - now
+        };
+        for park in [60, 120, 240] {
+            assert_eq!(throttled_for(now), park * SECOND);
+            now += park * SECOND;
+        }
+        now += FORGIVEN_AFTER;
+        assert_eq!(throttled_for(now), 60 * SECOND);
+    }
+
+    #[test]
+    fn an_unreachable_host_is_probed_and_given_up() {
+        let mut now = Instant::now();
+        let mut s = scheduler(lax());
+        let urls: Vec<String> = (0..20).map(|n| format!("http://a/{n}")).collect();
+        admit(&mut s, &urls.iter().map(String::as_str).collect::<Vec<_>>(), now);
+        let down = || HostSignal::Unreachable(ErrorKind::Connect, "connection refused".into());
+        let six: Vec<_> = std::iter::from_fn(|| s.pop(now)).collect();
+        assert_eq!(six.len(), 6);
+        for job in six {
+            s.finished(job, Disposition::Done(down()), now);
+        }
+        for wave in 1..MAX_WAVES {
+            assert!(s.pop(now).is_none());
+            now = s.ready_at().unwrap();
+            let probe = s.pop(now).unwrap();
+            assert!(s.pop(now).is_none(), "one probe at a time, wave {wave}");
+            s.finished(probe, Disposition::Done(down()), now);
+        }
+        let rest: Vec<_> = std::iter::from_fn(|| s.pop(now)).collect();
+        assert_eq!(rest.len(), 20 - 6 - (MAX_WAVES as usize - 1));
+        assert!(
+            rest.iter()
+                .all(|job| matches!(&job.work, Work::Settle(Fate::Failed { kind: ErrorKind::Connect, .. })))
+        );
+    }
+
+    #[test]
+    fn closed_gives_out_only_retries() {
+        let now = Instant::now();
+        let mut s = scheduler(lax());
+        admit(&mut s, &["http://a/1", "http://a/2", "http://b/1"], now);
+        let job = s.pop(now).unwrap();
+        s.finished(job, Disposition::Retry(SECOND, HostSignal::Neutral), now);
+        s.close();
+        assert!(s.pop(now).is_none());
+        let job = s.pop(now + SECOND).unwrap();
+        assert_eq!((job.entry.url.as_str(), job.entry.attempts), ("http://a/1", 2));
+        s.finished(job, done(), now);
+        assert_eq!((s.counts().queued, s.counts().retrying, s.counts().in_flight), (2, 0, 0));
+    }
+
+    #[test]
+    fn returned_jobs_and_evicted_ones_are_accounted_for() {
+        let now = Instant::now();
+        let mut s = scheduler(lax());
+        admit(&mut s, &["http://a/1", "http://a/2", "http://b/1"], now);
+        let job = s.pop(now).unwrap();
+        s.finished(job, Disposition::Returned, now);
+        assert_eq!((s.counts().queued, s.counts().retrying), (2, 1));
+        let mut evicted = 0;
+        while let Some(job) = s.evict() {
+            s.finished(job, Disposition::Done(HostSignal::Neutral), now);
+            evicted += 1;
+        }
+        assert_eq!((evicted, s.counts().pending()), (3, 0));
+    }
+
+    #[test]
+    fn the_pace_holds_for_all_hosts() {
+        let now = Instant::now();
+        let mut s = scheduler(Politeness { pace: SECOND / 10, ..lax() });
+        admit(&mut s, &["http://a/1", "http://b/1", "http://c/1"], now);
+        assert!(s.pop(now).is_some() && s.pop(now).is_none());
+        assert_eq!(s.ready_at(), Some(now + SECOND / 10));
+        assert!(s.pop(now + SECOND / 10).is_some());
+    }
+}

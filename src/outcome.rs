@@ -1,0 +1,531 @@
+//! [`Outcome`]: the one record that every admitted URL ends in, and its flat JSON form.
+//!
+//! Workers build it, sinks write it, `batch` returns it. [`FIELDS`] is the published list of field
+//! names (`docs/output.md`, schema 1); absent means not applicable. Nothing here does I/O.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use bytes::Bytes;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+pub use crate::frontier::Position;
+
+use crate::fetch::{ErrorKind, FetchError, HeaderMap, HopRecord, Phase, Response, Timings, Truncated};
+use crate::url::CrawlUrl;
+
+/// The version of the record's form, in its field `schema`.
+pub const SCHEMA: u32 = 1;
+
+/// What became of a URL.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// When it was decided.
+    pub timestamp: SystemTime,
+    /// Number of the URL in the order of admission, from 0.
+    pub seq: u64,
+    /// Where it stood in the input; orders `gather`, not written.
+    pub position: Position,
+    /// The seed as the user wrote it, when that is not the URL.
+    pub input: Option<Arc<str>>,
+    /// The URL; `None` for a seed that is none.
+    pub url: Option<CrawlUrl>,
+    /// The request's method.
+    pub method: &'static str,
+    /// The verdict.
+    pub kind: OutcomeKind,
+    /// What was received, in part or whole.
+    pub response: Option<Box<Received>>,
+    /// Why it failed.
+    pub error: Option<Failure>,
+    /// Why it was not fetched.
+    pub skipped: Option<Skip>,
+    /// The payload that stands in for the failed fetch.
+    pub fallback: Option<Arc<serde_json::Value>>,
+    /// Links from a seed: 0 for a seed.
+    pub depth: u16,
+    /// The page that it was found on.
+    pub source: Option<CrawlUrl>,
+    /// The element that it was found in, e.g. `a`.
+    pub tag: Option<&'static str>,
+    /// How often it was tried; 0 when it was not.
+    pub attempts: u32,
+    /// From admission to the start of its last attempt.
+    pub queue: Option<Duration>,
+    /// How long the parts of the last attempt took.
+    pub timings: Option<Timings>,
+}
+
+/// What a server sent, as far as the record shows it.
+#[derive(Clone, Debug, Default)]
+pub struct Received {
+    /// The URL that answered, after redirects.
+    pub final_url: Option<CrawlUrl>,
+    /// Redirects on the way.
+    pub chain: Vec<HopRecord>,
+    /// HTTP status; `None` when no head came.
+    pub status: Option<u16>,
+    /// HTTP version.
+    pub http_version: Option<&'static str>,
+    /// `Content-Type` without parameters, lower case.
+    pub content_type: Option<String>,
+    /// `charset` of `Content-Type`, lower case.
+    pub charset: Option<String>,
+    /// The page's title.
+    pub title: Option<String>,
+    /// Decoded bytes kept.
+    pub body_bytes: u64,
+    /// Bytes over the wire.
+    pub wire_bytes: u64,
+    /// Why the body is not whole.
+    pub truncated: Option<Truncated>,
+    /// SHA-256 of the decoded body, lower-case hex; on request.
+    pub sha256: Option<String>,
+    /// Headers; on request.
+    pub headers: Option<HeaderMap>,
+    /// Decoded body; kept on request.
+    pub body: Option<Bytes>,
+    /// Whether the record shows the body.
+    pub show_body: bool,
+    /// File that holds the body, below the directory of `--save-bodies`.
+    pub body_path: Option<String>,
+    /// The address that answered.
+    pub remote_ip: Option<std::net::IpAddr>,
+    /// Links found; on request.
+    pub links: Option<Vec<LinkRecord>>,
+}
+
+/// One link of a page, as the record shows it.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct LinkRecord {
+    /// Where it points.
+    pub url: CrawlUrl,
+    /// The element, e.g. `a`.
+    pub tag: &'static str,
+    /// The attribute, e.g. `href`.
+    pub attr: &'static str,
+}
+
+/// Why a fetch failed, as the record shows it.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Stable kind.
+    pub kind: ErrorKind,
+    /// Where.
+    pub phase: Phase,
+    /// The cause in words.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure of a URL that was not sent anywhere.
+    pub fn new(kind: ErrorKind, phase: Phase, message: impl Into<String>) -> Self {
+        Self { kind, phase, message: message.into() }
+    }
+}
+
+/// The five ways in which a URL can end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OutcomeKind {
+    /// A server answered, with any status.
+    Finished,
+    /// No whole answer came.
+    Failed,
+    /// No whole answer came, and the given payload stands in for it.
+    Fallback,
+    /// Not fetched, for a reason.
+    Skipped,
+    /// The run was stopped before it was decided.
+    Cancelled,
+}
+
+impl OutcomeKind {
+    /// The stable name, as it stands in records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+            Self::Fallback => "fallback",
+            Self::Skipped => "skipped",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Why an admitted URL was not fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Skip {
+    /// The seed was given before.
+    DuplicateSeed,
+    /// robots.txt forbids it.
+    RobotsDenied,
+    /// robots.txt asks for a longer delay than gannet is willing to wait.
+    CrawlDelay,
+}
+
+impl Skip {
+    /// All of them, in the order of the documentation.
+    pub const ALL: &'static [Self] = &[Self::DuplicateSeed, Self::RobotsDenied, Self::CrawlDelay];
+
+    /// The stable name, as it stands in records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DuplicateSeed => "duplicate_seed",
+            Self::RobotsDenied => "robots_denied",
+            Self::CrawlDelay => "crawl_delay",
+        }
+    }
+}
+
+impl Outcome {
+    /// An outcome of nothing yet: the other fields are filled by whoever decides.
+    pub fn new(kind: OutcomeKind, url: Option<CrawlUrl>) -> Self {
+        Self {
+            timestamp: SystemTime::now(),
+            seq: 0,
+            position: Position::NONE,
+            input: None,
+            url,
+            method: "GET",
+            kind,
+            response: None,
+            error: None,
+            skipped: None,
+            fallback: None,
+            depth: 0,
+            source: None,
+            tag: None,
+            attempts: 0,
+            queue: None,
+            timings: None,
+        }
+    }
+
+    /// Takes what a fetch gave: finished with a response, or failed with an error.
+    pub fn settle(mut self, result: Result<Response, FetchError>, keep: Keep) -> Self {
+        self.timestamp = SystemTime::now();
+        match result {
+            Ok(response) => {
+                self.kind = OutcomeKind::Finished;
+                self.timings = Some(response.timings);
+                self.response = Some(Box::new(Received::new(response, keep)));
+            }
+            Err(error) => {
+                self.kind = match error.kind {
+                    ErrorKind::Cancelled => OutcomeKind::Cancelled,
+                    _ => OutcomeKind::Failed,
+                };
+                self.timings = Some(error.timings);
+                self.response = error.partial.map(|p| Box::new(Received::new(*p, keep)));
+                self.error = Some(Failure { kind: error.kind, phase: error.phase, message: error.message });
+            }
+        }
+        self
+    }
+
+    /// Turns a failure into a fallback outcome with this payload; leaves others alone.
+    pub fn or_fallback(mut self, payload: Option<&Arc<serde_json::Value>>) -> Self {
+        if let (OutcomeKind::Failed, Some(payload)) = (self.kind, payload) {
+            self.kind = OutcomeKind::Fallback;
+            self.fallback = Some(Arc::clone(payload));
+        }
+        self
+    }
+
+    /// The HTTP status, if a head came.
+    pub fn status(&self) -> Option<u16> {
+        self.response.as_ref().and_then(|r| r.status)
+    }
+
+    /// The URL as text, or for a seed that is none, the seed.
+    pub fn name(&self) -> &str {
+        match (&self.url, &self.input) {
+            (Some(url), _) => url.as_str(),
+            (None, Some(input)) => input,
+            (None, None) => "",
+        }
+    }
+}
+
+/// What of a response goes into the record, beyond what always does.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Keep {
+    /// Show the headers.
+    pub headers: bool,
+    /// Keep the body in the outcome.
+    pub body: bool,
+    /// Show the body in the record.
+    pub show_body: bool,
+    /// Compute the SHA-256 of the body.
+    pub digest: bool,
+    /// List the links found.
+    pub links: bool,
+    /// Name the file for the body.
+    pub body_path: bool,
+}
+
+impl Received {
+    fn new(response: Response, keep: Keep) -> Self {
+        let (content_type, charset) = content_type(&response.headers);
+        let body = &response.body;
+        Self {
+            content_type,
+            charset,
+            title: None,
+            status: Some(response.status).filter(|s| *s != 0),
+            http_version: Some(response.http_version).filter(|v| !v.is_empty()),
+            body_bytes: body.bytes.len() as u64,
+            wire_bytes: body.wire_bytes,
+            truncated: body.truncated,
+            sha256: keep.digest.then(|| sha256(&body.bytes)),
+            body: keep.body.then(|| body.bytes.clone()),
+            show_body: keep.show_body,
+            body_path: None,
+            remote_ip: response.remote.map(|a| a.ip()),
+            links: None,
+            headers: keep.headers.then_some(response.headers),
+            final_url: Some(response.final_url),
+            chain: response.chain,
+        }
+    }
+}
+
+/// `Content-Type` split into its essence and its charset, both lower case (RFC 9110 §8.3).
+pub fn content_type(headers: &HeaderMap) -> (Option<String>, Option<String>) {
+    let Some(value) = headers.get("content-type") else { return (None, None) };
+    let text = String::from_utf8_lossy(value.as_bytes());
+    let mut parts = text.split(';');
+    let essence = parts.next().map(|e| e.trim().to_ascii_lowercase()).filter(|e| !e.is_empty());
+    let charset = parts
+        .filter_map(|p| p.split_once('='))
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))
+        .map(|(_, value)| value.trim().trim_matches(['"', '\'']).to_ascii_lowercase());
+    (essence, charset.filter(|c| !c.is_empty()))
+}
+
+/// A file name for a body below the directory of `--save-bodies`: two levels of the URL's SHA-256, so that it is
+/// safe, bounded and the same in every run, with a suffix by content type.
+pub fn body_path(url: Option<&CrawlUrl>, response: &Received) -> String {
+    const SUFFIXES: &[(&str, &str)] = &[
+        ("text/html", "html"),
+        ("application/xhtml+xml", "html"),
+        ("text/plain", "txt"),
+        ("text/css", "css"),
+        ("text/csv", "csv"),
+        ("text/xml", "xml"),
+        ("application/xml", "xml"),
+        ("text/javascript", "js"),
+        ("application/javascript", "js"),
+        ("application/json", "json"),
+        ("application/pdf", "pdf"),
+        ("image/png", "png"),
+        ("image/jpeg", "jpg"),
+        ("image/gif", "gif"),
+        ("image/webp", "webp"),
+        ("image/svg+xml", "svg"),
+    ];
+    let hash = sha256(url.map_or("", CrawlUrl::as_str).as_bytes());
+    let content_type = response.content_type.as_deref().unwrap_or_default();
+    let suffix =
+        SUFFIXES.iter().find(|(essence, _)| *essence == content_type).map_or("bin", |(_, suffix)| suffix);
+    format!("{}/{}.{suffix}", &hash[..2], &hash[2..42])
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    use std::fmt::Write as _;
+    sha2::Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// The names of the record's fields, in the order in which they are written.
+pub const FIELDS: &[&str] = &[
+    "schema",
+    "timestamp",
+    "seq",
+    "input",
+    "url",
+    "final_url",
+    "method",
+    "outcome",
+    "status_code",
+    "http_version",
+    "content_type",
+    "charset",
+    "title",
+    "body_bytes",
+    "wire_bytes",
+    "truncated",
+    "sha256",
+    "headers",
+    "body",
+    "body_b64",
+    "body_path",
+    "remote_ip",
+    "depth",
+    "source",
+    "tag",
+    "chain",
+    "links",
+    "attempts",
+    "error",
+    "error_kind",
+    "phase",
+    "skipped",
+    "fallback",
+    "time_queue_ms",
+    "time_dns_ms",
+    "time_connect_ms",
+    "time_ttfb_ms",
+    "time_total_ms",
+];
+
+impl Serialize for Outcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("schema", &SCHEMA)?;
+        map.serialize_entry("timestamp", &Display(humantime::format_rfc3339_millis(self.timestamp)))?;
+        map.serialize_entry("seq", &self.seq)?;
+        put(&mut map, "input", self.input.as_deref())?;
+        put(&mut map, "url", self.url.as_ref())?;
+        put(&mut map, "final_url", self.response.as_ref().and_then(|r| r.final_url.as_ref()))?;
+        map.serialize_entry("method", self.method)?;
+        map.serialize_entry("outcome", self.kind.as_str())?;
+        if let Some(response) = &self.response {
+            response.serialize_into(&mut map)?;
+        }
+        map.serialize_entry("depth", &self.depth)?;
+        put(&mut map, "source", self.source.as_ref())?;
+        put(&mut map, "tag", self.tag)?;
+        if let Some(response) = &self.response {
+            put(&mut map, "chain", Some(&response.chain).filter(|c| !c.is_empty()))?;
+            put(&mut map, "links", response.links.as_ref())?;
+        }
+        map.serialize_entry("attempts", &self.attempts)?;
+        if let Some(error) = &self.error {
+            map.serialize_entry("error", &error.message)?;
+            map.serialize_entry("error_kind", &error.kind)?;
+            map.serialize_entry("phase", &error.phase)?;
+        }
+        put(&mut map, "skipped", self.skipped.map(Skip::as_str))?;
+        put(&mut map, "fallback", self.fallback.as_ref())?;
+        put(&mut map, "time_queue_ms", self.queue.map(millis))?;
+        if let Some(timings) = &self.timings {
+            put(&mut map, "time_dns_ms", timings.dns.map(millis))?;
+            put(&mut map, "time_connect_ms", timings.connect.map(millis))?;
+            put(&mut map, "time_ttfb_ms", timings.first_byte.map(millis))?;
+            map.serialize_entry("time_total_ms", &millis(timings.total))?;
+        }
+        map.end()
+    }
+}
+
+impl Received {
+    /// The fields between `outcome` and `depth`.
+    fn serialize_into<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        put(map, "status_code", self.status)?;
+        put(map, "http_version", self.http_version)?;
+        put(map, "content_type", self.content_type.as_ref())?;
+        put(map, "charset", self.charset.as_ref())?;
+        put(map, "title", self.title.as_ref())?;
+        map.serialize_entry("body_bytes", &self.body_bytes)?;
+        map.serialize_entry("wire_bytes", &self.wire_bytes)?;
+        put(map, "truncated", self.truncated)?;
+        put(map, "sha256", self.sha256.as_ref())?;
+        put(map, "headers", self.headers.as_ref().map(Headers))?;
+        if let (true, Some(body)) = (self.show_body, &self.body) {
+            match std::str::from_utf8(body) {
+                Ok(text) => map.serialize_entry("body", text)?,
+                Err(_) => map.serialize_entry("body_b64", &base64::prelude::BASE64_STANDARD.encode(body))?,
+            }
+        }
+        put(map, "body_path", self.body_path.as_ref())?;
+        put(map, "remote_ip", self.remote_ip.map(Display))
+    }
+}
+
+fn put<M: SerializeMap, T: Serialize>(
+    map: &mut M,
+    name: &'static str,
+    value: Option<T>,
+) -> Result<(), M::Error> {
+    value.map_or(Ok(()), |value| map.serialize_entry(name, &value))
+}
+
+/// Milliseconds with three decimals.
+fn millis(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1000.0
+}
+
+/// Serialises what can be displayed, without a `String` in between.
+struct Display<T>(T);
+
+impl<T: fmt::Display> Serialize for Display<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// Headers as an object: lower-case names, each with the list of its values.
+struct Headers<'a>(&'a HeaderMap);
+
+impl Serialize for Headers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.keys().map(|name| {
+            let values =
+                self.0.get_all(name).iter().map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned());
+            (name.as_str(), values.collect::<Vec<_>>())
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_written_field_is_published_and_in_order() {
+        let mut outcome = Outcome::new(OutcomeKind::Failed, Some(CrawlUrl::parse("http://h/").unwrap()));
+        outcome.error = Some(Failure::new(ErrorKind::Timeout, Phase::Total, "deadline passed"));
+        outcome.response = Some(Box::new(Received {
+            status: Some(200),
+            body: Some(Bytes::from_static(b"\xff")),
+            show_body: true,
+            ..Received::default()
+        }));
+        outcome.timings = Some(Timings { dns: Some(Duration::from_micros(1500)), ..Timings::default() });
+        let json = serde_json::to_string(&outcome).unwrap();
+        let names: Vec<usize> = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&json)
+            .unwrap()
+            .keys()
+            .map(|name| {
+                FIELDS.iter().position(|f| f == name).unwrap_or_else(|| panic!("`{name}` is not in FIELDS"))
+            })
+            .collect();
+        assert!(names.len() > 10);
+        let in_text: Vec<usize> = FIELDS.iter().filter_map(|f| json.find(&format!("\"{f}\":"))).collect();
+        assert!(in_text.is_sorted(), "{json}");
+        assert!(json.contains("\"body_b64\":\"/w==\"") && json.contains("\"time_dns_ms\":1.5"), "{json}");
+    }
+
+    #[test]
+    fn content_type_is_split() {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", "Text/HTML; Charset=\"UTF-8\"".parse().unwrap());
+        assert_eq!(content_type(&headers), (Some("text/html".into()), Some("utf-8".into())));
+        assert_eq!(content_type(&HeaderMap::new()), (None, None));
+    }
+
+    #[test]
+    fn only_failures_fall_back() {
+        let payload = Arc::new(serde_json::json!({"price": null}));
+        let failed = Outcome::new(OutcomeKind::Failed, None).or_fallback(Some(&payload));
+        assert_eq!(failed.kind, OutcomeKind::Fallback);
+        let finished = Outcome::new(OutcomeKind::Finished, None).or_fallback(Some(&payload));
+        assert_eq!((finished.kind, finished.fallback), (OutcomeKind::Finished, None));
+    }
+}

@@ -1,0 +1,372 @@
+//! Seeds: what the user named, read as a stream from arguments, files and stdin.
+//!
+//! Each [`Source`] is an independent producer with a task (arguments) or a thread (files and stdin,
+//! which block) of its own, all feeding one bounded channel; a list is never held in memory. A line
+//! that is no URL is a [`Seed`] too: it becomes a record, not an abort.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Error;
+use crate::outcome::Position;
+use crate::url::{CrawlUrl, UrlError};
+
+/// The longest line of a list that is read as a URL, in bytes. What is longer is a bad seed.
+pub const MAX_LINE: usize = 64 * 1024;
+
+/// Seeds sent at once; a smaller batch goes out when the input pauses.
+const BATCH: usize = 128;
+
+/// Where seeds come from.
+pub enum Source {
+    /// URLs or host names given one by one.
+    Given(Vec<String>),
+    /// A list, one per line; gzip is recognised by its first bytes.
+    File(PathBuf),
+    /// A list on standard input.
+    Stdin,
+    /// A list from any reader.
+    Reader(Box<dyn Read + Send>),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Given(urls) => write!(f, "{} seeds given", urls.len()),
+            Self::File(path) => write!(f, "`{}`", path.display()),
+            Self::Stdin => f.write_str("stdin"),
+            Self::Reader(_) => f.write_str("the seed list"),
+        }
+    }
+}
+
+/// One URL given by the user, or the line that was meant as one.
+#[derive(Clone, Debug)]
+pub struct Seed {
+    /// Where it stood.
+    pub position: Position,
+    /// What was written there; at most a few hundred bytes of a line that is no URL.
+    pub text: String,
+    /// What it means.
+    pub url: Result<CrawlUrl, UrlError>,
+}
+
+impl Source {
+    /// Sorts out the command line: what holds `://` is a URL, `-` is stdin, an existing file is a file,
+    /// anything else is read as a host. Neighbouring URLs become one source.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for what is none of these, a directory, or a file that cannot be read.
+    pub fn from_args<S: AsRef<str>>(args: &[S]) -> Result<Vec<Self>, Error> {
+        let mut sources = Vec::new();
+        for arg in args {
+            match Self::from_arg(arg.as_ref())? {
+                Self::Given(mut urls) => match sources.last_mut() {
+                    Some(Self::Given(before)) => before.append(&mut urls),
+                    _ => sources.push(Self::Given(urls)),
+                },
+                source => sources.push(source),
+            }
+        }
+        if sources.iter().filter(|s| matches!(s, Self::Stdin)).count() > 1 {
+            return Err(Error::Config("`-` (stdin) can be given only once".into()));
+        }
+        Ok(sources)
+    }
+
+    fn from_arg(arg: &str) -> Result<Self, Error> {
+        if arg == "-" {
+            return Ok(Self::Stdin);
+        }
+        if arg.contains("://") {
+            return Ok(Self::Given(vec![arg.to_owned()]));
+        }
+        let path = Path::new(arg);
+        match path.metadata() {
+            Ok(meta) if meta.is_dir() => Err(Error::Config(format!(
+                "`{arg}` is a directory, not a list of URLs\nhint: name a file with one URL per line, or write `https://{arg}` if it is a host"
+            ))),
+            Ok(_) => match File::open(path) {
+                Ok(_) => Ok(Self::File(path.to_owned())),
+                Err(why) => Err(Error::Config(format!("cannot read `{arg}`: {why}"))),
+            },
+            Err(why)
+                if why.kind() != io::ErrorKind::NotFound && why.kind() != io::ErrorKind::NotADirectory =>
+            {
+                Err(Error::Config(format!("cannot read `{arg}`: {why}")))
+            }
+            Err(_) => match parse(arg) {
+                Ok(url) if looks_like_host(&url) => Ok(Self::Given(vec![arg.to_owned()])),
+                _ => Err(Error::Config(format!(
+                    "`{arg}` is not a URL (no `://`), not a file (no such file), and not a host name\nhint: give a URL, a file with one URL per line, or `-` for stdin"
+                ))),
+            },
+        }
+    }
+
+    /// Sends all seeds into `seeds` until the end, the receiver's end, or `stop`. Blocks: call it on a thread
+    /// that may.
+    ///
+    /// # Errors
+    /// When reading fails half-way; what was read before has been sent.
+    pub fn produce(
+        self,
+        index: u32,
+        seeds: &mpsc::Sender<Vec<Seed>>,
+        stop: &CancellationToken,
+    ) -> io::Result<()> {
+        let mut out = Batch { index, seeds, stop, lines: 0, ready: Vec::with_capacity(BATCH) };
+        match self {
+            Self::Given(urls) => {
+                for url in urls {
+                    if !out.push(Line::Whole(url.as_bytes())) {
+                        return Ok(());
+                    }
+                }
+                out.flush();
+                Ok(())
+            }
+            Self::File(path) => read_list(File::open(path)?, &mut out),
+            Self::Stdin => read_list(io::stdin(), &mut out),
+            Self::Reader(reader) => read_list(reader, &mut out),
+        }
+    }
+}
+
+/// Reads a line of a list, or an argument, as a URL: as it is when it has a scheme, else as a host
+/// with `https://`, or `http://` when the host is a loopback literal or `localhost`.
+///
+/// # Errors
+/// As [`CrawlUrl::parse`].
+pub fn parse(text: &str) -> Result<CrawlUrl, UrlError> {
+    if has_scheme(text) {
+        return CrawlUrl::parse(text);
+    }
+    let host = &text[..text.find(['/', '?', '#']).unwrap_or(text.len())];
+    let name = host.rfind(':').filter(|at| !host[*at..].contains(']')).map_or(host, |at| &host[..at]);
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
+    let loopback = name.eq_ignore_ascii_case("localhost")
+        || bare.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
+        || bare.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback());
+    CrawlUrl::parse(&format!("{}://{text}", if loopback { "http" } else { "https" }))
+}
+
+/// `scheme:` at the start (RFC 3986 §3.1), unless what follows the colon is a port.
+fn has_scheme(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    let port = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+    is_scheme && (port.is_empty() || !port.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// A mistyped file name should be called that, not looked up in the DNS.
+fn looks_like_host(url: &CrawlUrl) -> bool {
+    let host = url.host();
+    host.contains('.') || host.contains(':') || host == "localhost"
+}
+
+/// A line of a list: whole, or cut because it is too long.
+enum Line<'a> {
+    Whole(&'a [u8]),
+    TooLong { start: &'a [u8], bytes: usize },
+}
+
+/// Collects seeds and sends them on.
+struct Batch<'a> {
+    index: u32,
+    seeds: &'a mpsc::Sender<Vec<Seed>>,
+    stop: &'a CancellationToken,
+    lines: u64,
+    ready: Vec<Seed>,
+}
+
+impl Batch<'_> {
+    /// Takes a line; `false` when nobody wants more.
+    fn push(&mut self, line: Line<'_>) -> bool {
+        let position = Position { source: self.index, line: self.lines };
+        self.lines += 1;
+        if let Some(seed) = read_line(line, position) {
+            self.ready.push(seed);
+        }
+        self.ready.len() < BATCH || self.flush()
+    }
+
+    /// Sends what is there; `false` when nobody wants more.
+    fn flush(&mut self) -> bool {
+        if self.stop.is_cancelled() {
+            return false;
+        }
+        if self.ready.is_empty() {
+            return true;
+        }
+        let batch = std::mem::replace(&mut self.ready, Vec::with_capacity(BATCH));
+        self.seeds.blocking_send(batch).is_ok()
+    }
+}
+
+/// A seed, or nothing for a blank line or a comment.
+fn read_line(line: Line<'_>, position: Position) -> Option<Seed> {
+    let bytes = match line {
+        Line::Whole(bytes) => bytes.trim_ascii(),
+        Line::TooLong { start, bytes } => {
+            let why = format!("a line of {bytes} bytes; at most {MAX_LINE} are read");
+            return Some(Seed { position, text: excerpt(start), url: Err(UrlError::Invalid(why)) });
+        }
+    };
+    if bytes.is_empty() || bytes.starts_with(b"#") {
+        return None;
+    }
+    Some(match std::str::from_utf8(bytes) {
+        Ok(text) => {
+            let url = parse(text);
+            let text = if url.is_ok() { text.to_owned() } else { excerpt(bytes) };
+            Seed { position, text, url }
+        }
+        Err(why) => {
+            let why = format!("not UTF-8 at byte {}", why.valid_up_to());
+            Seed { position, text: excerpt(bytes), url: Err(UrlError::Invalid(why)) }
+        }
+    })
+}
+
+/// The beginning of something that may be long or binary.
+fn excerpt(bytes: &[u8]) -> String {
+    const SHOWN: usize = 512;
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN)]).into_owned();
+    if bytes.len() > SHOWN { text + "…" } else { text }
+}
+
+fn read_list(input: impl Read, out: &mut Batch<'_>) -> io::Result<()> {
+    let mut reader = BufReader::with_capacity(128 * 1024, input);
+    let start = reader.fill_buf()?;
+    if start.starts_with(&[0x1f, 0x8b]) {
+        return read_lines(BufReader::new(flate2::bufread::MultiGzDecoder::new(reader)), out);
+    }
+    if start.starts_with(b"\xef\xbb\xbf") {
+        reader.consume(3);
+    }
+    read_lines(reader, out)
+}
+
+fn read_lines<R: Read>(mut reader: BufReader<R>, out: &mut Batch<'_>) -> io::Result<()> {
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = read_capped(&mut reader, &mut line)?;
+        if read == 0 {
+            out.flush();
+            return Ok(());
+        }
+        let next =
+            if read > MAX_LINE { Line::TooLong { start: &line, bytes: read } } else { Line::Whole(&line) };
+        // Nothing buffered means that the next read may wait: do not sit on what is there.
+        if !out.push(next) || (reader.buffer().is_empty() && !out.flush()) {
+            return Ok(());
+        }
+    }
+}
+
+/// Reads up to and including the next newline, keeping at most [`MAX_LINE`] bytes; returns the bytes read.
+fn read_capped<R: BufRead>(reader: &mut R, line: &mut Vec<u8>) -> io::Result<usize> {
+    let mut total = 0;
+    loop {
+        let buffer = match reader.fill_buf() {
+            Ok(buffer) => buffer,
+            Err(why) if why.kind() == io::ErrorKind::Interrupted => continue,
+            Err(why) => return Err(why),
+        };
+        let newline = memchr::memchr(b'\n', buffer);
+        let used = newline.map_or(buffer.len(), |at| at + 1);
+        line.extend_from_slice(&buffer[..used.min(MAX_LINE - line.len().min(MAX_LINE))]);
+        reader.consume(used);
+        total += used;
+        if newline.is_some() || used == 0 {
+            return Ok(total);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(list: &[u8]) -> Vec<Seed> {
+        let (tx, mut rx) = mpsc::channel(1024);
+        Source::Reader(Box::new(io::Cursor::new(list.to_vec())))
+            .produce(3, &tx, &CancellationToken::new())
+            .unwrap();
+        drop(tx);
+        std::iter::from_fn(|| rx.blocking_recv()).flatten().collect()
+    }
+
+    #[test]
+    fn lists_as_people_write_them() {
+        let seeds = read(b"\xef\xbb\xbfhttp://h/1\r\n# comment\n\n  http://h/2  \nexample.org/x\n\xff\xfe\nftp://h/\nhttp://h/a b");
+        let urls: Vec<_> = seeds.iter().map(|s| s.url.as_ref().map(CrawlUrl::as_str)).collect();
+        assert_eq!(urls[0], Ok("http://h/1"));
+        assert_eq!(urls[1], Ok("http://h/2"));
+        assert_eq!(urls[2], Ok("https://example.org/x"));
+        assert_eq!(urls[3], Err(&UrlError::Invalid("not UTF-8 at byte 0".into())));
+        assert_eq!(urls[4], Err(&UrlError::Scheme("ftp".into())));
+        assert_eq!(urls[5], Ok("http://h/a%20b"));
+        assert_eq!(seeds[1].position, Position { source: 3, line: 3 });
+    }
+
+    #[test]
+    fn a_long_line_is_one_bad_seed() {
+        let mut list = b"http://h/1\n".to_vec();
+        list.extend(std::iter::repeat_n(b'x', 1 << 20));
+        list.extend(b"\nhttp://h/2");
+        let seeds = read(&list);
+        assert_eq!(seeds.len(), 3);
+        assert!(
+            matches!(&seeds[1].url, Err(UrlError::Invalid(why)) if why.contains("1048577 bytes")),
+            "{:?}",
+            seeds[1]
+        );
+        assert!(seeds[1].text.len() < 600);
+        assert!(seeds[2].url.is_ok());
+    }
+
+    #[test]
+    fn gzip_by_its_magic() {
+        use std::io::Write as _;
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gz.write_all(b"http://h/1\nhttp://h/2\n").unwrap();
+        assert_eq!(read(&gz.finish().unwrap()).len(), 2);
+    }
+
+    #[test]
+    fn schemes_and_hosts() {
+        for (text, url) in [
+            ("localhost:8080/a", "http://localhost:8080/a"),
+            ("127.0.0.1", "http://127.0.0.1/"),
+            ("[::1]:99/", "http://[::1]:99/"),
+            ("example.org:8443", "https://example.org:8443/"),
+            ("example.org/?a:b", "https://example.org/?a:b"),
+            ("HTTP:example.org/", "http://example.org/"),
+        ] {
+            assert_eq!(parse(text).unwrap().as_str(), url, "{text}");
+        }
+        assert_eq!(parse("javascript:void(0)"), Err(UrlError::Scheme("javascript".into())));
+        assert_eq!(parse("mailto:a@b.org"), Err(UrlError::Scheme("mailto".into())));
+    }
+
+    #[test]
+    fn arguments() {
+        let sources = Source::from_args(&["http://a/", "b.org", "-", "http://c/"]).unwrap();
+        let names: Vec<_> = sources.iter().map(Source::to_string).collect();
+        assert_eq!(names, ["2 seeds given", "stdin", "1 seeds given"]);
+        let error = |arg: &str| Source::from_args(&[arg]).err().unwrap().to_string();
+        assert!(error("missing-file").contains("not a file"), "{}", error("missing-file"));
+        assert!(error("/").contains("is a directory"));
+        assert!(Source::from_args(&["-", "-"]).is_err());
+    }
+}

@@ -1,0 +1,108 @@
+//! Where outcomes are written: the [`Sink`] trait, its formats, and the thread that each sink has.
+//!
+//! Writing blocks, so no sink runs on the runtime: [`spawn`] gives each a thread, fed by its own bounded
+//! channel. A full channel makes workers wait, which is all the back-pressure there is. A record is
+//! flushed as soon as no other waits behind it, so a reader of a pipe sees each as it finishes; when they come
+//! thick, a millisecond later.
+
+mod bodies;
+mod csv;
+mod human;
+mod json;
+mod lines;
+mod ordered;
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+pub use self::bodies::Bodies;
+pub use self::csv::Csv;
+pub use self::human::Human;
+pub use self::json::{Json, JsonLines};
+pub use self::lines::Lines;
+pub use self::ordered::Ordered;
+
+use crate::outcome::Outcome;
+
+/// Records taken from the channel at once.
+const BATCH: usize = 256;
+
+/// Something that outcomes are written to. Lives on a thread of its own and may block.
+pub trait Sink: Send {
+    /// Takes one outcome; it may be kept until [`flush`](Self::flush).
+    ///
+    /// # Errors
+    /// When writing fails; the run then stops.
+    fn write(&mut self, outcome: &Outcome) -> io::Result<()>;
+
+    /// Hands what was taken to the operating system.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    fn flush(&mut self) -> io::Result<()>;
+
+    /// Writes what belongs at the end.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    fn finish(self: Box<Self>) -> io::Result<()>;
+}
+
+/// How an outcome becomes bytes, apart from where they go and in which order.
+pub trait Encoder: Send {
+    /// What stands before the first record.
+    fn head(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// Appends one record.
+    ///
+    /// # Errors
+    /// When it cannot be expressed in the format.
+    fn encode(&mut self, outcome: &Outcome, out: &mut Vec<u8>) -> io::Result<()>;
+
+    /// What stands between two records.
+    fn separator(&self) -> &'static [u8] {
+        b""
+    }
+
+    /// What stands after the last record.
+    fn tail(&self) -> &'static [u8] {
+        b""
+    }
+}
+
+/// The longest that a record waits for others, and only right after a flush.
+const GATHER: Duration = Duration::from_millis(1);
+
+/// Runs a sink on a thread until its channel ends; the thread's result is the sink's.
+///
+/// # Errors
+/// When no thread can be had.
+pub fn spawn(
+    mut sink: Box<dyn Sink>,
+    mut outcomes: mpsc::Receiver<Arc<Outcome>>,
+) -> io::Result<JoinHandle<io::Result<()>>> {
+    std::thread::Builder::new().name("gannet-sink".into()).spawn(move || {
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut last_flush = Instant::now();
+        while outcomes.blocking_recv_many(&mut batch, BATCH) > 0 {
+            for outcome in batch.drain(..) {
+                sink.write(&outcome)?;
+            }
+            if outcomes.is_empty() {
+                sink.flush()?;
+                // When records come thick, let some gather: being woken for each costs more than writing it.
+                if last_flush.elapsed() < GATHER {
+                    std::thread::park_timeout(GATHER);
+                }
+                last_flush = Instant::now();
+            }
+        }
+        sink.finish()
+    })
+}

@@ -1,0 +1,77 @@
+//! Encoded bodies as they occur, among them Scrapy's samples: damaged, stacked, and bombs.
+//!
+//! The samples are not part of the repository; `GANNET_TEST_DATA` names the directory that holds
+//! `scrapy-compressed/`. Without it these tests say so and pass.
+
+use std::path::PathBuf;
+
+use gannet::fetch::{ErrorKind, FetchError, HttpOptions, Phase, Response, Truncated};
+
+use crate::raw::{Raw, get, quick};
+
+fn samples() -> Option<PathBuf> {
+    let data =
+        std::env::var_os("GANNET_TEST_DATA").map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from);
+    let samples = data.join("scrapy-compressed");
+    let there = samples.join("expected.json").is_file();
+    if !there {
+        println!("skipped: no samples in `{}` (set GANNET_TEST_DATA)", samples.display());
+    }
+    there.then_some(samples)
+}
+
+async fn decode(encoding: &str, body: &[u8]) -> Result<Response, FetchError> {
+    let head =
+        format!("HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {}\r\n\r\n", body.len());
+    let server = Raw::answer([head.as_bytes(), body].concat());
+    get(HttpOptions { max_body: HttpOptions::default().max_body, ..quick() }, server.url("/")).await
+}
+
+#[tokio::test]
+async fn the_samples() {
+    let Some(samples) = samples() else { return };
+    let expected: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(samples.join("expected.json")).unwrap()).unwrap();
+    for (name, about) in expected["files"].as_object().unwrap() {
+        let body = std::fs::read(samples.join(name)).unwrap();
+        let response = decode(about["content_encoding"].as_str().unwrap(), &body).await.unwrap();
+        let got = (response.body.bytes.len(), response.body.truncated);
+        match name.as_str() {
+            "html-zlibdeflate.bin" | "html-rawdeflate.bin" => assert_eq!(got, (74_840, None), "{name}"),
+            "feed-sample1.xml.gz" => assert_eq!(got, (9_950, None), "{name}"),
+            "unexpected-eof.gz" => assert_eq!(got, (8_576, Some(Truncated::Disconnect)), "{name}"), // as zcat
+            _ if name.starts_with("bomb-") => {
+                assert!(got.0 as u64 <= HttpOptions::default().max_body, "{name}: {got:?}");
+                assert_eq!(got.1, Some(Truncated::Length), "{name}");
+            }
+            _ if name.starts_with("truncated-crc-error") => {
+                assert!(got.0 > 1000 && got.1 == Some(Truncated::Disconnect), "{name}: {got:?}");
+            }
+            _ => assert_eq!(got, (74_837, None), "{name}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_what_it_says() {
+    let error = decode("gzip", b"<html>not compressed</html>").await.unwrap_err();
+    assert_eq!((error.kind, error.phase), (ErrorKind::Decode, Phase::Body));
+    assert_eq!(error.partial.unwrap().status, 200);
+    let unknown = decode("rot13", b"uryyb").await.unwrap();
+    assert_eq!((&unknown.body.bytes[..], unknown.body.truncated), (&b"uryyb"[..], None));
+}
+
+#[tokio::test]
+async fn a_lost_connection_keeps_the_decoded_part() {
+    let text = (0..50_000).map(|n| format!("{n} ")).collect::<String>();
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
+    let wire = encoder.finish().unwrap();
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", wire.len());
+    let server = Raw::answer([head.as_bytes(), &wire[..wire.len() / 2]].concat());
+    let error = get(quick(), server.url("/")).await.unwrap_err();
+    assert_eq!((error.kind, error.phase), (ErrorKind::ConnectionLost, Phase::Body));
+    let part = error.partial.unwrap().body;
+    assert_eq!((part.truncated, part.wire_bytes), (Some(Truncated::Disconnect), wire.len() as u64 / 2));
+    assert!(part.bytes.len() > 1000 && text.as_bytes().starts_with(&part.bytes));
+}
