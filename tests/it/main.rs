@@ -5,6 +5,8 @@
 
 mod data;
 mod decoding;
+#[cfg(feature = "cli")]
+mod docs;
 mod extract_conformance;
 mod extract_differential;
 mod fetch;

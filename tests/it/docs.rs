@@ -1,0 +1,215 @@
+//! README and docs compared with the code: names, exit codes, and every command line that they show.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::{Command, Output};
+
+use gannet::fetch::{ErrorKind, Phase, Truncated};
+use gannet::outcome::{FIELDS, OutcomeKind, Skip};
+
+const README: &str = include_str!("../../README.md");
+const GUIDE: &str = include_str!("../../docs/guide.md");
+const OUTPUT: &str = include_str!("../../docs/output.md");
+const ERRORS: &str = include_str!("../../docs/errors.md");
+const PROSE: [(&str, &str); 4] =
+    [("README", README), ("guide", GUIDE), ("output", OUTPUT), ("errors", ERRORS)];
+const COMMANDS: [&str; 6] = ["crawl", "fetch", "demo", "origin", "completions", "man"];
+
+fn gannet(args: &[impl AsRef<std::ffi::OsStr>]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_gannet")).args(args).output().unwrap()
+}
+
+fn help(command: &[&str]) -> String {
+    let output = gannet(&[command, &["--help"]].concat());
+    assert!(output.status.success(), "{command:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The text below a heading, up to the next one.
+#[track_caller]
+fn section<'a>(text: &'a str, heading: &str) -> &'a str {
+    let start = text.find(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no section `{heading}`"));
+    let body = &text[start + heading.len() + 5..];
+    &body[..body.find("\n## ").unwrap_or(body.len())]
+}
+
+/// The cells of all tables in a text, without heads.
+fn rows(text: &str) -> Vec<Vec<&str>> {
+    let lines: Vec<_> = text.lines().collect();
+    let is_rule = |line: &str| line.starts_with("|-") || line.starts_with("|:");
+    let is_head = |n: usize| lines.get(n + 1).is_some_and(|next| is_rule(next));
+    let table =
+        (0..lines.len()).filter(|n| lines[*n].starts_with('|') && !is_rule(lines[*n]) && !is_head(*n));
+    table.map(|n| lines[n].trim_matches('|').split(" | ").map(str::trim).collect()).collect()
+}
+
+/// The names in backticks in the first cell of each row.
+fn first_cells(text: &str) -> Vec<&str> {
+    rows(text).into_iter().map(|row| row[0].trim_matches('`')).collect()
+}
+
+/// What stands in backticks, blocks of code left out.
+fn code_spans(text: &str) -> Vec<&str> {
+    let prose = text.split("\n```").step_by(2);
+    prose.flat_map(|part| part.split('`').skip(1).step_by(2)).collect()
+}
+
+#[test]
+fn every_field_outcome_and_reason_is_documented() {
+    assert_eq!(first_cells(section(OUTPUT, "Fields")), FIELDS);
+    let outcomes = [
+        OutcomeKind::Finished,
+        OutcomeKind::Failed,
+        OutcomeKind::Fallback,
+        OutcomeKind::Skipped,
+        OutcomeKind::Cancelled,
+    ];
+    assert_eq!(first_cells(section(OUTPUT, "Outcomes")), outcomes.map(OutcomeKind::as_str));
+    let skips: Vec<_> = Skip::ALL.iter().map(|skip| skip.as_str()).collect();
+    assert_eq!(first_cells(section(OUTPUT, "Skipped")), skips);
+    let words = [Truncated::Length, Truncated::Time, Truncated::Disconnect]
+        .map(|why| serde_json::to_value(why).unwrap().as_str().unwrap().to_owned());
+    assert_eq!(first_cells(section(OUTPUT, "Truncated")), words);
+}
+
+#[test]
+fn every_kind_and_phase_is_documented() {
+    let kinds: Vec<_> = ErrorKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    let phases: Vec<_> = Phase::ALL.iter().map(|phase| phase.as_str()).collect();
+    assert_eq!(first_cells(section(ERRORS, "Kinds")), kinds);
+    assert_eq!(first_cells(section(ERRORS, "Phases")), phases);
+    for row in rows(section(ERRORS, "Kinds")) {
+        for phase in row[2].split(", ") {
+            assert!(phases.contains(&phase.trim_matches('`')), "`{}` names the phase {phase}", row[0]);
+        }
+    }
+    for row in rows(section(ERRORS, "What a misbehaving server becomes")) {
+        let known = kinds.contains(&row[1].trim_matches('`')) && phases.contains(&row[2].trim_matches('`'));
+        assert!(known || row[1] == "none: `finished`", "{row:?}");
+    }
+}
+
+#[test]
+fn the_example_records_are_of_the_schema() {
+    let mut seen = 0;
+    let lines = PROSE.iter().flat_map(|(_, text)| text.lines());
+    for record in lines.filter(|line| line.starts_with("{\"") && line.contains("\"outcome\"")) {
+        let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(record).unwrap();
+        let unknown = fields.keys().find(|name| !FIELDS.contains(&name.as_str()));
+        assert_eq!(unknown, None, "{record}");
+        seen += 1;
+    }
+    assert!(seen >= 8, "{seen}");
+}
+
+#[test]
+fn the_exit_codes_are_those_of_the_command() {
+    let fetch = help(&["fetch"]);
+    let (_, table) = fetch.split_once("Exit codes:\n").unwrap();
+    let codes: Vec<(String, String)> = table
+        .lines()
+        .filter_map(|line| line.trim().split_once(' '))
+        .map(|(code, meaning)| (code.to_owned(), meaning.trim().to_owned()))
+        .collect();
+    assert_eq!(codes.len(), 8, "{codes:?}");
+    let rows = rows(section(README, "Exit codes"));
+    let documented: Vec<_> = rows.iter().map(|row| (row[0].to_owned(), row[1].replace('`', ""))).collect();
+    assert_eq!(documented, codes);
+}
+
+/// The long and short flags that `--help` lists for a command.
+fn flags(command: &[&str]) -> BTreeSet<String> {
+    let help = help(command);
+    let heads = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
+    heads
+        .flat_map(|line| line.split([' ', ',', '.']).take(4))
+        .filter(|word| word.starts_with('-'))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn no_flag_is_mentioned_that_does_not_exist() {
+    let mut known = flags(&[]);
+    for command in COMMANDS {
+        known.extend(flags(&[command]));
+    }
+    // Flags of cargo, which the README runs.
+    known.extend(["--release", "--example"].map(str::to_owned));
+    assert!(known.len() > 50 && known.contains("--workers") && known.contains("-w"), "{known:?}");
+    let mut mentioned = 0;
+    for (name, text) in PROSE {
+        for span in code_spans(text) {
+            for word in span.split_whitespace().filter(|word| word.starts_with("--") && word.len() > 2) {
+                assert!(
+                    known.contains(word.trim_end_matches([',', '.'])),
+                    "{name} mentions `{word}` in `{span}`"
+                );
+                mentioned += 1;
+            }
+        }
+    }
+    assert!(mentioned > 50, "{mentioned}");
+}
+
+/// The commands of the blocks of a text that are for a shell.
+fn command_lines(text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for block in text.split("\n```").skip(1).step_by(2) {
+        let (language, body) = block.split_once('\n').unwrap();
+        lines.extend(body.lines().filter_map(|line| match language {
+            "console" => line.strip_prefix("$ ").map(str::to_owned),
+            "sh" => Some(line.to_owned()),
+            _ => None,
+        }));
+    }
+    lines
+}
+
+/// The words of each `gannet` command in a line of shell, as far as the shell of our docs goes: quotes,
+/// pipes, `>` and `&&`.
+fn invocations(line: &str) -> Vec<Vec<String>> {
+    let mut commands = vec![vec![String::new()]];
+    let mut quote = None;
+    for c in line.replace("cargo run --release -- ", "gannet ").chars() {
+        let words = commands.last_mut().unwrap();
+        match (c, quote) {
+            ('\'' | '"', None) => quote = Some(c),
+            (c, Some(open)) if c == open => quote = None,
+            ('|' | '>' | '&' | ';', None) => commands.push(vec![String::new()]),
+            (' ', None) => words.push(String::new()),
+            (c, _) => words.last_mut().unwrap().push(c),
+        }
+    }
+    let words = |words: Vec<String>| words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>();
+    let ours = |words: Vec<String>| {
+        let at = words.iter().position(|word| word == "gannet").filter(|at| *at < 3)?;
+        Some(words[at + 1..].to_vec())
+    };
+    commands.into_iter().map(words).filter_map(ours).collect()
+}
+
+#[test]
+fn every_command_line_parses() {
+    let help = help(&[]);
+    let examples = help.lines().filter(|line| line.starts_with("  gannet ")).map(|line| {
+        // What the example is good for stands behind two spaces.
+        let line = line.trim_start();
+        line.split("   ").next().unwrap().to_owned()
+    });
+    let mut lines: Vec<_> = examples.collect();
+    lines.extend(PROSE.iter().flat_map(|(_, text)| command_lines(text)));
+    let mut count = BTreeMap::new();
+    for line in &lines {
+        for mut words in invocations(line) {
+            *count.entry(words[0].clone()).or_insert(0) += 1;
+            // What stands before it is parsed first; then nothing runs.
+            words.push("--help".to_owned());
+            let output = gannet(&words);
+            assert!(output.status.success(), "`{line}`: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+    assert!(count.get("fetch").is_some_and(|n| *n > 10), "{count:?}");
+    assert!(["crawl", "demo", "origin"].iter().all(|command| count.contains_key(*command)), "{count:?}");
+    let wrong = ["fetch", "u", "--workers", "many", "--help"];
+    assert!(!gannet(&wrong).status.success(), "a value is checked before the help is shown");
+}
