@@ -10,8 +10,9 @@ const README: &str = include_str!("../../README.md");
 const GUIDE: &str = include_str!("../../docs/guide.md");
 const OUTPUT: &str = include_str!("../../docs/output.md");
 const ERRORS: &str = include_str!("../../docs/errors.md");
-const PROSE: [(&str, &str); 4] =
-    [("README", README), ("guide", GUIDE), ("output", OUTPUT), ("errors", ERRORS)];
+const CHANGELOG: &str = include_str!("../../CHANGELOG.md");
+const PROSE: [(&str, &str); 5] =
+    [("README", README), ("guide", GUIDE), ("output", OUTPUT), ("errors", ERRORS), ("changelog", CHANGELOG)];
 const COMMANDS: [&str; 6] = ["crawl", "fetch", "demo", "origin", "completions", "man"];
 
 fn gannet(args: &[impl AsRef<std::ffi::OsStr>]) -> Output {
@@ -139,7 +140,7 @@ fn no_flag_is_mentioned_that_does_not_exist() {
     let mut mentioned = 0;
     for (name, text) in PROSE {
         for span in code_spans(text) {
-            for word in span.split_whitespace().filter(|word| word.starts_with("--") && word.len() > 2) {
+            for word in span.split_whitespace().filter(|word| word.starts_with('-') && *word != "-") {
                 assert!(
                     known.contains(word.trim_end_matches([',', '.'])),
                     "{name} mentions `{word}` in `{span}`"
@@ -212,4 +213,28 @@ fn every_command_line_parses() {
     assert!(["crawl", "demo", "origin"].iter().all(|command| count.contains_key(*command)), "{count:?}");
     let wrong = ["fetch", "u", "--workers", "many", "--help"];
     assert!(!gannet(&wrong).status.success(), "a value is checked before the help is shown");
+}
+
+/// The programs of `examples/` run without arguments and without a network.
+#[test]
+fn the_examples_run() {
+    let target = std::path::Path::new(env!("CARGO_BIN_EXE_gannet")).parent().unwrap();
+    for (name, expected) in [
+        ("gather", "0 http://127.0.0.1:"),
+        ("as_completed", " Some(200)"),
+        ("try_gather", "connection_lost (1, e.g."),
+        ("crawl", " finished, "),
+    ] {
+        let program = target.join("examples").join(name);
+        if !program.exists() {
+            eprintln!("skipped: `cargo test` with a `--test` does not build the example `{name}`");
+            continue;
+        }
+        let output = Command::new(program).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains(expected), "{name}: {output:?}");
+        let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("examples/{name}.rs"));
+        let lines = std::fs::read_to_string(source).unwrap().lines().count();
+        assert!(lines < 40, "{name} has {lines} lines");
+    }
 }
