@@ -26,6 +26,8 @@ use crate::url::{CrawlUrl, Fingerprinter, UrlError};
 
 /// Bodies above this are parsed on a thread of their own, bytes.
 const PARSE_INLINE: usize = 512 * 1024;
+/// How often a URL may come back because this machine ran out of descriptors or ports; then it fails.
+const MAX_RETURNS: u32 = 20;
 /// How long a record may still wait for its sink after a kill.
 const LAST_WRITE: Duration = Duration::from_millis(500);
 
@@ -173,7 +175,8 @@ impl<F: Fetch> Shared<F> {
     async fn page(&self, entry: &Entry, rules: Option<Arc<Rules>>) -> Page {
         let started = Instant::now();
         let result = self.fetch.fetch(self.request(entry, rules)).await;
-        if result.as_ref().is_err_and(|error| error.exhausted) {
+        let exhausted = result.as_ref().is_err_and(|error| error.exhausted);
+        if exhausted && entry.returned < MAX_RETURNS {
             return Page { fault: Some(Fault::Exhausted), ..Page::of(None, Disposition::Returned) };
         }
         let plan = &self.plan;
@@ -294,10 +297,9 @@ impl<F: Fetch> Shared<F> {
             () = self.stop.abort.cancelled() => return Page::of(None, Disposition::Returned),
             result = self.fetch.fetch(Request::get(entry.url.clone())) => result,
         };
-        if result.as_ref().is_err_and(|error| error.exhausted) {
-            return Page { fault: Some(Fault::Exhausted), ..Page::of(None, Disposition::Returned) };
-        }
-        Page::of(None, Disposition::Robots(robots_answer(result, &self.plan.robots_token)))
+        let fault = result.as_ref().is_err_and(|error| error.exhausted).then_some(Fault::Exhausted);
+        let answer = robots_answer(result, &self.plan.robots_token);
+        Page { fault, ..Page::of(None, Disposition::Robots(answer)) }
     }
 
     fn cancelled(&self, entry: &Entry) -> Page {

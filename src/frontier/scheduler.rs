@@ -245,6 +245,7 @@ impl<S: Store> Frontier for Scheduler<S> {
             Disposition::Returned => {
                 if fetched {
                     entry.attempts -= 1;
+                    entry.returned += 1;
                     self.landed(id, HostSignal::Neutral, now);
                 }
                 self.hosts[id.0 as usize].queue.retry(entry, now);
@@ -296,7 +297,7 @@ impl<S: Store> Frontier for Scheduler<S> {
 fn robots_entry(host_key: &str, now: Instant) -> Option<Entry> {
     let url = CrawlUrl::parse(&format!("{host_key}/robots.txt")).ok()?;
     let found = Found::Seed { position: Position::NONE, input: None };
-    Some(Entry { url, seq: 0, depth: 0, attempts: 1, handed_out: true, admitted: now, found })
+    Some(Entry { url, seq: 0, depth: 0, attempts: 1, returned: 0, handed_out: true, admitted: now, found })
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod decoding;
 mod extract_conformance;
 mod extract_differential;
 mod fetch;
+mod imports;
 mod misbehaving;
 mod origin;
 mod raw;
