@@ -215,8 +215,10 @@ impl<F: Fetch> Shared<F> {
     fn request(&self, entry: &Entry, rules: Option<Arc<Rules>>) -> Request {
         let plan = &self.plan;
         let hops: Option<Arc<dyn HopPolicy>> = plan.follow.as_ref().map(|scope| {
-            let hops =
-                CrawlHops { scope: Arc::clone(scope), root: entry.root().clone(), depth: entry.depth, rules };
+            let paced =
+                !plan.politeness.delay.is_zero() || rules.as_ref().is_some_and(|r| r.crawl_delay().is_some());
+            let (scope, root, depth) = (Arc::clone(scope), entry.root().clone(), entry.depth);
+            let hops = CrawlHops { scope, root, depth, rules, paced };
             Arc::new(hops) as Arc<dyn HopPolicy>
         });
         Request { url: entry.url.clone(), method: plan.method.clone(), body: plan.body.clone(), hops }
@@ -346,18 +348,21 @@ impl Page {
     }
 }
 
-/// The redirects of a crawl: within a host they are followed if scope and robots.txt agree, any other
+/// The redirects of a crawl: within a host they are followed if pace, scope and robots.txt agree, any other
 /// becomes a link of the same depth.
 struct CrawlHops {
     scope: Arc<crate::scope::Scope>,
     root: CrawlUrl,
     depth: u16,
     rules: Option<Arc<Rules>>,
+    /// Requests to the host keep a distance, so the next hop must wait its turn in the frontier.
+    paced: bool,
 }
 
 impl HopPolicy for CrawlHops {
     fn judge(&self, from: &CrawlUrl, to: &CrawlUrl) -> Hop {
-        if from.host_key() != to.host_key()
+        if self.paced
+            || from.host_key() != to.host_key()
             || self.scope.within(&self.root).judge(to, self.depth) != Verdict::Accept
         {
             return Hop::HandBack;
