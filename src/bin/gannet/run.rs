@@ -7,17 +7,15 @@ use std::time::Duration;
 
 use gannet::crawl::{self, Recorder, Run, Summary};
 use gannet::error::Error;
-use gannet::sink::{self, Sink};
+use gannet::sink;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
 use crate::exit::Code;
 use crate::report::{self, Ticker};
-use crate::settings::Settings;
+use crate::settings::{Output, Settings};
 use crate::signals::{Signal, Signals};
 
-/// Descriptors that the process needs beside its connections.
-const SPARE_DESCRIPTORS: u64 = 64;
 /// How long the outputs may take to end after a kill.
 const LAST_FLUSH: Duration = Duration::from_millis(300);
 
@@ -31,13 +29,13 @@ pub(crate) fn runtime() -> Result<Runtime, Error> {
 
 /// Runs a fetch or a crawl to its end and says how it went.
 pub(crate) fn run_settings(settings: Settings) -> Result<Code, Error> {
-    let Settings { mut plan, http, sources, sinks, show, fail_on } = settings;
+    let Settings { mut plan, http, sources, outputs, show, fail_on } = settings;
     let warn = |text: &str| {
         if show.warnings {
             report::warning(text);
         }
     };
-    if let Some(most) = descriptors().map(|limit| limit.saturating_sub(SPARE_DESCRIPTORS).max(1) as usize)
+    if let Some(most) = descriptors().map(connections)
         && plan.workers > most
     {
         warn(&format!(
@@ -46,8 +44,8 @@ pub(crate) fn run_settings(settings: Settings) -> Result<Code, Error> {
         ));
         plan.workers = most;
     }
-    let (recorder, receivers) = Recorder::new(sinks.len(), plan.capacity);
-    let outputs = Outputs::start(sinks, receivers)?;
+    let (recorder, receivers) = Recorder::new(outputs.len(), plan.capacity);
+    let outputs = Outputs::start(outputs, receivers)?;
     let runtime = runtime()?;
     let end = runtime.block_on(async {
         let run = crawl::start(plan, http, sources, recorder);
@@ -75,6 +73,12 @@ pub(crate) fn run_settings(settings: Settings) -> Result<Code, Error> {
         Some(error) => Err(error),
         None => Ok(signal.map_or_else(|| Code::for_run(&summary, fail_on), Signal::code)),
     }
+}
+
+/// How many connections a limit on open files leaves: some are for files, pipes and the resolver.
+fn connections(descriptors: u64) -> usize {
+    let spare = (16 + descriptors / 8).min(64);
+    usize::try_from(descriptors.saturating_sub(spare).max(1)).unwrap_or(usize::MAX)
 }
 
 /// How a run and its outputs ended.
@@ -114,34 +118,34 @@ async fn finish(run: Run, mut outputs: Outputs) -> Result<End, Error> {
 
 /// The threads of the sinks, each awaited by a blocking task.
 struct Outputs {
-    threads: Vec<JoinHandle<io::Result<()>>>,
-    ends: JoinSet<std::thread::Result<io::Result<()>>>,
+    threads: Vec<(String, JoinHandle<io::Result<()>>)>,
+    ends: JoinSet<Result<(), Error>>,
     error: Option<Error>,
 }
 
 impl Outputs {
     fn start(
-        sinks: Vec<Box<dyn Sink>>,
+        outputs: Vec<Output>,
         receivers: Vec<tokio::sync::mpsc::Receiver<Arc<gannet::Outcome>>>,
     ) -> Result<Self, Error> {
-        let threads = sinks.into_iter().zip(receivers).map(|(sink, receiver)| sink::spawn(sink, receiver));
-        let threads: io::Result<_> = threads.collect();
+        let start =
+            |(Output { name, sink }, receiver)| sink::spawn(sink, receiver).map(|thread| (name, thread));
+        let threads: io::Result<_> = outputs.into_iter().zip(receivers).map(start).collect();
         let threads = threads.map_err(|why| Error::Io("cannot start a thread".into(), why))?;
         Ok(Self { threads, ends: JoinSet::new(), error: None })
     }
 
     /// Waits for all outputs to end and gives the first error. May be dropped and called again.
     async fn join(&mut self) -> Option<Error> {
-        for thread in self.threads.drain(..) {
-            self.ends.spawn_blocking(|| thread.join());
+        for (name, thread) in self.threads.drain(..) {
+            self.ends.spawn_blocking(move || match thread.join() {
+                Ok(end) => end.map_err(|why| Error::Io(format!("cannot write {name}"), why)),
+                Err(_) => Err(Error::Internal(format!("the thread that writes {name} panicked"))),
+            });
         }
         while let Some(end) = self.ends.join_next().await {
-            let why = match end {
-                Ok(Ok(Ok(()))) => continue,
-                Ok(Ok(Err(why))) => Error::Io("cannot write the output".into(), why),
-                _ => Error::Internal("an output thread panicked".into()),
-            };
-            self.error.get_or_insert(why);
+            let end = end.unwrap_or_else(|why| Err(Error::Internal(why.to_string())));
+            self.error = self.error.take().or(end.err());
         }
         self.error.take()
     }
