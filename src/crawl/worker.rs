@@ -299,9 +299,10 @@ impl<F: Fetch> Shared<F> {
             () = self.stop.abort.cancelled() => return Page::of(None, Disposition::Returned),
             result = self.fetch.fetch(Request::get(entry.url.clone())) => result,
         };
-        let fault = result.as_ref().is_err_and(|error| error.exhausted).then_some(Fault::Exhausted);
-        let answer = robots_answer(result, &self.plan.robots_token);
-        Page { fault, ..Page::of(None, Disposition::Robots(answer)) }
+        if result.as_ref().is_err_and(|error| error.exhausted) && entry.returned < MAX_RETURNS {
+            return Page { fault: Some(Fault::Exhausted), ..Page::of(None, Disposition::Returned) };
+        }
+        Page::of(None, Disposition::Robots(robots_answer(result, &self.plan.robots_token)))
     }
 
     fn cancelled(&self, entry: &Entry) -> Page {

@@ -139,8 +139,8 @@ impl<S: Store> Scheduler<S> {
         let (mut entry, work) = match next {
             Next::Fetch(entry, rules) => (entry, Work::Fetch(rules)),
             Next::Settle(entry, fate) => (entry, Work::Settle(fate)),
-            Next::Robots => {
-                let entry = robots_entry(self.store.name(id), now)?;
+            Next::Robots { returned } => {
+                let entry = Entry { returned, ..robots_entry(self.store.name(id), now)? };
                 return Some(Job { entry, host: id, work: Work::Robots, first: false });
             }
         };

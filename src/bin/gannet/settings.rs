@@ -97,7 +97,9 @@ impl Settings {
         plan.grace = stop.grace;
         plan.fail_fast = stop.fail_fast;
         plan.keep = keep(&output)?;
-        let http = Http::new(http_options(request)?).map_err(|why| Error::Config(why.to_string()))?;
+        let keep_connections = (2 * plan.workers).max(HttpOptions::default().keep_connections);
+        let options = HttpOptions { keep_connections, ..http_options(request)? };
+        let http = Http::new(options).map_err(|why| Error::Config(why.to_string()))?;
         let sources = Source::from_args(&seeds)?;
         let (outputs, to_terminal) = outputs(&output, mode)?;
         let progress = match output.progress {
