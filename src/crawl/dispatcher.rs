@@ -121,7 +121,8 @@ impl<R: Frontier> Dispatcher<R> {
                 biased;
                 () = self.stop.kill.cancelled() => break,
                 () = self.stop.drain.cancelled(), if !self.draining => self.drain(Ended::Stopped),
-                _ = channels.reports.recv_many(&mut reports, REPORTS) => {
+                // Zero means that no worker is left: not an event, the join below is.
+                1.. = channels.reports.recv_many(&mut reports, REPORTS) => {
                     let now = Instant::now();
                     reports.drain(..).for_each(|report| self.take_in(report, now));
                 }
