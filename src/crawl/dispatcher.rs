@@ -176,7 +176,8 @@ impl<R: Frontier> Dispatcher<R> {
             return;
         }
         let now = Instant::now();
-        if self.rest_until.is_some_and(|until| now < until) {
+        // What is cancelled is not dialled.
+        if !self.cancelling && self.rest_until.is_some_and(|until| now < until) {
             return;
         }
         let job = if self.cancelling { self.frontier.evict() } else { self.frontier.pop(now) };

@@ -260,7 +260,12 @@ impl<S: Store> Frontier for Scheduler<S> {
     }
 
     fn evict(&mut self) -> Option<Job> {
-        while let Some(Host { queue, .. }) = self.hosts.get_mut(self.evicting) {
+        // Hosts already passed may have got more meanwhile: go round until nothing waits.
+        while self.counts.queued + self.counts.retrying > 0 {
+            let Some(Host { queue, .. }) = self.hosts.get_mut(self.evicting) else {
+                self.evicting = 0;
+                continue;
+            };
             let id = GroupId(self.evicting as u32);
             if queue.fresh.is_empty() && queue.queued > 0 {
                 self.store.take(id, VISIT, &mut queue.fresh);
@@ -275,7 +280,6 @@ impl<S: Store> Frontier for Scheduler<S> {
             }
             self.evicting += 1;
         }
-        self.evicting = 0;
         None
     }
 
