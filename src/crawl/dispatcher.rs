@@ -141,7 +141,7 @@ impl<R: Frontier> Dispatcher<R> {
                 () = tokio::time::sleep_until(grace.unwrap_or(far).into()), if grace.is_some() => self.grace_over(&mut grace),
             }
         }
-        self.wind_down(channels, workers).await;
+        self.wind_down(channels, producers, workers).await;
         self.summary.elapsed = started.elapsed();
         (self.summary, self.fault)
     }
@@ -362,7 +362,12 @@ impl<R: Frontier> Dispatcher<R> {
     }
 
     /// Lets the workers go and takes in what they still report.
-    async fn wind_down(&mut self, channels: Channels, workers: &mut JoinSet<()>) {
+    async fn wind_down(
+        &mut self,
+        channels: Channels,
+        producers: &mut JoinSet<SourceEnd>,
+        workers: &mut JoinSet<()>,
+    ) {
         let Channels { seeds, jobs, mut reports } = channels;
         drop(seeds);
         if let Some(order) = self.next.take() {
@@ -380,6 +385,15 @@ impl<R: Frontier> Dispatcher<R> {
             if let Err(panic) = end {
                 self.fault.get_or_insert(Error::Internal(format!("a worker panicked: {panic}")));
             }
+        }
+        // With their channel closed, all producers have ended or are about to; else some may wait in a read.
+        while !self.seeds_open
+            && let Some(end) = producers.join_next().await
+        {
+            self.source_ended(end);
+        }
+        while let Some(end) = producers.try_join_next() {
+            self.source_ended(end);
         }
         if let Err(why) = self.frontier.checkpoint() {
             self.fault.get_or_insert(why);
