@@ -182,7 +182,8 @@ impl<S: Store> Frontier for Scheduler<S> {
             }
             let host = &mut self.hosts[id.0 as usize];
             host.queue.queued += 1;
-            if host.place == Place::Nowhere {
+            // More of the same changes nothing; the first may come before a retry that is due later.
+            if host.queue.queued == 1 {
                 self.place(id, now);
             }
         }
