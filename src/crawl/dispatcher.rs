@@ -50,8 +50,9 @@ pub(super) struct Dispatcher<R> {
     refused: VecDeque<Order>,
     /// Ready to be handed out as soon as there is a slot.
     next: Option<Order>,
-    /// Orders handed out and not reported.
+    /// Orders handed out and not reported, and how many of them are refused seeds.
     out: usize,
+    refused_out: u64,
     /// URLs given out for the first time, against `--max-pages`.
     tickets: u64,
     /// How many orders may be out: the number of workers, fewer when descriptors run out.
@@ -85,6 +86,7 @@ impl<R: Frontier> Dispatcher<R> {
             refused: VecDeque::new(),
             next: None,
             out: 0,
+            refused_out: 0,
             tickets: 0,
             calm: 0,
             rest_until: None,
@@ -193,9 +195,12 @@ impl<R: Frontier> Dispatcher<R> {
     fn hand_out(&mut self, slot: Option<mpsc::Permit<'_, Order>>, jobs: &mpsc::Sender<Order>) {
         let Some(mut slot) = slot else { return };
         while let Some(order) = self.next.take() {
-            if let Order::Job(job) = &order {
-                self.summary.retries += u64::from(job.is_retry());
-                self.summary.robots += u64::from(job.is_robots());
+            match &order {
+                Order::Job(job) => {
+                    self.summary.retries += u64::from(job.is_retry());
+                    self.summary.robots += u64::from(job.is_robots());
+                }
+                Order::Refused { .. } => self.refused_out += 1,
             }
             self.out += 1;
             slot.send(order);
@@ -252,6 +257,7 @@ impl<R: Frontier> Dispatcher<R> {
     fn take_in(&mut self, report: Report, now: Instant) {
         self.out -= 1;
         let Report { order, disposition, tally, mut candidates, links, rejected, fault } = report;
+        self.refused_out -= u64::from(matches!(order, Order::Refused { .. }));
         match (order, disposition) {
             (Order::Job(job), disposition) => self.frontier.finished(job, disposition, now),
             (refused, Disposition::Returned) => self.refused.push_front(refused),
@@ -398,7 +404,9 @@ impl<R: Frontier> Dispatcher<R> {
         if let Err(why) = self.frontier.checkpoint() {
             self.fault.get_or_insert(why);
         }
-        self.summary.pending = self.frontier.counts().pending() + self.refused.len() as u64;
+        // Orders that a kill left in the channel count as handed out.
+        self.summary.pending =
+            self.frontier.counts().pending() + self.refused.len() as u64 + self.refused_out;
         self.summary.host_count = self.frontier.counts().hosts;
         if self.summary.ended == Ended::Done && (self.summary.pending > 0 || self.seeds_open) {
             self.summary.ended = if self.tickets_are_out() { Ended::MaxPages } else { Ended::Stopped };
