@@ -106,9 +106,13 @@ impl<R: Frontier> Dispatcher<R> {
     ) -> (Summary, Option<Error>) {
         let started = Instant::now();
         let far = started + Duration::from_secs(365 * 24 * 3600);
-        let deadline = self.plan.max_time.map_or(far, |limit| started + limit);
+        let after = |now: Instant, limit| now.checked_add(limit).unwrap_or(far);
+        let deadline = self.plan.max_time.map_or(far, |limit| after(started, limit));
         let mut grace: Option<Instant> = None;
         let mut reports = Vec::with_capacity(REPORTS);
+        if self.tickets_are_out() {
+            self.frontier.close();
+        }
         while !self.is_over() {
             self.draw();
             self.publish();
@@ -116,7 +120,7 @@ impl<R: Frontier> Dispatcher<R> {
                 break;
             }
             if (self.draining || self.cancelling) && grace.is_none() {
-                grace = Some(Instant::now() + self.plan.grace);
+                grace = Some(after(Instant::now(), self.plan.grace));
             }
             let timer = self.timer();
             tokio::select! {

@@ -73,7 +73,9 @@ enum Place {
 
 impl<S: Store> Scheduler<S> {
     /// A scheduler over an empty store.
-    pub fn new(store: S, politeness: Politeness) -> Self {
+    pub fn new(store: S, mut politeness: Politeness) -> Self {
+        // None at all would be a crawl that never ends.
+        politeness.per_host = politeness.per_host.max(1);
         Self {
             store,
             politeness,
