@@ -119,6 +119,10 @@ impl<R: Frontier> Dispatcher<R> {
             if self.is_over() {
                 break;
             }
+            // Asked here and not only in the last arm, which a flood of reports never lets come.
+            if !self.draining && Instant::now() >= deadline {
+                self.drain(Ended::MaxTime);
+            }
             if (self.draining || self.cancelling) && grace.is_none() {
                 grace = Some(after(Instant::now(), self.plan.grace));
             }
