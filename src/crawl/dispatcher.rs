@@ -104,7 +104,7 @@ impl<R: Frontier> Dispatcher<R> {
         producers: &mut JoinSet<SourceEnd>,
         workers: &mut JoinSet<()>,
     ) -> (Summary, Option<Error>) {
-        let started = Instant::now();
+        let started = now();
         let far = started + Duration::from_secs(365 * 24 * 3600);
         let after = |now: Instant, limit| now.checked_add(limit).unwrap_or(far);
         let deadline = self.plan.max_time.map_or(far, |limit| after(started, limit));
@@ -120,11 +120,12 @@ impl<R: Frontier> Dispatcher<R> {
                 break;
             }
             // Asked here and not only in the last arm, which a flood of reports never lets come.
-            if !self.draining && Instant::now() >= deadline {
+            if !self.draining && now() >= deadline {
                 self.drain(Ended::MaxTime);
+                continue;
             }
             if (self.draining || self.cancelling) && grace.is_none() {
-                grace = Some(after(Instant::now(), self.plan.grace));
+                grace = Some(after(now(), self.plan.grace));
             }
             let timer = self.timer();
             tokio::select! {
@@ -133,7 +134,7 @@ impl<R: Frontier> Dispatcher<R> {
                 () = self.stop.drain.cancelled(), if !self.draining => self.drain(Ended::Stopped),
                 // Zero means that no worker is left: not an event, the join below is.
                 1.. = channels.reports.recv_many(&mut reports, REPORTS) => {
-                    let now = Instant::now();
+                    let now = now();
                     reports.drain(..).for_each(|report| self.take_in(report, now));
                 }
                 slot = channels.jobs.reserve(), if self.next.is_some() => self.hand_out(slot.ok(), &channels.jobs),
@@ -185,7 +186,7 @@ impl<R: Frontier> Dispatcher<R> {
             self.next = Some(refused);
             return;
         }
-        let now = Instant::now();
+        let now = now();
         // What is cancelled is not dialled.
         if !self.cancelling && self.rest_until.is_some_and(|until| now < until) {
             return;
@@ -237,7 +238,7 @@ impl<R: Frontier> Dispatcher<R> {
     }
 
     fn admit_seeds(&mut self, seeds: Vec<Seed>) {
-        let now = Instant::now();
+        let now = now();
         for seed in seeds {
             self.summary.seeds += 1;
             let Ok(url) = &seed.url else {
@@ -340,7 +341,7 @@ impl<R: Frontier> Dispatcher<R> {
     /// An order that nobody got.
     fn take_back(&mut self, order: Order) {
         match order {
-            Order::Job(job) => self.frontier.finished(job, Disposition::Returned, Instant::now()),
+            Order::Job(job) => self.frontier.finished(job, Disposition::Returned, now()),
             refused => self.refused.push_front(refused),
         }
     }
@@ -393,7 +394,7 @@ impl<R: Frontier> Dispatcher<R> {
         drop(jobs);
         // The workers hold the only report senders: this ends when the last of them has.
         while let Some(report) = reports.recv().await {
-            self.take_in(report, Instant::now());
+            self.take_in(report, now());
         }
         while let Some(end) = workers.join_next().await {
             if let Err(panic) = end {
@@ -421,4 +422,9 @@ impl<R: Frontier> Dispatcher<R> {
         }
         self.publish();
     }
+}
+
+/// The clock of the runtime, so that a test that pauses it pauses the frontier too.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
