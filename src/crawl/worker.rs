@@ -158,7 +158,10 @@ impl<F: Fetch> Shared<F> {
                 let outcome = settled(&job.entry, fate.clone(), &self.plan);
                 Page::of(Some(outcome), Disposition::Done(HostSignal::Neutral))
             }
-            Work::Robots => self.robots(&job.entry).await,
+            Work::Robots => {
+                let answer = AssertUnwindSafe(self.robots(&job.entry)).catch_unwind().await;
+                answer.unwrap_or_else(|panic| self.robots_panicked(&job.entry, panic.as_ref()))
+            }
             Work::Fetch(rules) => {
                 let attempt = AssertUnwindSafe(self.page(&job.entry, rules.clone())).catch_unwind();
                 let page = tokio::select! {
@@ -313,9 +316,7 @@ impl<F: Fetch> Shared<F> {
     }
 
     fn panicked(&self, entry: &Entry, panic: &(dyn std::any::Any + Send)) -> Page {
-        let message = panic.downcast_ref::<&str>().map(|m| (*m).to_owned());
-        let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-        let message = format!("panic while processing `{}`: {message}", entry.url);
+        let message = panic_message(entry, panic);
         let mut outcome = outcome_of(entry, &self.plan);
         outcome.kind = OutcomeKind::Failed;
         outcome.error = Some(Failure::new(ErrorKind::Internal, Phase::Total, message.clone()));
@@ -324,6 +325,20 @@ impl<F: Fetch> Shared<F> {
             ..Page::of(Some(outcome), Disposition::Done(HostSignal::Neutral))
         }
     }
+
+    /// Without its robots.txt the host is not fetched, whoever is at fault.
+    fn robots_panicked(&self, entry: &Entry, panic: &(dyn std::any::Any + Send)) -> Page {
+        let message = panic_message(entry, panic);
+        let down = RobotsDown { kind: ErrorKind::Internal, message: message.clone(), ask_again: None };
+        Page { fault: Some(Fault::Panic(message)), ..Page::of(None, Disposition::Robots(Err(down))) }
+    }
+}
+
+/// What a panic said, and about which URL.
+fn panic_message(entry: &Entry, panic: &(dyn std::any::Any + Send)) -> String {
+    let message = panic.downcast_ref::<&str>().map(|m| (*m).to_owned());
+    let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    format!("panic while processing `{}`: {message}", entry.url)
 }
 
 /// What became of an order.

@@ -201,7 +201,9 @@ impl HostQueue {
     /// Parks the whole host: as long as it asks, else a time that doubles.
     fn park(&mut self, asked: Option<Duration>, now: Instant) {
         self.waves = 0;
-        if now.saturating_duration_since(self.last_strike) >= FORGIVEN_AFTER {
+        // A host that is not asked is quiet without having earned it.
+        let answering_since = self.last_strike.max(self.snoozed_until);
+        if now.saturating_duration_since(answering_since) >= FORGIVEN_AFTER {
             self.strikes = 0;
         }
         // One flood of 429s is one strike.

@@ -73,7 +73,9 @@ enum Place {
 
 impl<S: Store> Scheduler<S> {
     /// A scheduler over an empty store.
-    pub fn new(store: S, politeness: Politeness) -> Self {
+    pub fn new(store: S, mut politeness: Politeness) -> Self {
+        // None at all would be a crawl that never ends.
+        politeness.per_host = politeness.per_host.max(1);
         Self {
             store,
             politeness,
@@ -182,7 +184,8 @@ impl<S: Store> Frontier for Scheduler<S> {
             }
             let host = &mut self.hosts[id.0 as usize];
             host.queue.queued += 1;
-            if host.place == Place::Nowhere {
+            // More of the same changes nothing; the first may come before a retry that is due later.
+            if host.queue.queued == 1 {
                 self.place(id, now);
             }
         }
@@ -261,7 +264,12 @@ impl<S: Store> Frontier for Scheduler<S> {
     }
 
     fn evict(&mut self) -> Option<Job> {
-        while let Some(Host { queue, .. }) = self.hosts.get_mut(self.evicting) {
+        // Hosts already passed may have got more meanwhile: go round until nothing waits.
+        while self.counts.queued + self.counts.retrying > 0 {
+            let Some(Host { queue, .. }) = self.hosts.get_mut(self.evicting) else {
+                self.evicting = 0;
+                continue;
+            };
             let id = GroupId(self.evicting as u32);
             if queue.fresh.is_empty() && queue.queued > 0 {
                 self.store.take(id, VISIT, &mut queue.fresh);
@@ -276,7 +284,6 @@ impl<S: Store> Frontier for Scheduler<S> {
             }
             self.evicting += 1;
         }
-        self.evicting = 0;
         None
     }
 
