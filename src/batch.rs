@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use futures::future::join_all;
+use futures::future::{FutureExt as _, join_all};
 use futures::stream::{FuturesUnordered, Stream, StreamExt as _};
 use tokio::sync::Semaphore;
 
@@ -40,7 +41,7 @@ pub fn as_completed<F: Fetch>(
     requests: impl IntoIterator<Item = Request>,
     limit: usize,
 ) -> impl Stream<Item = Outcome> {
-    let mut waiting = requests.into_iter().zip(0u64..);
+    let mut waiting = requests.into_iter().fuse().zip(0u64..);
     let start = move |(request, seq)| fetch_one(Arc::clone(&fetch), request, seq);
     let running: FuturesUnordered<_> = waiting.by_ref().take(limit.max(1)).map(&start).collect();
     futures::stream::unfold((running, waiting, start), |(mut running, mut waiting, start)| async move {
@@ -61,19 +62,33 @@ pub async fn try_gather<F: Fetch>(
 ) -> Result<Vec<Outcome>, FailureGroup> {
     let total = requests.len();
     let mut outcomes: Vec<Option<Outcome>> = (0..total).map(|_| None).collect();
-    let mut stream = std::pin::pin!(as_completed(fetch, requests, limit));
-    while let Some(outcome) = stream.next().await {
+    let over = Arc::new(AtomicBool::new(false));
+    let start = |(request, seq)| {
+        let (fetch, over) = (Arc::clone(&fetch), Arc::clone(&over));
+        async move {
+            if over.load(Relaxed) {
+                return None;
+            }
+            Some(fetch_one(fetch, request, seq).await)
+        }
+    };
+    let mut waiting = requests.into_iter().zip(0u64..);
+    let mut running: FuturesUnordered<_> = waiting.by_ref().take(limit.max(1)).map(start).collect();
+    while let Some(Some(outcome)) = running.next().await {
         let failed = outcome.kind != OutcomeKind::Finished;
         let seq = outcome.seq as usize;
         outcomes[seq] = Some(outcome);
         if failed {
             // What else is ready now failed or finished before anything could be cancelled.
-            while let Some(Some(outcome)) = futures::FutureExt::now_or_never(stream.next()) {
+            over.store(true, Relaxed);
+            while let Some(Some(ended)) = running.next().now_or_never() {
+                let Some(outcome) = ended else { continue };
                 let seq = outcome.seq as usize;
                 outcomes[seq] = Some(outcome);
             }
             return Err(FailureGroup::of(outcomes));
         }
+        running.extend(waiting.next().map(start));
     }
     Ok(outcomes.into_iter().flatten().collect())
 }

@@ -259,7 +259,13 @@ fn read_lines<R: Read>(mut reader: BufReader<R>, out: &mut Batch<'_>) -> io::Res
     let mut line = Vec::new();
     loop {
         line.clear();
-        let read = read_capped(&mut reader, &mut line)?;
+        let read = match read_capped(&mut reader, &mut line) {
+            Ok(read) => read,
+            Err(why) => {
+                out.flush();
+                return Err(why);
+            }
+        };
         if read == 0 {
             out.flush();
             return Ok(());

@@ -50,8 +50,9 @@ pub(super) struct Dispatcher<R> {
     refused: VecDeque<Order>,
     /// Ready to be handed out as soon as there is a slot.
     next: Option<Order>,
-    /// Orders handed out and not reported.
+    /// Orders handed out and not reported, and how many of them are refused seeds.
     out: usize,
+    refused_out: u64,
     /// URLs given out for the first time, against `--max-pages`.
     tickets: u64,
     /// How many orders may be out: the number of workers, fewer when descriptors run out.
@@ -85,6 +86,7 @@ impl<R: Frontier> Dispatcher<R> {
             refused: VecDeque::new(),
             next: None,
             out: 0,
+            refused_out: 0,
             tickets: 0,
             calm: 0,
             rest_until: None,
@@ -102,27 +104,37 @@ impl<R: Frontier> Dispatcher<R> {
         producers: &mut JoinSet<SourceEnd>,
         workers: &mut JoinSet<()>,
     ) -> (Summary, Option<Error>) {
-        let started = Instant::now();
+        let started = now();
         let far = started + Duration::from_secs(365 * 24 * 3600);
-        let deadline = self.plan.max_time.map_or(far, |limit| started + limit);
+        let after = |now: Instant, limit| now.checked_add(limit).unwrap_or(far);
+        let deadline = self.plan.max_time.map_or(far, |limit| after(started, limit));
         let mut grace: Option<Instant> = None;
         let mut reports = Vec::with_capacity(REPORTS);
+        if self.tickets_are_out() {
+            self.frontier.close();
+        }
         while !self.is_over() {
             self.draw();
             self.publish();
             if self.is_over() {
                 break;
             }
+            // Asked here and not only in the last arm, which a flood of reports never lets come.
+            if !self.draining && now() >= deadline {
+                self.drain(Ended::MaxTime);
+                continue;
+            }
             if (self.draining || self.cancelling) && grace.is_none() {
-                grace = Some(Instant::now() + self.plan.grace);
+                grace = Some(after(now(), self.plan.grace));
             }
             let timer = self.timer();
             tokio::select! {
                 biased;
                 () = self.stop.kill.cancelled() => break,
                 () = self.stop.drain.cancelled(), if !self.draining => self.drain(Ended::Stopped),
-                _ = channels.reports.recv_many(&mut reports, REPORTS) => {
-                    let now = Instant::now();
+                // Zero means that no worker is left: not an event, the join below is.
+                1.. = channels.reports.recv_many(&mut reports, REPORTS) => {
+                    let now = now();
                     reports.drain(..).for_each(|report| self.take_in(report, now));
                 }
                 slot = channels.jobs.reserve(), if self.next.is_some() => self.hand_out(slot.ok(), &channels.jobs),
@@ -140,7 +152,7 @@ impl<R: Frontier> Dispatcher<R> {
                 () = tokio::time::sleep_until(grace.unwrap_or(far).into()), if grace.is_some() => self.grace_over(&mut grace),
             }
         }
-        self.wind_down(channels, workers).await;
+        self.wind_down(channels, producers, workers).await;
         self.summary.elapsed = started.elapsed();
         (self.summary, self.fault)
     }
@@ -174,8 +186,9 @@ impl<R: Frontier> Dispatcher<R> {
             self.next = Some(refused);
             return;
         }
-        let now = Instant::now();
-        if self.rest_until.is_some_and(|until| now < until) {
+        let now = now();
+        // What is cancelled is not dialled.
+        if !self.cancelling && self.rest_until.is_some_and(|until| now < until) {
             return;
         }
         let job = if self.cancelling { self.frontier.evict() } else { self.frontier.pop(now) };
@@ -191,9 +204,12 @@ impl<R: Frontier> Dispatcher<R> {
     fn hand_out(&mut self, slot: Option<mpsc::Permit<'_, Order>>, jobs: &mpsc::Sender<Order>) {
         let Some(mut slot) = slot else { return };
         while let Some(order) = self.next.take() {
-            if let Order::Job(job) = &order {
-                self.summary.retries += u64::from(job.is_retry());
-                self.summary.robots += u64::from(job.is_robots());
+            match &order {
+                Order::Job(job) => {
+                    self.summary.retries += u64::from(job.is_retry());
+                    self.summary.robots += u64::from(job.is_robots());
+                }
+                Order::Refused { .. } => self.refused_out += 1,
             }
             self.out += 1;
             slot.send(order);
@@ -222,7 +238,7 @@ impl<R: Frontier> Dispatcher<R> {
     }
 
     fn admit_seeds(&mut self, seeds: Vec<Seed>) {
-        let now = Instant::now();
+        let now = now();
         for seed in seeds {
             self.summary.seeds += 1;
             let Ok(url) = &seed.url else {
@@ -250,6 +266,7 @@ impl<R: Frontier> Dispatcher<R> {
     fn take_in(&mut self, report: Report, now: Instant) {
         self.out -= 1;
         let Report { order, disposition, tally, mut candidates, links, rejected, fault } = report;
+        self.refused_out -= u64::from(matches!(order, Order::Refused { .. }));
         match (order, disposition) {
             (Order::Job(job), disposition) => self.frontier.finished(job, disposition, now),
             (refused, Disposition::Returned) => self.refused.push_front(refused),
@@ -324,7 +341,7 @@ impl<R: Frontier> Dispatcher<R> {
     /// An order that nobody got.
     fn take_back(&mut self, order: Order) {
         match order {
-            Order::Job(job) => self.frontier.finished(job, Disposition::Returned, Instant::now()),
+            Order::Job(job) => self.frontier.finished(job, Disposition::Returned, now()),
             refused => self.refused.push_front(refused),
         }
     }
@@ -360,7 +377,12 @@ impl<R: Frontier> Dispatcher<R> {
     }
 
     /// Lets the workers go and takes in what they still report.
-    async fn wind_down(&mut self, channels: Channels, workers: &mut JoinSet<()>) {
+    async fn wind_down(
+        &mut self,
+        channels: Channels,
+        producers: &mut JoinSet<SourceEnd>,
+        workers: &mut JoinSet<()>,
+    ) {
         let Channels { seeds, jobs, mut reports } = channels;
         drop(seeds);
         if let Some(order) = self.next.take() {
@@ -372,21 +394,37 @@ impl<R: Frontier> Dispatcher<R> {
         drop(jobs);
         // The workers hold the only report senders: this ends when the last of them has.
         while let Some(report) = reports.recv().await {
-            self.take_in(report, Instant::now());
+            self.take_in(report, now());
         }
         while let Some(end) = workers.join_next().await {
             if let Err(panic) = end {
                 self.fault.get_or_insert(Error::Internal(format!("a worker panicked: {panic}")));
             }
         }
+        // With their channel closed, all producers have ended or are about to; else some may wait in a read.
+        while !self.seeds_open
+            && let Some(end) = producers.join_next().await
+        {
+            self.source_ended(end);
+        }
+        while let Some(end) = producers.try_join_next() {
+            self.source_ended(end);
+        }
         if let Err(why) = self.frontier.checkpoint() {
             self.fault.get_or_insert(why);
         }
-        self.summary.pending = self.frontier.counts().pending() + self.refused.len() as u64;
+        // Orders that a kill left in the channel count as handed out.
+        self.summary.pending =
+            self.frontier.counts().pending() + self.refused.len() as u64 + self.refused_out;
         self.summary.host_count = self.frontier.counts().hosts;
         if self.summary.ended == Ended::Done && (self.summary.pending > 0 || self.seeds_open) {
             self.summary.ended = if self.tickets_are_out() { Ended::MaxPages } else { Ended::Stopped };
         }
         self.publish();
     }
+}
+
+/// The clock of the runtime, so that a test that pauses it pauses the frontier too.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }

@@ -117,6 +117,18 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// The plan with its zeros read as ones: with no worker, no slot or no request allowed it would never end.
+    fn workable(mut self) -> Self {
+        self.workers = self.workers.max(1);
+        self.politeness.per_host = self.politeness.per_host.max(1);
+        self.high_water = self.high_water.max(1);
+        self.capacity = self.capacity.max(1);
+        self.unique |= self.follow.is_some();
+        self
+    }
+}
+
 /// Where outcomes go: every receiver gets each of them, and the slowest sets the pace.
 #[derive(Clone)]
 pub struct Recorder(Vec<mpsc::Sender<Arc<Outcome>>>);
@@ -183,6 +195,7 @@ impl Drop for Run {
 
 /// Starts a run on the current runtime, over an in-memory frontier.
 pub fn start<F: Fetch>(plan: Plan, fetch: F, sources: Vec<Source>, recorder: Recorder) -> Run {
+    let plan = plan.workable();
     let store = if plan.unique { Memory::unique() } else { Memory::repeating() };
     let frontier = Scheduler::new(store, plan.politeness.clone());
     start_over(frontier, plan, fetch, sources, recorder)
@@ -196,6 +209,7 @@ pub fn start_over<F: Fetch, R: Frontier + 'static>(
     sources: Vec<Source>,
     recorder: Recorder,
 ) -> Run {
+    let plan = plan.workable();
     let stop = Stop::new();
     let progress = Arc::new(Progress::default());
     let handle = Handle(stop.clone());
@@ -216,7 +230,7 @@ async fn supervise<F: Fetch, R: Frontier>(
     progress: Arc<Progress>,
 ) -> (Summary, Option<Error>) {
     let fingerprinter = Fingerprinter::random();
-    let capacity = plan.capacity.max(1);
+    let capacity = plan.capacity;
     let (seed_sender, seeds) = mpsc::channel(capacity.min(8));
     let (jobs, job_receiver) = mpsc::channel(capacity);
     let (report_sender, reports) = mpsc::channel(capacity);
@@ -231,13 +245,12 @@ async fn supervise<F: Fetch, R: Frontier>(
     }
     drop(seed_sender);
 
-    let workers_wanted = plan.workers.max(1);
     let jobs_shared = Mutex::new(job_receiver);
     let shared =
         Shared { fetch, plan: plan.clone(), fingerprinter, stop: stop.clone(), jobs: jobs_shared, recorder };
     let shared = Arc::new(shared);
     let mut workers = JoinSet::new();
-    for _ in 0..workers_wanted {
+    for _ in 0..shared.plan.workers {
         workers.spawn(worker::run(Arc::clone(&shared), report_sender.clone()));
     }
     drop((report_sender, shared));

@@ -32,6 +32,11 @@ impl Handle {
         self.0.drain.cancel();
     }
 
+    /// Waits until the run is being killed, by whomever.
+    pub async fn killed(&self) {
+        self.0.kill.cancelled().await;
+    }
+
     /// Asks for an immediate end: running fetches are dropped and recorded as `cancelled`.
     pub fn kill(&self) {
         self.0.kill.cancel();

@@ -26,6 +26,8 @@ use crate::url::{CrawlUrl, Fingerprinter, UrlError};
 
 /// Bodies above this are parsed on a thread of their own, bytes.
 const PARSE_INLINE: usize = 512 * 1024;
+/// How often a URL may come back because this machine ran out of descriptors or ports; then it fails.
+const MAX_RETURNS: u32 = 20;
 /// How long a record may still wait for its sink after a kill.
 const LAST_WRITE: Duration = Duration::from_millis(500);
 
@@ -156,7 +158,10 @@ impl<F: Fetch> Shared<F> {
                 let outcome = settled(&job.entry, fate.clone(), &self.plan);
                 Page::of(Some(outcome), Disposition::Done(HostSignal::Neutral))
             }
-            Work::Robots => self.robots(&job.entry).await,
+            Work::Robots => {
+                let answer = AssertUnwindSafe(self.robots(&job.entry)).catch_unwind().await;
+                answer.unwrap_or_else(|panic| self.robots_panicked(&job.entry, panic.as_ref()))
+            }
             Work::Fetch(rules) => {
                 let attempt = AssertUnwindSafe(self.page(&job.entry, rules.clone())).catch_unwind();
                 let page = tokio::select! {
@@ -173,7 +178,8 @@ impl<F: Fetch> Shared<F> {
     async fn page(&self, entry: &Entry, rules: Option<Arc<Rules>>) -> Page {
         let started = Instant::now();
         let result = self.fetch.fetch(self.request(entry, rules)).await;
-        if result.as_ref().is_err_and(|error| error.exhausted) {
+        let exhausted = result.as_ref().is_err_and(|error| error.exhausted);
+        if exhausted && entry.returned < MAX_RETURNS {
             return Page { fault: Some(Fault::Exhausted), ..Page::of(None, Disposition::Returned) };
         }
         let plan = &self.plan;
@@ -212,8 +218,10 @@ impl<F: Fetch> Shared<F> {
     fn request(&self, entry: &Entry, rules: Option<Arc<Rules>>) -> Request {
         let plan = &self.plan;
         let hops: Option<Arc<dyn HopPolicy>> = plan.follow.as_ref().map(|scope| {
-            let hops =
-                CrawlHops { scope: Arc::clone(scope), root: entry.root().clone(), depth: entry.depth, rules };
+            let paced =
+                !plan.politeness.delay.is_zero() || rules.as_ref().is_some_and(|r| r.crawl_delay().is_some());
+            let (scope, root, depth) = (Arc::clone(scope), entry.root().clone(), entry.depth);
+            let hops = CrawlHops { scope, root, depth, rules, paced };
             Arc::new(hops) as Arc<dyn HopPolicy>
         });
         Request { url: entry.url.clone(), method: plan.method.clone(), body: plan.body.clone(), hops }
@@ -294,7 +302,7 @@ impl<F: Fetch> Shared<F> {
             () = self.stop.abort.cancelled() => return Page::of(None, Disposition::Returned),
             result = self.fetch.fetch(Request::get(entry.url.clone())) => result,
         };
-        if result.as_ref().is_err_and(|error| error.exhausted) {
+        if result.as_ref().is_err_and(|error| error.exhausted) && entry.returned < MAX_RETURNS {
             return Page { fault: Some(Fault::Exhausted), ..Page::of(None, Disposition::Returned) };
         }
         Page::of(None, Disposition::Robots(robots_answer(result, &self.plan.robots_token)))
@@ -308,9 +316,7 @@ impl<F: Fetch> Shared<F> {
     }
 
     fn panicked(&self, entry: &Entry, panic: &(dyn std::any::Any + Send)) -> Page {
-        let message = panic.downcast_ref::<&str>().map(|m| (*m).to_owned());
-        let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-        let message = format!("panic while processing `{}`: {message}", entry.url);
+        let message = panic_message(entry, panic);
         let mut outcome = outcome_of(entry, &self.plan);
         outcome.kind = OutcomeKind::Failed;
         outcome.error = Some(Failure::new(ErrorKind::Internal, Phase::Total, message.clone()));
@@ -319,6 +325,20 @@ impl<F: Fetch> Shared<F> {
             ..Page::of(Some(outcome), Disposition::Done(HostSignal::Neutral))
         }
     }
+
+    /// Without its robots.txt the host is not fetched, whoever is at fault.
+    fn robots_panicked(&self, entry: &Entry, panic: &(dyn std::any::Any + Send)) -> Page {
+        let message = panic_message(entry, panic);
+        let down = RobotsDown { kind: ErrorKind::Internal, message: message.clone(), ask_again: None };
+        Page { fault: Some(Fault::Panic(message)), ..Page::of(None, Disposition::Robots(Err(down))) }
+    }
+}
+
+/// What a panic said, and about which URL.
+fn panic_message(entry: &Entry, panic: &(dyn std::any::Any + Send)) -> String {
+    let message = panic.downcast_ref::<&str>().map(|m| (*m).to_owned());
+    let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    format!("panic while processing `{}`: {message}", entry.url)
 }
 
 /// What became of an order.
@@ -344,18 +364,21 @@ impl Page {
     }
 }
 
-/// The redirects of a crawl: within a host they are followed if scope and robots.txt agree, any other
+/// The redirects of a crawl: within a host they are followed if pace, scope and robots.txt agree, any other
 /// becomes a link of the same depth.
 struct CrawlHops {
     scope: Arc<crate::scope::Scope>,
     root: CrawlUrl,
     depth: u16,
     rules: Option<Arc<Rules>>,
+    /// Requests to the host keep a distance, so the next hop must wait its turn in the frontier.
+    paced: bool,
 }
 
 impl HopPolicy for CrawlHops {
     fn judge(&self, from: &CrawlUrl, to: &CrawlUrl) -> Hop {
-        if from.host_key() != to.host_key()
+        if self.paced
+            || from.host_key() != to.host_key()
             || self.scope.within(&self.root).judge(to, self.depth) != Verdict::Accept
         {
             return Hop::HandBack;

@@ -5,7 +5,7 @@
 //! own would be wrong on somebody's page, and links with `&notify=` or `&copy=` in them show that even
 //! the rare names matter.
 //!
-//! Bytes that are no UTF-8 become U+FFFD, and so does NUL. Linear time: no reference is longer than 33 bytes.
+//! Bytes that are no UTF-8 become U+FFFD, and so does NUL. Linear time: no name is longer than 32 bytes.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

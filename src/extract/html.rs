@@ -199,7 +199,7 @@ fn link_kind(rel: &[u8]) -> Option<LinkKind> {
 
 /// Reads a page.
 pub(super) fn read(body: &[u8]) -> Found<'_> {
-    let mut found = Found::default();
+    let mut found = Found { links: Vec::with_capacity(64), ..Found::default() };
     let mut scanner = Scanner::new(body);
     while let Some(tag) = scanner.next_tag() {
         found.take(&tag);

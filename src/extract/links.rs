@@ -2,7 +2,7 @@
 //!
 //! Called by `extract::outlinks` once the base of the page is known. A link that needs no decoding and no
 //! parser is put together at once; for the others a value that was seen before on the page is not parsed
-//! again, since parsing costs ten times the rest. What is no link to fetch is counted and left out.
+//! again, since the parser is the dearest step. What is no link to fetch is counted and left out.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -17,20 +17,15 @@ use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION,
     CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT,
 };
-use reqwest::{Client, Method, Proxy, redirect};
+use reqwest::{Client, Method};
 use tokio::sync::OnceCell;
-use url::Url;
 
 use super::exchange::Exchange;
-use super::resolve::Resolver;
+use super::pool::Pool;
 use super::tls::LazyVerifier;
-use super::trace::{ProbeLayer, TRACE, Trace};
+use super::trace::{TRACE, Trace};
 use super::{Fetch, FetchError, Request, Response};
 use crate::url::CrawlUrl;
-
-/// How long a connection that nobody uses is kept: shorter than most servers do, long enough for a
-/// polite delay between two requests.
-const POOL_IDLE: Duration = Duration::from_secs(20);
 
 /// Headers that are meant for one origin only; `Host` names it.
 const PRIVATE_HEADERS: [HeaderName; 4] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, HOST];
@@ -68,6 +63,9 @@ pub struct HttpOptions {
     /// Refuse addresses that are not public, at connection time; default `false`. With a proxy it is the
     /// proxy that resolves names, so only literal addresses are refused.
     pub deny_private: bool,
+    /// After so many dials the idle connections are dropped, so that a wide crawl does not keep one to every
+    /// host that it ever met; default 1,024. Make it at least twice the number of fetches at once.
+    pub keep_connections: usize,
 }
 
 impl Default for HttpOptions {
@@ -89,13 +87,14 @@ impl Default for HttpOptions {
             insecure: false,
             http1: false,
             deny_private: false,
+            keep_connections: 1024,
         }
     }
 }
 
 /// Options that no client can be built from; says which and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BuildError(String);
+pub struct BuildError(pub(super) String);
 
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -107,7 +106,7 @@ impl std::error::Error for BuildError {}
 
 /// Fetches over HTTP/1.1 and HTTP/2. Shared by all workers; the connections are pooled.
 pub struct Http {
-    pub(super) client: Client,
+    pool: Pool,
     pub(super) options: HttpOptions,
     /// Request headers for the origin of the first URL.
     headers: HeaderMap,
@@ -125,12 +124,14 @@ impl Http {
     pub fn new(options: HttpOptions) -> Result<Self, BuildError> {
         let verifier = LazyVerifier::new(options.insecure);
         let headers = request_headers(&options)?;
-        let client = build_client(&options, &verifier)?;
+        let tls = verifier.config(options.http1);
+        let tls = tls.map_err(|error| BuildError(format!("cannot set up TLS: {error}")))?;
+        let pool = Pool::new(&options, tls)?;
         let mut foreign_headers = headers.clone();
         for name in PRIVATE_HEADERS {
             foreign_headers.remove(name);
         }
-        Ok(Self { client, options, headers, foreign_headers, verifier, certificates: OnceCell::new() })
+        Ok(Self { pool, options, headers, foreign_headers, verifier, certificates: OnceCell::new() })
     }
 
     /// The request of one hop. `foreign`: not to the origin of the first URL. `rewritten`: a redirect took
@@ -149,7 +150,7 @@ impl Http {
         let url = url.to_url();
         let has_user = !url.username().is_empty() || url.password().is_some();
         let mut request = if has_user {
-            self.client.request(method, url).build()? // makes it an `Authorization`
+            self.client().request(method, url).build()? // makes it an `Authorization`
         } else {
             reqwest::Request::new(method, url)
         };
@@ -165,6 +166,11 @@ impl Http {
         *request.headers_mut() = headers;
         *request.body_mut() = body.map(reqwest::Body::from);
         Ok(request)
+    }
+
+    /// The client that holds the connections.
+    pub(super) fn client(&self) -> Client {
+        self.pool.client(&self.options)
     }
 
     /// Makes sure that the certificates of the system are read, off the runtime's threads.
@@ -185,46 +191,17 @@ impl Fetch for Http {
     async fn fetch(&self, request: Request) -> Result<Response, FetchError> {
         let trace = Trace::start();
         let exchange = Exchange::new(self, request, Arc::clone(&trace));
-        TRACE.scope(trace, exchange.run()).await
+        let result = TRACE.scope(trace, exchange.run()).await;
+        if result.as_ref().is_err_and(|error| error.exhausted) {
+            self.pool.renew(&self.options);
+        }
+        result
     }
 }
 
 impl fmt::Debug for Http {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Http").field("options", &self.options).finish_non_exhaustive()
-    }
-}
-
-fn build_client(options: &HttpOptions, verifier: &Arc<LazyVerifier>) -> Result<Client, BuildError> {
-    let fault = |error: &dyn fmt::Display| BuildError(format!("cannot set up the HTTP client: {error}"));
-    let tls = verifier.config(options.http1).map_err(|error| fault(&error))?;
-    let mut builder = Client::builder()
-        .tls_backend_preconfigured(tls)
-        .redirect(redirect::Policy::none())
-        .referer(false)
-        .user_agent(&options.user_agent) // also for the CONNECT of a tunnel
-        .connect_timeout(options.connect_timeout)
-        .pool_idle_timeout(POOL_IDLE)
-        .tcp_nodelay(true)
-        .dns_resolver(Resolver { deny_private: options.deny_private })
-        .connector_layer(ProbeLayer);
-    if options.http1 {
-        builder = builder.http1_only();
-    }
-    if let Some(proxy) = &options.proxy {
-        builder = builder.proxy(Proxy::all(proxy_url(proxy)?).map_err(|error| fault(&error))?);
-    }
-    builder.build().map_err(|error| fault(&error))
-}
-
-fn proxy_url(text: &str) -> Result<Url, BuildError> {
-    let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    let url = Url::parse(&with_scheme).map_err(|error| BuildError(format!("proxy `{text}`: {error}")))?;
-    match url.scheme() {
-        "http" | "https" => Ok(url),
-        other => Err(BuildError(format!(
-            "proxy `{text}`: scheme `{other}` is not supported (only http and https)"
-        ))),
     }
 }
 

@@ -12,6 +12,7 @@ mod decode;
 mod error;
 mod exchange;
 mod http;
+mod pool;
 mod redirect;
 mod resolve;
 mod tls;

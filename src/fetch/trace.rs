@@ -10,7 +10,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -131,13 +131,16 @@ fn some_nanos(n: u64) -> Option<Duration> {
 
 /// Wraps the connector of the HTTP client.
 #[derive(Clone)]
-pub(super) struct ProbeLayer;
+pub(super) struct ProbeLayer {
+    /// Counts dials.
+    pub(super) dials: Arc<AtomicUsize>,
+}
 
 impl<S> Layer<S> for ProbeLayer {
     type Service = Probe<S>;
 
     fn layer(&self, inner: S) -> Probe<S> {
-        Probe { inner: Arc::new(inner) }
+        Probe { inner: Arc::new(inner), dials: Arc::clone(&self.dials) }
     }
 }
 
@@ -147,11 +150,12 @@ impl<S> Layer<S> for ProbeLayer {
 /// costs next to nothing.
 pub(super) struct Probe<S> {
     inner: Arc<S>,
+    dials: Arc<AtomicUsize>,
 }
 
 impl<S> Clone for Probe<S> {
     fn clone(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner) }
+        Self { inner: Arc::clone(&self.inner), dials: Arc::clone(&self.dials) }
     }
 }
 
@@ -174,6 +178,7 @@ where
         if let Some(trace) = &trace {
             trace.enter(Stage::Connecting);
         }
+        self.dials.fetch_add(1, Relaxed);
         let state = DialState::Getting(S::clone(&self.inner), Some(target));
         Dial { state, trace, started: Instant::now() }
     }
@@ -241,7 +246,7 @@ mod tests {
     #[tokio::test]
     async fn a_dial_is_told_to_its_own_fetch_only() {
         let trace = Trace::start();
-        let mut dial = ProbeLayer.layer(Ready);
+        let mut dial = ProbeLayer { dials: Arc::default() }.layer(Ready);
         let future = TRACE.sync_scope(Arc::clone(&trace), || dial.call("target"));
         assert_eq!(trace.stage(), Stage::Connecting);
         TRACE.scope(Arc::clone(&trace), future).await.unwrap();

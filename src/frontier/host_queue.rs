@@ -48,16 +48,26 @@ pub(super) struct HostQueue {
 
 /// What is known of robots.txt.
 enum Robots {
-    Unasked { asked: u32 },
-    Asking { asked: u32 },
-    Known { rules: Option<Arc<Rules>>, until: Instant },
+    /// Asked so often, and so often called off.
+    Unasked {
+        asked: u32,
+        returned: u32,
+    },
+    Asking {
+        asked: u32,
+        returned: u32,
+    },
+    Known {
+        rules: Option<Arc<Rules>>,
+        until: Instant,
+    },
     Ignored,
 }
 
 /// What a host may do now.
 pub(super) enum Next {
-    /// Ask for robots.txt.
-    Robots,
+    /// Ask for robots.txt, which came back untried so often.
+    Robots { returned: u32 },
     /// Hand out this entry, under these rules.
     Fetch(Entry, Option<Arc<Rules>>),
     /// Record this entry.
@@ -78,7 +88,7 @@ impl HostQueue {
             in_flight: 0,
             next_start: now,
             snoozed_until: now,
-            robots: if obey_robots { Robots::Unasked { asked: 0 } } else { Robots::Ignored },
+            robots: if obey_robots { Robots::Unasked { asked: 0, returned: 0 } } else { Robots::Ignored },
             strikes: 0,
             last_strike: now,
             waves: 0,
@@ -113,13 +123,13 @@ impl HostQueue {
         if let Robots::Known { until, .. } = self.robots
             && now >= until
         {
-            self.robots = Robots::Unasked { asked: 0 };
+            self.robots = Robots::Unasked { asked: 0, returned: 0 };
         }
         let rules = match &self.robots {
-            Robots::Unasked { asked } => {
-                self.robots = Robots::Asking { asked: asked + 1 };
+            &Robots::Unasked { asked, returned } => {
+                self.robots = Robots::Asking { asked: asked + 1, returned };
                 self.next_start = now + delay;
-                return Some(Next::Robots);
+                return Some(Next::Robots { returned });
             }
             Robots::Asking { .. } => return None,
             Robots::Known { rules, .. } => rules.clone(),
@@ -191,7 +201,9 @@ impl HostQueue {
     /// Parks the whole host: as long as it asks, else a time that doubles.
     fn park(&mut self, asked: Option<Duration>, now: Instant) {
         self.waves = 0;
-        if now.saturating_duration_since(self.last_strike) >= FORGIVEN_AFTER {
+        // A host that is not asked is quiet without having earned it.
+        let answering_since = self.last_strike.max(self.snoozed_until);
+        if now.saturating_duration_since(answering_since) >= FORGIVEN_AFTER {
             self.strikes = 0;
         }
         // One flood of 429s is one strike.
@@ -205,7 +217,7 @@ impl HostQueue {
 
     /// robots.txt was answered, or could not be had.
     pub(super) fn robots(&mut self, answer: Result<Rules, RobotsDown>, retries: u32, now: Instant) {
-        let Robots::Asking { asked } = self.robots else { return };
+        let Robots::Asking { asked, .. } = self.robots else { return };
         match answer {
             Ok(rules) => {
                 if let Some(delay) = rules.crawl_delay().filter(|delay| *delay > MAX_CRAWL_DELAY) {
@@ -216,7 +228,7 @@ impl HostQueue {
                 self.waves = 0;
             }
             Err(RobotsDown { ask_again: Some(wait), .. }) if asked <= retries => {
-                self.robots = Robots::Unasked { asked };
+                self.robots = Robots::Unasked { asked, returned: 0 };
                 self.snoozed_until = self.snoozed_until.max(now + wait.min(MAX_PARK));
             }
             Err(RobotsDown { kind, message, .. }) => {
@@ -228,8 +240,8 @@ impl HostQueue {
 
     /// The robots.txt request was called off.
     pub(super) fn robots_returned(&mut self) {
-        if let Robots::Asking { asked } = self.robots {
-            self.robots = Robots::Unasked { asked: asked - 1 };
+        if let Robots::Asking { asked, returned } = self.robots {
+            self.robots = Robots::Unasked { asked: asked - 1, returned: returned + 1 };
         }
     }
 

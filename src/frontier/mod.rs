@@ -114,6 +114,8 @@ pub struct Entry {
     pub depth: u16,
     /// How often it was handed out to be fetched.
     pub attempts: u32,
+    /// How often it came back untried.
+    pub returned: u32,
     /// Whether it was ever handed out to be fetched, successfully or not.
     pub handed_out: bool,
     /// When it was admitted.

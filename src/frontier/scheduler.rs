@@ -73,7 +73,9 @@ enum Place {
 
 impl<S: Store> Scheduler<S> {
     /// A scheduler over an empty store.
-    pub fn new(store: S, politeness: Politeness) -> Self {
+    pub fn new(store: S, mut politeness: Politeness) -> Self {
+        // None at all would be a crawl that never ends.
+        politeness.per_host = politeness.per_host.max(1);
         Self {
             store,
             politeness,
@@ -139,8 +141,8 @@ impl<S: Store> Scheduler<S> {
         let (mut entry, work) = match next {
             Next::Fetch(entry, rules) => (entry, Work::Fetch(rules)),
             Next::Settle(entry, fate) => (entry, Work::Settle(fate)),
-            Next::Robots => {
-                let entry = robots_entry(self.store.name(id), now)?;
+            Next::Robots { returned } => {
+                let entry = Entry { returned, ..robots_entry(self.store.name(id), now)? };
                 return Some(Job { entry, host: id, work: Work::Robots, first: false });
             }
         };
@@ -182,7 +184,8 @@ impl<S: Store> Frontier for Scheduler<S> {
             }
             let host = &mut self.hosts[id.0 as usize];
             host.queue.queued += 1;
-            if host.place == Place::Nowhere {
+            // More of the same changes nothing; the first may come before a retry that is due later.
+            if host.queue.queued == 1 {
                 self.place(id, now);
             }
         }
@@ -245,6 +248,7 @@ impl<S: Store> Frontier for Scheduler<S> {
             Disposition::Returned => {
                 if fetched {
                     entry.attempts -= 1;
+                    entry.returned += 1;
                     self.landed(id, HostSignal::Neutral, now);
                 }
                 self.hosts[id.0 as usize].queue.retry(entry, now);
@@ -260,7 +264,12 @@ impl<S: Store> Frontier for Scheduler<S> {
     }
 
     fn evict(&mut self) -> Option<Job> {
-        while let Some(Host { queue, .. }) = self.hosts.get_mut(self.evicting) {
+        // Hosts already passed may have got more meanwhile: go round until nothing waits.
+        while self.counts.queued + self.counts.retrying > 0 {
+            let Some(Host { queue, .. }) = self.hosts.get_mut(self.evicting) else {
+                self.evicting = 0;
+                continue;
+            };
             let id = GroupId(self.evicting as u32);
             if queue.fresh.is_empty() && queue.queued > 0 {
                 self.store.take(id, VISIT, &mut queue.fresh);
@@ -275,7 +284,6 @@ impl<S: Store> Frontier for Scheduler<S> {
             }
             self.evicting += 1;
         }
-        self.evicting = 0;
         None
     }
 
@@ -296,7 +304,7 @@ impl<S: Store> Frontier for Scheduler<S> {
 fn robots_entry(host_key: &str, now: Instant) -> Option<Entry> {
     let url = CrawlUrl::parse(&format!("{host_key}/robots.txt")).ok()?;
     let found = Found::Seed { position: Position::NONE, input: None };
-    Some(Entry { url, seq: 0, depth: 0, attempts: 1, handed_out: true, admitted: now, found })
+    Some(Entry { url, seq: 0, depth: 0, attempts: 1, returned: 0, handed_out: true, admitted: now, found })
 }
 
 #[cfg(test)]

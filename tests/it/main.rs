@@ -10,6 +10,7 @@ mod docs;
 mod extract_conformance;
 mod extract_differential;
 mod fetch;
+mod imports;
 mod misbehaving;
 mod origin;
 mod raw;

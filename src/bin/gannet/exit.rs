@@ -65,7 +65,7 @@ impl Code {
         let good = if fail_on == FailOn::Status { answered - summary.http_errors() } else { answered };
         let limited = matches!(summary.ended, Ended::MaxPages | Ended::MaxTime) && summary.pending > 0;
         match () {
-            () if failures > 0 && good == 0 && summary.ended != Ended::FailFast => Self::AllFailed,
+            () if failures > 0 && good == 0 && summary.cancelled == 0 => Self::AllFailed,
             () if failures > 0 => Self::SomeFailed,
             () if limited => Self::Limit,
             () => Self::Done,

@@ -1,13 +1,16 @@
 //! The `gannet` command: one match from what happened to an exit code.
 //!
-//! `args` says what can be typed, `settings` checks it and builds what runs, `commands` runs it, `report` tells
+//! `args` says what can be typed, `settings` checks it and builds what runs, `run` runs it (`commands` is
+//! the list), `signals` stops it, `report` tells
 //! people about it, `exit` names the codes. Records go to stdout, everything else to stderr.
 
 mod args;
 mod commands;
 mod exit;
 mod report;
+mod run;
 mod settings;
+mod signals;
 
 use std::process::ExitCode;
 

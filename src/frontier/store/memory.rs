@@ -58,7 +58,8 @@ impl Store for Memory {
             let group = self.group(candidate.url.host_key().as_str());
             let Candidate { url, depth, found, .. } = candidate;
             let seq = self.number();
-            let entry = Entry { url, seq, depth, attempts: 0, handed_out: false, admitted: now, found };
+            let entry =
+                Entry { url, seq, depth, attempts: 0, returned: 0, handed_out: false, admitted: now, found };
             self.groups[group.0 as usize].queue.push_back(entry);
             grown.push(group);
         }

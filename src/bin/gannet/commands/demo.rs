@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -13,9 +14,9 @@ use gannet::error::Error;
 use gannet::origin::{Expect, Faults, Graph, Latency, Origin, Site};
 use tokio::sync::oneshot;
 
-use super::{loopback, run_settings, runtime};
 use crate::args::{Args, Command, DemoArgs};
 use crate::exit::Code;
+use crate::run::{run_settings, runtime};
 use crate::settings::Settings;
 
 pub(super) fn run(args: DemoArgs) -> Result<Code, Error> {
@@ -32,7 +33,7 @@ pub(super) fn run(args: DemoArgs) -> Result<Code, Error> {
         return Err(Error::Internal("the demo's command line does not parse".into()));
     };
     crawl.run.output.progress = args.progress;
-    let (code, _) = run_settings(Settings::crawl(crawl)?)?;
+    let code = run_settings(Settings::crawl(crawl)?)?;
     let (found, truth) = compare(&output, &server.graph)?;
     server.stop();
     let output = output.display();
@@ -114,7 +115,7 @@ impl Server {
         let runtime = runtime()?;
         let thread = std::thread::spawn(move || {
             runtime.block_on(async {
-                let origin = Origin::start(site, loopback()).await;
+                let origin = Origin::start(site, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await;
                 let origin = match origin {
                     Ok(origin) => origin,
                     Err(why) => return drop(ready.send(Err(why))),

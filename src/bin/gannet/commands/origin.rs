@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use gannet::error::Error;
 use gannet::origin::{Addressing, Faults, Graph, Origin, Robots, Site};
 
-use super::runtime;
 use crate::args::{OriginArgs, RobotsKind};
 use crate::exit::Code;
+use crate::run::{descriptors, runtime};
 
 pub(super) fn run(args: OriginArgs) -> Result<Code, Error> {
     let site = site(&args);
@@ -16,7 +16,7 @@ pub(super) fn run(args: OriginArgs) -> Result<Code, Error> {
     if args.seeds || args.truth {
         return list(&args, site);
     }
-    super::descriptors();
+    descriptors();
     runtime()?.block_on(async {
         let origin = Origin::start(site, args.listen)
             .await

@@ -1,0 +1,165 @@
+//! Runs what the settings say to its end: the ordinary path of every command that fetches.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use gannet::crawl::{self, Recorder, Run, Summary};
+use gannet::error::Error;
+use gannet::sink;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinSet;
+
+use crate::exit::Code;
+use crate::report::{self, Ticker};
+use crate::settings::{Output, Settings};
+use crate::signals::{Signal, Signals};
+
+/// How long the outputs may take to end after a kill.
+const LAST_FLUSH: Duration = Duration::from_millis(300);
+
+/// One thread for everything that waits: a second costs more in wake-ups than it brings (docs/performance.md).
+pub(crate) fn runtime() -> Result<Runtime, Error> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|why| Error::Io("cannot start the runtime".into(), why))
+}
+
+/// Runs a fetch or a crawl to its end and says how it went.
+pub(crate) fn run_settings(settings: Settings) -> Result<Code, Error> {
+    let Settings { mut plan, http, sources, outputs, show, fail_on } = settings;
+    let warn = |text: &str| {
+        if show.warnings {
+            report::warning(text);
+        }
+    };
+    if let Some(most) = descriptors().map(connections)
+        && plan.workers > most
+    {
+        warn(&format!(
+            "--workers {} is more than the open files allowed here; going on with {most}",
+            plan.workers
+        ));
+        plan.workers = most;
+    }
+    let (recorder, receivers) = Recorder::new(outputs.len(), plan.capacity);
+    let outputs = Outputs::start(outputs, receivers)?;
+    let runtime = runtime()?;
+    let end = runtime.block_on(async {
+        let run = crawl::start(plan, http, sources, recorder);
+        let ticker = show.progress.then(|| Ticker::start(run.progress()));
+        let end = finish(run, outputs).await;
+        drop(ticker);
+        end
+    });
+    // A producer may sit in a read, and a sink in a write, that never ends.
+    runtime.shutdown_background();
+    let End { summary, error, output_error, signal } = end?;
+    if output_error.as_ref().is_some_and(Error::is_broken_pipe) {
+        return Ok(Code::Done);
+    }
+    if show.summary {
+        report::summary(&summary, show.verbose);
+    }
+    if summary.seeds == 0 && error.is_none() && signal.is_none() {
+        warn("the input holds no URL");
+    }
+    if let Some(text) = report::ended(&summary) {
+        warn(&text);
+    }
+    match output_error.or(error) {
+        Some(error) => Err(error),
+        None => Ok(signal.map_or_else(|| Code::for_run(&summary, fail_on), Signal::code)),
+    }
+}
+
+/// How many connections a limit on open files leaves: some are for files, pipes and the resolver.
+fn connections(descriptors: u64) -> usize {
+    let spare = (16 + descriptors / 8).min(64);
+    usize::try_from(descriptors.saturating_sub(spare).max(1)).unwrap_or(usize::MAX)
+}
+
+/// How a run and its outputs ended.
+struct End {
+    summary: Summary,
+    error: Option<Error>,
+    output_error: Option<Error>,
+    signal: Option<Signal>,
+}
+
+/// Waits for the run, then for its outputs, and heeds signals all the while.
+async fn finish(run: Run, mut outputs: Outputs) -> Result<End, Error> {
+    let handle = run.handle();
+    let mut signals = Signals::listen(handle.clone())?;
+    let mut finish = std::pin::pin!(run.finish());
+    let (summary, error) = loop {
+        tokio::select! {
+            end = &mut finish => break end,
+            () = signals.next() => signals.heed(),
+        }
+    };
+    let mut overdue = std::pin::pin!(async {
+        handle.killed().await;
+        tokio::time::sleep(LAST_FLUSH).await;
+    });
+    let output_error = loop {
+        tokio::select! {
+            error = outputs.join() => break error,
+            () = &mut overdue => {
+                break Some(Error::Io("the output did not take the last records".into(), io::ErrorKind::TimedOut.into()));
+            }
+            () = signals.next() => signals.heed(),
+        }
+    };
+    Ok(End { summary, error, output_error, signal: signals.first })
+}
+
+/// The threads of the sinks, each awaited by a blocking task.
+struct Outputs {
+    threads: Vec<(String, JoinHandle<io::Result<()>>)>,
+    ends: JoinSet<Result<(), Error>>,
+    error: Option<Error>,
+}
+
+impl Outputs {
+    fn start(
+        outputs: Vec<Output>,
+        receivers: Vec<tokio::sync::mpsc::Receiver<Arc<gannet::Outcome>>>,
+    ) -> Result<Self, Error> {
+        let start =
+            |(Output { name, sink }, receiver)| sink::spawn(sink, receiver).map(|thread| (name, thread));
+        let threads: io::Result<_> = outputs.into_iter().zip(receivers).map(start).collect();
+        let threads = threads.map_err(|why| Error::Io("cannot start a thread".into(), why))?;
+        Ok(Self { threads, ends: JoinSet::new(), error: None })
+    }
+
+    /// Waits for all outputs to end and gives the first error. May be dropped and called again.
+    async fn join(&mut self) -> Option<Error> {
+        for (name, thread) in self.threads.drain(..) {
+            self.ends.spawn_blocking(move || match thread.join() {
+                Ok(end) => end.map_err(|why| Error::Io(format!("cannot write {name}"), why)),
+                Err(_) => Err(Error::Internal(format!("the thread that writes {name} panicked"))),
+            });
+        }
+        while let Some(end) = self.ends.join_next().await {
+            let end = end.unwrap_or_else(|why| Err(Error::Internal(why.to_string())));
+            self.error = self.error.take().or(end.err());
+        }
+        self.error.take()
+    }
+}
+
+/// Raises the soft limit on open files to the hard one; returns it.
+pub(crate) fn descriptors() -> Option<u64> {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok();
+        if raised { maximum } else { current }
+    }
+    #[cfg(not(unix))]
+    None
+}

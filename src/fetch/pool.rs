@@ -1,0 +1,90 @@
+//! The connections of all fetches, and a bound on how many may idle.
+//!
+//! reqwest's pool is bounded per host and by time, not in all: a crawl that visits a thousand hosts a second would hold
+//! twenty thousand idle connections. So after every [`HttpOptions::keep_connections`] dials the pool is
+//! replaced by an empty one, and also when this machine runs out of descriptors. Connections in use live on
+//! until their fetch ends; the idle ones are closed. A crawl of a few hosts never dials that often.
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use reqwest::{Client, Proxy, redirect};
+use rustls::ClientConfig;
+use url::Url;
+
+use super::http::{BuildError, HttpOptions};
+use super::resolve::Resolver;
+use super::trace::ProbeLayer;
+
+/// How long a connection that nobody uses is kept: shorter than most servers do, long enough for a
+/// polite delay between two requests.
+const POOL_IDLE: Duration = Duration::from_secs(20);
+
+pub(super) struct Pool {
+    client: RwLock<Client>,
+    dials: Arc<AtomicUsize>,
+    tls: ClientConfig,
+}
+
+impl Pool {
+    pub(super) fn new(options: &HttpOptions, tls: ClientConfig) -> Result<Self, BuildError> {
+        let dials = Arc::default();
+        let client = build_client(options, tls.clone(), &dials)?;
+        Ok(Self { client: RwLock::new(client), dials, tls })
+    }
+
+    /// The client to fetch with.
+    pub(super) fn client(&self, options: &HttpOptions) -> Client {
+        if self.dials.load(Relaxed) >= options.keep_connections {
+            self.renew(options);
+        }
+        self.client.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets go of all idle connections.
+    pub(super) fn renew(&self, options: &HttpOptions) {
+        self.dials.store(0, Relaxed);
+        // What could be built once can be built again; if not, the old one serves on.
+        if let Ok(client) = build_client(options, self.tls.clone(), &self.dials) {
+            *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;
+        }
+    }
+}
+
+fn build_client(
+    options: &HttpOptions,
+    tls: ClientConfig,
+    dials: &Arc<AtomicUsize>,
+) -> Result<Client, BuildError> {
+    let fault = |error: &dyn fmt::Display| BuildError(format!("cannot set up the HTTP client: {error}"));
+    let mut builder = Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .user_agent(&options.user_agent) // also for the CONNECT of a tunnel
+        .connect_timeout(options.connect_timeout)
+        .pool_idle_timeout(POOL_IDLE)
+        .tcp_nodelay(true)
+        .dns_resolver(Resolver { deny_private: options.deny_private })
+        .connector_layer(ProbeLayer { dials: Arc::clone(dials) });
+    if options.http1 {
+        builder = builder.http1_only();
+    }
+    if let Some(proxy) = &options.proxy {
+        builder = builder.proxy(Proxy::all(proxy_url(proxy)?).map_err(|error| fault(&error))?);
+    }
+    builder.build().map_err(|error| fault(&error))
+}
+
+fn proxy_url(text: &str) -> Result<Url, BuildError> {
+    let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let url = Url::parse(&with_scheme).map_err(|error| BuildError(format!("proxy `{text}`: {error}")))?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        other => Err(BuildError(format!(
+            "proxy `{text}`: scheme `{other}` is not supported (only http and https)"
+        ))),
+    }
+}
