@@ -1,7 +1,7 @@
 //! The engine: spawns, supervises and joins the tasks of a run.
 //!
-//! Seeds go through a bounded channel to the [`dispatcher`], jobs through another to N
-//! [`worker`]s, outcomes through a third to whoever records them, and one report per job back. The shape,
+//! Seeds go through a bounded channel to the `dispatcher`, jobs through another to N
+//! `worker`s, outcomes through a third to whoever records them, and one report per job back. The shape,
 //! the four rules and the proofs are in `docs/architecture.md`. This is the only place where tasks are
 //! spawned, and each is joined here.
 

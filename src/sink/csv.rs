@@ -32,7 +32,7 @@ pub struct Csv {
 }
 
 impl Csv {
-    /// Of these fields, in this order; `None` is [`DEFAULT_FIELDS`].
+    /// Of these fields, in this order; `None` is a choice of what people look at first.
     pub fn new(fields: Option<Vec<String>>) -> Self {
         Self { fields: fields.unwrap_or_else(|| DEFAULT_FIELDS.iter().map(|f| (*f).to_owned()).collect()) }
     }

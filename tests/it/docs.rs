@@ -238,3 +238,27 @@ fn the_examples_run() {
         assert!(lines < 40, "{name} has {lines} lines");
     }
 }
+
+#[test]
+fn relative_links_lead_somewhere() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = ["README.md", "CHANGELOG.md", "docs/guide.md", "docs/output.md", "docs/errors.md"];
+    let mut links = 0;
+    for file in files {
+        let path = root.join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(to, _)| to);
+        for target in targets.filter(|to| !to.contains("://") && !to.contains(' ')) {
+            let (to, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let to = if to.is_empty() { path.clone() } else { path.parent().unwrap().join(to) };
+            assert!(to.exists(), "{file} links to `{target}`");
+            let slug = |line: &str| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+            let anchors = || std::fs::read_to_string(&to).unwrap();
+            let known = anchor.is_empty()
+                || anchors().lines().any(|line| line.starts_with('#') && slug(line) == anchor);
+            assert!(known, "{file} links to `{target}`");
+            links += 1;
+        }
+    }
+    assert!(links > 10, "{links}");
+}
