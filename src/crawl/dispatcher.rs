@@ -141,6 +141,7 @@ impl<R: Frontier> Dispatcher<R> {
             }
         }
         self.wind_down(channels, workers).await;
+        self.heed_producers(producers).await;
         self.summary.elapsed = started.elapsed();
         (self.summary, self.fault)
     }
@@ -346,6 +347,17 @@ impl<R: Frontier> Dispatcher<R> {
             Err(panic) => Error::Internal(format!("a seed producer ended: {panic}")),
         };
         self.fault.get_or_insert(error);
+    }
+
+    /// How the sources ended that the loop did not hear of: the last seed may be done before its list is known to
+    /// have ended badly. Those that still read when the run was stopped are not waited for.
+    async fn heed_producers(&mut self, producers: &mut JoinSet<SourceEnd>) {
+        while let Some(end) = match self.seeds_open {
+            true => producers.try_join_next(),
+            false => producers.join_next().await,
+        } {
+            self.source_ended(end);
+        }
     }
 
     fn worker_lost(&mut self, end: Result<(), tokio::task::JoinError>) {
