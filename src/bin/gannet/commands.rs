@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use clap::CommandFactory as _;
 use gannet::crawl::{self, Ended, Handle, Recorder, Summary};
 use gannet::error::Error;
-use gannet::sink::{self, Sink};
+use gannet::sink;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::args::{Args, Command};
 use crate::exit::Code;
 use crate::report::{self, Ticker};
-use crate::settings::Settings;
+use crate::settings::{Output, Settings};
 
 mod demo;
 mod origin;
@@ -81,7 +81,7 @@ fn runtime() -> Result<Runtime, Error> {
 
 /// Runs a fetch or a crawl to its end: the ordinary path of every command.
 fn run_settings(settings: Settings) -> Result<(Code, Summary), Error> {
-    let Settings { mut plan, http, sources, sinks, show, fail_on } = settings;
+    let Settings { mut plan, http, sources, outputs, show, fail_on } = settings;
     let warn = |text: &str| {
         if show.warnings {
             report::warning(text);
@@ -96,8 +96,8 @@ fn run_settings(settings: Settings) -> Result<(Code, Summary), Error> {
         ));
         plan.workers = most;
     }
-    let (recorder, receivers) = Recorder::new(sinks.len(), plan.capacity);
-    let outputs = Outputs::start(sinks, receivers)?;
+    let (recorder, receivers) = Recorder::new(outputs.len(), plan.capacity);
+    let outputs = Outputs::start(outputs, receivers)?;
     let runtime = runtime()?;
     let (summary, error, signal) = runtime.block_on(async {
         let run = crawl::start(plan, http, sources, recorder);
@@ -137,15 +137,17 @@ fn run_settings(settings: Settings) -> Result<(Code, Summary), Error> {
 
 /// The threads of the sinks.
 struct Outputs {
-    threads: Vec<JoinHandle<io::Result<()>>>,
+    threads: Vec<(String, JoinHandle<io::Result<()>>)>,
 }
 
 impl Outputs {
     fn start(
-        sinks: Vec<Box<dyn Sink>>,
+        outputs: Vec<Output>,
         receivers: Vec<tokio::sync::mpsc::Receiver<Arc<gannet::Outcome>>>,
     ) -> Result<Self, Error> {
-        let threads = sinks.into_iter().zip(receivers).map(|(sink, receiver)| sink::spawn(sink, receiver));
+        let threads = outputs.into_iter().zip(receivers).map(|(Output { name, sink }, receiver)| {
+            sink::spawn(sink, receiver).map(|thread| (name, thread))
+        });
         let threads = threads.collect::<io::Result<_>>();
         Ok(Self { threads: threads.map_err(|why| Error::Io("cannot start a thread".into(), why))? })
     }
@@ -156,9 +158,9 @@ impl Outputs {
         let mut error = None;
         let (ended, ends) = mpsc::channel();
         let count = self.threads.len();
-        for thread in self.threads {
+        for (name, thread) in self.threads {
             let ended = ended.clone();
-            std::thread::spawn(move || ended.send(thread.join()));
+            std::thread::spawn(move || ended.send((name, thread.join())));
         }
         for _ in 0..count {
             let end = match stopped {
@@ -168,9 +170,9 @@ impl Outputs {
                 }
             };
             let why = match end {
-                Some(Ok(Ok(()))) => continue,
-                Some(Ok(Err(why))) => Error::Io("cannot write the output".into(), why),
-                Some(Err(_)) => Error::Internal("an output thread panicked".into()),
+                Some((_, Ok(Ok(())))) => continue,
+                Some((name, Ok(Err(why)))) => Error::Io(format!("cannot write {name}"), why),
+                Some((_, Err(_))) => Error::Internal("an output thread panicked".into()),
                 None => Error::Io(
                     "the output did not take the last records".into(),
                     io::ErrorKind::TimedOut.into(),
@@ -241,9 +243,9 @@ impl Signals {
             return self.handle.kill();
         }
         self.first = self.last;
-        eprintln!(
+        report::say(format_args!(
             "\ngannet: stopping; what is under way may finish within --grace, a second signal ends it at once"
-        );
+        ));
         self.handle.drain();
     }
 }

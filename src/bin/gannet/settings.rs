@@ -25,9 +25,15 @@ pub(crate) struct Settings {
     pub(crate) plan: Plan,
     pub(crate) http: Http,
     pub(crate) sources: Vec<Source>,
-    pub(crate) sinks: Vec<Box<dyn Sink>>,
+    pub(crate) outputs: Vec<Output>,
     pub(crate) show: Show,
     pub(crate) fail_on: FailOn,
+}
+
+/// A sink, and what messages call it.
+pub(crate) struct Output {
+    pub(crate) name: String,
+    pub(crate) sink: Box<dyn Sink>,
 }
 
 /// What people are told on stderr.
@@ -93,7 +99,7 @@ impl Settings {
         plan.keep = keep(&output)?;
         let http = Http::new(http_options(request)?).map_err(|why| Error::Config(why.to_string()))?;
         let sources = Source::from_args(&seeds)?;
-        let (sinks, to_terminal) = sinks(&output, mode)?;
+        let (outputs, to_terminal) = outputs(&output, mode)?;
         let progress = match output.progress {
             When::Always => true,
             When::Never => false,
@@ -107,7 +113,7 @@ impl Settings {
             warnings: quiet < 2,
             verbose: output.verbose > 0,
         };
-        Ok(Self { plan, http, sources, sinks, show, fail_on })
+        Ok(Self { plan, http, sources, outputs, show, fail_on })
     }
 }
 
@@ -187,9 +193,9 @@ fn keep(output: &OutputArgs) -> Result<Keep, Error> {
     })
 }
 
-/// The sinks, and whether one of them writes to a terminal.
-fn sinks(output: &OutputArgs, mode: Mode) -> Result<(Vec<Box<dyn Sink>>, bool), Error> {
-    let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+/// The outputs, and whether one of them is a terminal.
+fn outputs(output: &OutputArgs, mode: Mode) -> Result<(Vec<Output>, bool), Error> {
+    let mut outputs = Vec::new();
     let mut to_terminal = false;
     let stdout = [Path::new("-").to_owned()];
     let files = if output.output.is_empty() { &stdout[..] } else { &output.output };
@@ -212,14 +218,16 @@ fn sinks(output: &OutputArgs, mode: Mode) -> Result<(Vec<Box<dyn Sink>>, bool), 
                     .map_err(|why| Error::Io(format!("cannot write `{}`", path.display()), why))?,
             ),
         };
-        sinks.push(sink(format, mode, output, out));
+        let name = if is_stdout { "stdout".to_owned() } else { format!("`{}`", path.display()) };
+        outputs.push(Output { name, sink: sink(format, mode, output, out) });
     }
     if let Some(directory) = &output.save_bodies {
         let bodies = Bodies::new(directory.clone())
             .map_err(|why| Error::Io(format!("cannot make `{}`", directory.display()), why))?;
-        sinks.push(Box::new(bodies));
+        let name = format!("bodies below `{}`", directory.display());
+        outputs.push(Output { name, sink: Box::new(bodies) });
     }
-    Ok((sinks, to_terminal))
+    Ok((outputs, to_terminal))
 }
 
 fn format_of(path: &Path) -> Result<Format, Error> {
