@@ -76,7 +76,8 @@ fn several_seed_arguments_are_gathered_in_the_order_given() {
     let (third, file) = (web.url("/p/3"), file.to_str().unwrap());
     let args = ["fetch", "--mode", "gather", file, &third, "-", file];
     let ran = call(args).stdin(format!("{}\r\n{}", web.url("/p/4"), web.url("/p/5"))).run().exits(0);
-    let urls: Vec<_> = ran.records().iter().map(|r| text(r, "url").rsplit('/').next().unwrap().to_owned()).collect();
+    let urls: Vec<_> =
+        ran.records().iter().map(|r| text(r, "url").rsplit('/').next().unwrap().to_owned()).collect();
     assert_eq!(urls, ["1", "2", "3", "4", "5", "1", "2"]);
 }
 
@@ -86,11 +87,19 @@ fn fail_fast_cancels_the_siblings_and_groups_the_errors() {
     let mut list: String = (0..150).map(|n| web.url(&format!("/x/stall/{n}\n"))).collect();
     list.insert_str(0, &web.url("/x/reset/1\n"));
     let args = ["fetch", "-", "--fail-fast", "--retries", "0", "--workers", "40", "--mode", "gather"];
-    let ran = call(args).stdin(list).run().exits(3).says(&["stopped at the first failure; 150 siblings cancelled"]);
+    let ran =
+        call(args).stdin(list).run().exits(3).says(&["stopped at the first failure; 150 siblings cancelled"]);
     let records = ran.records();
     assert_eq!((records.len(), ran.balance(), ran.count("cancelled")), (151, 151, 150));
-    assert_eq!((text(&records[0], "outcome"), text(&records[0], "error_kind")), ("failed", "connection_lost"));
-    assert!(records[1..].iter().all(|r| text(r, "outcome") == "cancelled" && text(r, "error_kind") == "cancelled"));
+    assert_eq!(
+        (text(&records[0], "outcome"), text(&records[0], "error_kind")),
+        ("failed", "connection_lost")
+    );
+    assert!(
+        records[1..]
+            .iter()
+            .all(|r| text(r, "outcome") == "cancelled" && text(r, "error_kind") == "cancelled")
+    );
     assert!(ran.row("errors").starts_with("1 connection_lost, e.g. "), "{}", ran.stderr);
     assert!(ran.took < Duration::from_secs(20), "{:?}", ran.took);
 }
@@ -134,21 +143,24 @@ fn a_fallback_comes_from_a_file_too_and_must_be_json() {
     let (url, at) = (web.url("/x/reset/1"), format!("@{}", file.display()));
     let ran = run(["fetch", &url, "--retries", "0", "--fallback", &at]).exits(0);
     assert_eq!(ran.record()["fallback"], json!([1, 2]));
-    run(["fetch", &url, "--fallback", "{price:null}"]).exits(2).says(&["error: `--fallback` is no JSON", "hint: "]);
+    run(["fetch", &url, "--fallback", "{price:null}"])
+        .exits(2)
+        .says(&["error: `--fallback` is no JSON", "hint: "]);
     run(["fetch", &url, "--fallback", "@missing.json"]).exits(2).says(&["cannot read `missing.json`"]);
     assert_eq!(web.hits("/x/reset/1"), 1, "a bad command line asks for nothing");
 }
 
 #[test]
 fn bodies_are_text_or_base64() {
-    let page = Raw::answer("HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nsm\u{f8}rrebr\u{f8}d\n");
+    let lunch = "sm\u{f8}rrebr\u{f8}d \"\u{0}\"\n";
+    let page = Raw::answer(format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n{lunch}"));
     let image = Raw::answer(b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n\r\n\x89PNG\xff".to_vec());
-    let (page, image) = (page.url("/").to_string(), (image.url("/").to_string(), image));
-    let ran = run(["fetch", &page, &image.0, "--body", "--mode", "gather", "--retries", "0"]);
-    let records = ran.records();
-    assert_eq!(records[1]["body_b64"], "iVBOR/8=");
-    assert!(records[1].get("body").is_none());
-    assert_eq!(records.len(), 2);
+    let (text, binary) = (page.url("/").to_string(), image.url("/").to_string());
+    let records = run(["fetch", &text, &binary, "--body", "--mode", "gather"]).exits(0).records();
+    assert_eq!((&records[0]["body"], records[0].get("body_b64")), (&json!(lunch), None));
+    assert_eq!((records[1].get("body"), &records[1]["body_b64"]), (None, &json!("iVBOR/8=")));
+    let record = run(["fetch", &text]).exits(0).record();
+    assert!(record.get("body").is_none() && record.get("body_b64").is_none(), "only on request");
 }
 
 #[test]
@@ -185,10 +197,14 @@ fn each_line_is_fetched_unless_unique() {
 fn echo() -> Raw {
     Raw::serve(|mut conn| {
         while let Some(head) = conn.request() {
-            let length = head.lines().find_map(|l| l.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            let length =
+                head.lines().find_map(|l| l.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
             let mut body = head.into_bytes();
             body.extend(conn.body(length.unwrap_or(0)));
-            conn.send(format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n", body.len()));
+            conn.send(format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            ));
             conn.send(&body);
         }
     })
@@ -206,7 +222,10 @@ fn method_data_and_headers_are_sent_as_given() {
     assert!(method == "GET" && plain.starts_with("GET /a%2fb?q=%20 HTTP/1.1\r\n"), "{plain}");
     assert!(plain.contains(concat!("user-agent: gannet/", env!("CARGO_PKG_VERSION"))), "{plain}");
     let (method, posted) = sent(&["--data", "a=1&b=2"]);
-    assert!(method == "POST" && posted.starts_with("POST ") && posted.ends_with("\r\n\r\na=1&b=2"), "{posted}");
+    assert!(
+        method == "POST" && posted.starts_with("POST ") && posted.ends_with("\r\n\r\na=1&b=2"),
+        "{posted}"
+    );
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("data");
     fs::write(&file, "from a file").unwrap();
@@ -228,7 +247,9 @@ fn chosen_fields_come_in_the_order_chosen() {
     assert_eq!(ran.text(), format!("{{\"status_code\":200,\"url\":\"{url}\"}}\n"));
     let ran = run(["fetch", &url, "--fields", "url,error,status_code", "--format", "csv"]).exits(0);
     assert_eq!(ran.text(), format!("url,error,status_code\n{url},,200\n"));
-    run(["fetch", &url, "--fields", "url,status"]).exits(2).says(&["there is no field `status`", "status_code"]);
+    run(["fetch", &url, "--fields", "url,status"])
+        .exits(2)
+        .says(&["there is no field `status`", "status_code"]);
 }
 
 #[test]
@@ -237,11 +258,15 @@ fn csv_has_a_line_for_each_url_and_quotes_what_needs_it() {
     let directory = tempfile::tempdir().unwrap();
     let (csv, jsonl) = (directory.path().join("out.csv"), directory.path().join("out.jsonl"));
     let list = format!("{}not a url, \"really\"\n", web.list(5));
-    let args = ["fetch", "-", "-o", csv.to_str().unwrap(), "-o", jsonl.to_str().unwrap(), "--fields", "input,url"];
+    let args =
+        ["fetch", "-", "-o", csv.to_str().unwrap(), "-o", jsonl.to_str().unwrap(), "--fields", "input,url"];
     let ran = call(args).stdin(list).run().exits(3);
     assert!(ran.stdout.is_empty(), "{}", ran.text());
     let written = fs::read_to_string(csv).unwrap();
-    assert!(written.starts_with("input,url\n") && written.contains("\n\"not a url, \"\"really\"\"\",\n"), "{written}");
+    assert!(
+        written.starts_with("input,url\n") && written.contains("\n\"not a url, \"\"really\"\"\",\n"),
+        "{written}"
+    );
     assert_eq!((written.lines().count(), fs::read_to_string(jsonl).unwrap().lines().count()), (7, 6));
 }
 
@@ -272,7 +297,9 @@ fn redirects_are_followed_and_recorded() {
     let record = run(["fetch", &web.url("/x/chain/3")]).exits(0).record();
     assert_eq!((&record["status_code"], text(&record, "final_url")), (&json!(200), &*web.url("/")));
     assert_eq!(record["chain"].as_array().map(Vec::len), Some(3));
-    for (path, limit, kind) in [("/x/chain/11", "10", "too_many_redirects"), ("/x/loop/1", "50", "redirect_loop")] {
+    for (path, limit, kind) in
+        [("/x/chain/11", "10", "too_many_redirects"), ("/x/loop/1", "50", "redirect_loop")]
+    {
         let record = run(["fetch", &web.url(path), "--max-redirects", limit]).exits(4).record();
         assert_eq!(text(&record, "error_kind"), kind);
     }

@@ -7,6 +7,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -38,8 +39,31 @@ pub(crate) struct Live {
     stdin: Option<ChildStdin>,
     lines: Option<Receiver<String>>,
     stuck: Option<ChildStdout>,
-    stderr: JoinHandle<String>,
-    started: Instant,
+    stderr: Stderr,
+}
+
+/// What came on stderr so far, and the thread that reads it.
+struct Stderr {
+    seen: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Stderr {
+    fn read(mut pipe: impl Read + Send + 'static) -> Self {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let buffer = Arc::clone(&seen);
+        let reader = thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(length @ 1..) = pipe.read(&mut piece) {
+                buffer.lock().unwrap().extend_from_slice(&piece[..length]);
+            }
+        });
+        Self { seen, reader }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.seen.lock().unwrap()).into_owned()
+    }
 }
 
 /// Runs `gannet` with these arguments and nothing on stdin.
@@ -95,12 +119,9 @@ impl Call {
     pub(crate) fn run(mut self) -> Ran {
         let started = Instant::now();
         let mut child = self.command.spawn().unwrap();
-        let stdout = child.stdout.take().map(|pipe| read_all(pipe));
+        let stdout = child.stdout.take().map(read_all);
         let stderr = read_all(child.stderr.take().unwrap());
-        let feeder = self.stdin.take().zip(child.stdin.take()).map(|(bytes, mut pipe)| {
-            // A process that has read enough may close its stdin.
-            thread::spawn(move || drop(pipe.write_all(&bytes)))
-        });
+        let feeder = self.feed(&mut child);
         let code = wait(&mut child, started);
         let stdout = stdout.map(|thread| thread.join().unwrap()).unwrap_or_default();
         let stderr = String::from_utf8(stderr.join().unwrap()).expect("stderr is UTF-8");
@@ -109,6 +130,13 @@ impl Call {
         }
         let code = code.unwrap_or_else(|| panic!("still running after {PATIENCE:?}:\n{stderr}"));
         Ran { code, stdout, stderr, took: started.elapsed() }.sane()
+    }
+
+    /// Writes what was given for stdin and closes it.
+    fn feed(&mut self, child: &mut Child) -> Option<JoinHandle<()>> {
+        let (bytes, mut pipe) = (self.stdin.take()?, child.stdin.take()?);
+        // A process that has read enough may close its stdin.
+        Some(thread::spawn(move || drop(pipe.write_all(&bytes))))
     }
 
     /// Starts it; its stdout is read line by line.
@@ -127,10 +155,10 @@ impl Call {
     /// Starts it with a reader that never reads its stdout.
     pub(crate) fn start_stuck(mut self) -> Live {
         let mut child = self.command.spawn().unwrap();
-        let stderr = read_all(child.stderr.take().unwrap());
-        let stderr = thread::spawn(move || String::from_utf8_lossy(&stderr.join().unwrap()).into_owned());
+        let stderr = Stderr::read(child.stderr.take().unwrap());
+        self.feed(&mut child);
         let (stdin, stuck) = (child.stdin.take(), child.stdout.take());
-        Live { child, stdin, lines: None, stuck, stderr, started: Instant::now() }
+        Live { child, stdin, lines: None, stuck, stderr }
     }
 }
 
@@ -167,13 +195,24 @@ impl Live {
         let took = since.elapsed();
         let stdout: String = self.lines.iter().flatten().map(|line| line + "\n").collect();
         drop(self.stuck.take());
-        let stderr = self.stderr.join().unwrap();
-        let code = code.unwrap_or_else(|| panic!("still running after {PATIENCE:?}:\n{stderr}"));
+        let text = self.stderr.text();
+        let code = code.unwrap_or_else(|| panic!("still running after {PATIENCE:?}:\n{text}"));
+        let Stderr { seen, reader } = self.stderr;
+        reader.join().unwrap();
+        let stderr = String::from_utf8_lossy(&seen.lock().unwrap()).into_owned();
         Ran { code, stdout: stdout.into_bytes(), stderr, took }.sane()
     }
 
-    pub(crate) fn started(&self) -> Instant {
-        self.started
+    /// Waits until this stands on stderr; `false` when it never does.
+    pub(crate) fn stderr_has(&self, text: &str) -> bool {
+        let since = Instant::now();
+        while !self.stderr.text().contains(text) {
+            if since.elapsed() > PATIENCE {
+                return false;
+            }
+            thread::park_timeout(Duration::from_millis(5));
+        }
+        true
     }
 }
 
