@@ -243,10 +243,11 @@ fn method_data_and_headers_are_sent_as_given() {
 fn chosen_fields_come_in_the_order_chosen() {
     let web = Web::plain();
     let url = web.url("/p/1");
-    let ran = run(["fetch", &url, "--fields", "status_code,url"]).exits(0);
-    assert_eq!(ran.text(), format!("{{\"status_code\":200,\"url\":\"{url}\"}}\n"));
+    let ran = run(["fetch", &url, "--fields", "url,error,status_code,attempts"]).exits(0);
+    assert_eq!(ran.text(), format!("{{\"url\":\"{url}\",\"status_code\":200,\"attempts\":1}}\n"));
     let ran = run(["fetch", &url, "--fields", "url,error,status_code", "--format", "csv"]).exits(0);
     assert_eq!(ran.text(), format!("url,error,status_code\n{url},,200\n"));
+    run(["fetch", &url, "--fields", "url,error,url"]).exits(2).says(&["`url` is given twice"]);
     run(["fetch", &url, "--fields", "url,status"])
         .exits(2)
         .says(&["there is no field `status`", "status_code"]);
