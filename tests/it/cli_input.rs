@@ -1,7 +1,7 @@
 //! Input and output that must not hurt: each gives a clear message or a typed record, and nothing hangs.
 
 use std::fmt::Write as _;
-use std::fs::File;
+use std::fs::{self, File};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -177,6 +177,20 @@ fn an_output_that_cannot_be_opened_is_said_before_anything_is_fetched() {
 }
 
 #[test]
+fn an_output_does_not_overwrite_the_input() {
+    let web = Web::plain();
+    let directory = tempfile::tempdir().unwrap();
+    let (list, link) = (directory.path().join("urls.txt"), directory.path().join("link.txt"));
+    fs::write(&list, web.list(3)).unwrap();
+    std::os::unix::fs::symlink(&list, &link).unwrap();
+    for output in [&list, &link] {
+        let args = ["fetch", list.to_str().unwrap(), "-o", output.to_str().unwrap()];
+        run(args).exits(2).says(&["is both a list to read and an output"]);
+        assert_eq!(fs::read_to_string(&list).unwrap(), web.list(3));
+    }
+}
+
+#[test]
 fn flags_that_make_no_sense_are_usage_errors() {
     let cases: &[(&[&str], &str)] = &[
         (&["--workers", "0"], "--workers"),
@@ -255,7 +269,7 @@ fn resets() {
 fn sends_garbage() {
     let garbage = |mut conn: Conn| {
         conn.request();
-        conn.send((0..5000u32).map(|n| (n * 7919 >> 3) as u8).collect::<Vec<_>>());
+        conn.send((0..5000u32).map(|n| ((n * 7919) >> 3) as u8).collect::<Vec<_>>());
     };
     assert_fails(garbage, "protocol", "first_byte");
 }

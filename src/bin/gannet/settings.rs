@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,6 +99,7 @@ impl Settings {
         plan.keep = keep(&output)?;
         let http = Http::new(http_options(request)?).map_err(|why| Error::Config(why.to_string()))?;
         let sources = Source::from_args(&seeds)?;
+        not_over_the_input(&sources, &output.output)?;
         let (outputs, to_terminal) = outputs(&output, mode)?;
         let progress = match output.progress {
             When::Always => true,
@@ -181,6 +182,10 @@ fn keep(output: &OutputArgs) -> Result<Keep, Error> {
             FIELDS.join(",")
         )));
     }
+    if let Some(again) = fields.iter().enumerate().find_map(|(nth, f)| fields[..nth].contains(f).then_some(f))
+    {
+        return Err(Error::Config(format!("`--fields`: `{again}` is given twice")));
+    }
     let named = |names: &[&str]| fields.iter().any(|field| names.contains(&field.as_str()));
     let show_body = output.body || named(&["body", "body_b64"]);
     Ok(Keep {
@@ -228,6 +233,24 @@ fn outputs(output: &OutputArgs, mode: Mode) -> Result<(Vec<Output>, bool), Error
         outputs.push(Output { name, sink: Box::new(bodies) });
     }
     Ok((outputs, to_terminal))
+}
+
+/// Opening an output empties it: that must not happen to a list that is still to be read.
+fn not_over_the_input(sources: &[Source], outputs: &[PathBuf]) -> Result<(), Error> {
+    let same = |list: &Path, output: &Path| match (list.canonicalize(), output.canonicalize()) {
+        (Ok(list), Ok(output)) => list == output && list.is_file(),
+        _ => false,
+    };
+    for source in sources {
+        let Source::File(list) = source else { continue };
+        if let Some(output) = outputs.iter().find(|output| same(list, output)) {
+            return Err(Error::Config(format!(
+                "`{}` is both a list to read and an output",
+                output.display()
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn format_of(path: &Path) -> Result<Format, Error> {
