@@ -10,24 +10,20 @@ use crate::exit::{FailOn, TABLE};
 
 /// A concurrent HTTP fetcher and crawler.
 #[derive(Debug, Parser)]
-#[command(name = "gannet", version, max_term_width = 110, after_help = TABLE, after_long_help = EXAMPLES)]
+#[command(name = "gannet", version, max_term_width = 110, after_help = TABLE, after_long_help = format!("{EXAMPLES}\n\n{TABLE}"))]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-const EXAMPLES: &str = concat!(
-    "Examples:
+const EXAMPLES: &str = "\
+Examples:
   gannet demo                                           see it work, no network needed
   gannet fetch urls.txt --mode gather                   a list, results in input order
   gannet fetch urls.txt | jq -r 'select(.status_code>=400).url'
   gannet fetch https://api.example.org/price --timeout 300ms --fallback '{\"price\":null}'
   gannet crawl https://example.org --depth 3 -o pages.jsonl
-  gannet crawl urls.txt --workers 200 --delay 1s --max-time 1h -o crawl.jsonl
-
-Exit codes: 0 done, 1 internal error, 2 usage, 3 some URLs failed, 4 every URL failed,
-  5 stopped by a limit with work left, 130/143 after SIGINT/SIGTERM and an orderly end"
-);
+  gannet crawl urls.txt --workers 200 --delay 1s --max-time 1h -o crawl.jsonl";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
