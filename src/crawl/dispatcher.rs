@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TryRecvError};
 use tokio::task::JoinSet;
 
 use super::progress::Progress;
@@ -373,7 +373,9 @@ impl<R: Frontier> Dispatcher<R> {
 
     /// Lets the workers go and takes in what they still report.
     async fn wind_down(&mut self, channels: Channels, workers: &mut JoinSet<()>) {
-        let Channels { seeds, jobs, mut reports } = channels;
+        let Channels { mut seeds, jobs, mut reports } = channels;
+        // A run that ends early may not have come to the end of the seeds that is there.
+        self.seeds_open &= !matches!(seeds.try_recv(), Err(TryRecvError::Disconnected));
         drop(seeds);
         if let Some(order) = self.next.take() {
             self.take_back(order);

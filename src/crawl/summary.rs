@@ -37,7 +37,7 @@ pub struct Summary {
     pub skipped: BTreeMap<Skip, u64>,
     /// Admitted URLs without an outcome: the run was stopped before.
     pub pending: u64,
-    /// The input was not read to its end: nobody knows how many more there were.
+    /// The input was not read to its end: there may be more.
     pub input_left: bool,
     /// Finished URLs by HTTP status.
     pub statuses: BTreeMap<u16, u64>,

@@ -4,6 +4,7 @@
 //! process that outlives [`PATIENCE`] is killed and fails the test with what it had printed.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -87,7 +88,7 @@ pub(crate) fn shell<A: AsRef<OsStr>>(script: &str, args: impl IntoIterator<Item 
 
 impl Call {
     fn of(mut command: Command) -> Self {
-        for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "NO_COLOR"] {
+        for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "NO_COLOR", "COLUMNS"] {
             command.env_remove(name).env_remove(name.to_lowercase());
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -114,6 +115,23 @@ impl Call {
     pub(crate) fn stdout(mut self, to: impl Into<Stdio>) -> Self {
         self.command.stdout(to);
         self
+    }
+
+    /// Runs it at a terminal, and gives all that appears there.
+    pub(crate) fn run_at_terminal(mut self) -> String {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&terminal).unwrap();
+        unlockpt(&terminal).unwrap();
+        let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
+        let end = File::options().read(true).write(true).open(name).unwrap();
+        self.command.stdout(end.try_clone().unwrap()).stderr(end);
+        let mut child = self.command.spawn().unwrap();
+        // Also closes this process's copies of the terminal's other end, so that reading comes to one.
+        drop(self);
+        let screen = read_all(File::from(terminal));
+        assert!(wait(&mut child, Instant::now()).is_some(), "still running after {PATIENCE:?}");
+        String::from_utf8(screen.join().unwrap()).unwrap()
     }
 
     pub(crate) fn run(mut self) -> Ran {
@@ -165,8 +183,16 @@ impl Call {
 impl Live {
     /// The next record; the test fails when none comes.
     pub(crate) fn record(&mut self) -> Value {
-        let line = self.lines.as_ref().unwrap().recv_timeout(PATIENCE).expect("a record in time");
+        let line = self.line();
         serde_json::from_str(&line).unwrap_or_else(|why| panic!("{why}: {line}"))
+    }
+
+    pub(crate) fn line(&mut self) -> String {
+        self.lines.as_ref().unwrap().recv_timeout(PATIENCE).expect("a line in time")
+    }
+
+    pub(crate) fn stderr_so_far(&self) -> String {
+        self.stderr.text()
     }
 
     pub(crate) fn feed(&mut self, bytes: impl AsRef<[u8]>) {
@@ -219,7 +245,8 @@ impl Live {
 fn read_all(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
-        pipe.read_to_end(&mut bytes).unwrap();
+        // A terminal whose other end is closed gives an error instead of an end.
+        let _ = pipe.read_to_end(&mut bytes);
         bytes
     })
 }

@@ -256,7 +256,7 @@ fn left_over(summary: &Summary) -> String {
     match (summary.pending, summary.input_left) {
         (0, _) => "the input was not read to its end".into(),
         (left, false) => format!("{left} URLs are pending"),
-        (left, true) => format!("{left} URLs are pending, and the input was not read to its end"),
+        (left, true) => format!("{left} URLs are pending, and the input may hold more"),
     }
 }
 
