@@ -102,7 +102,7 @@ impl Source {
                 Err(Error::Config(format!("cannot read `{arg}`: {why}")))
             }
             Err(_) => match parse(arg) {
-                Ok(url) if looks_like_host(&url) => Ok(Self::Given(vec![arg.to_owned()])),
+                Ok(url) if looks_like_host(arg, &url) => Ok(Self::Given(vec![arg.to_owned()])),
                 _ => Err(Error::Config(format!(
                     "`{arg}` is not a URL (no `://`), not a file (no such file), and not a host name\nhint: give a URL, a file with one URL per line, or `-` for stdin"
                 ))),
@@ -166,10 +166,16 @@ fn has_scheme(text: &str) -> bool {
     is_scheme && (port.is_empty() || !port.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// A mistyped file name should be called that, not looked up in the DNS.
-fn looks_like_host(url: &CrawlUrl) -> bool {
+/// A mistyped file name should be called that, not looked up in the DNS. None of these endings is a domain.
+fn looks_like_host(arg: &str, url: &CrawlUrl) -> bool {
+    const LISTS: [&str; 11] =
+        ["txt", "csv", "tsv", "gz", "json", "jsonl", "ndjson", "lst", "list", "log", "xml"];
     let host = url.host();
-    host.contains('.') || host.contains(':') || host == "localhost"
+    match host.rsplit_once('.') {
+        _ if arg.starts_with('.') => false,
+        Some((_, ending)) => !LISTS.contains(&ending),
+        None => host.contains(':') || host == "localhost",
+    }
 }
 
 /// A line of a list: whole, or cut because it is too long.
@@ -372,6 +378,9 @@ mod tests {
         assert_eq!(names, ["2 seeds given", "stdin", "1 seeds given"]);
         let error = |arg: &str| Source::from_args(&[arg]).err().unwrap().to_string();
         assert!(error("missing-file").contains("not a file"), "{}", error("missing-file"));
+        for name in ["urls.txt", "./urls", "../lists/urls.txt", "urls.csv.gz", ""] {
+            assert!(error(name).contains("no such file"), "{name}");
+        }
         assert!(error("/").contains("is a directory"));
         assert!(Source::from_args(&["-", "-"]).is_err());
     }

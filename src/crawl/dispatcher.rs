@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TryRecvError};
 use tokio::task::JoinSet;
 
 use super::progress::Progress;
@@ -365,6 +365,17 @@ impl<R: Frontier> Dispatcher<R> {
         self.fault.get_or_insert(error);
     }
 
+    /// How the sources ended that the loop did not hear of: the last seed may be done before its list is known to
+    /// have ended badly. Those that still read when the run was stopped are not waited for.
+    async fn heed_producers(&mut self, producers: &mut JoinSet<SourceEnd>) {
+        while let Some(end) = match self.seeds_open {
+            true => producers.try_join_next(),
+            false => producers.join_next().await,
+        } {
+            self.source_ended(end);
+        }
+    }
+
     fn worker_lost(&mut self, end: Result<(), tokio::task::JoinError>) {
         let why = end.err().map_or_else(|| "early".to_owned(), |panic| panic.to_string());
         self.fault.get_or_insert(Error::Internal(format!("a worker ended: {why}")));
@@ -383,7 +394,9 @@ impl<R: Frontier> Dispatcher<R> {
         producers: &mut JoinSet<SourceEnd>,
         workers: &mut JoinSet<()>,
     ) {
-        let Channels { seeds, jobs, mut reports } = channels;
+        let Channels { mut seeds, jobs, mut reports } = channels;
+        // A run that ends early may not have come to the end of the seeds that is there.
+        self.seeds_open &= !matches!(seeds.try_recv(), Err(TryRecvError::Disconnected));
         drop(seeds);
         if let Some(order) = self.next.take() {
             self.take_back(order);
@@ -401,15 +414,7 @@ impl<R: Frontier> Dispatcher<R> {
                 self.fault.get_or_insert(Error::Internal(format!("a worker panicked: {panic}")));
             }
         }
-        // With their channel closed, all producers have ended or are about to; else some may wait in a read.
-        while !self.seeds_open
-            && let Some(end) = producers.join_next().await
-        {
-            self.source_ended(end);
-        }
-        while let Some(end) = producers.try_join_next() {
-            self.source_ended(end);
-        }
+        self.heed_producers(producers).await;
         if let Err(why) = self.frontier.checkpoint() {
             self.fault.get_or_insert(why);
         }

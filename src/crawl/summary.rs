@@ -37,6 +37,8 @@ pub struct Summary {
     pub skipped: BTreeMap<Skip, u64>,
     /// Admitted URLs without an outcome: the run was stopped before.
     pub pending: u64,
+    /// The input was not read to its end: there may be more.
+    pub input_left: bool,
     /// Finished URLs by HTTP status.
     pub statuses: BTreeMap<u16, u64>,
     /// Failed and fallback URLs by kind of error.
@@ -175,6 +177,7 @@ impl Default for Summary {
             cancelled: 0,
             skipped: BTreeMap::new(),
             pending: 0,
+            input_left: false,
             statuses: BTreeMap::new(),
             errors: BTreeMap::new(),
             failed_seeds: 0,

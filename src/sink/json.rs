@@ -2,6 +2,7 @@
 
 use std::io;
 
+use serde::Serializer as _;
 use serde_json::{Map, Value};
 
 use super::Encoder;
@@ -23,9 +24,10 @@ impl JsonLines {
         match &self.fields {
             None => serde_json::to_writer(out, outcome)?,
             Some(fields) => {
-                let mut all = fields_of(outcome)?;
-                let chosen: Map<_, _> = fields.iter().filter_map(|name| all.remove_entry(name)).collect();
-                serde_json::to_writer(out, &chosen)?;
+                let all = fields_of(outcome)?;
+                // Not a `Map`: that would sort them.
+                let chosen = fields.iter().filter_map(|name| all.get_key_value(name));
+                serde_json::Serializer::new(out).collect_map(chosen)?;
             }
         }
         Ok(())

@@ -3,6 +3,11 @@
 // Clippy's leave to panic in tests covers functions marked `#[test]`, not what they call.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout)]
 
+mod cli_crawl;
+mod cli_fetch;
+mod cli_input;
+mod cli_stop;
+mod cli_text;
 mod data;
 mod decoding;
 #[cfg(feature = "cli")]
@@ -10,8 +15,10 @@ mod docs;
 mod extract_conformance;
 mod extract_differential;
 mod fetch;
+mod gannet;
 mod imports;
 mod misbehaving;
 mod origin;
 mod raw;
 mod robots_conformance;
+mod web;

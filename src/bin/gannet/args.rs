@@ -10,7 +10,7 @@ use crate::exit::{FailOn, TABLE};
 
 /// A concurrent HTTP fetcher and crawler.
 #[derive(Debug, Parser)]
-#[command(name = "gannet", version, max_term_width = 110, after_help = format!("{EXAMPLES}\n\n{TABLE}"))]
+#[command(name = "gannet", version, max_term_width = 110, after_help = TABLE, after_long_help = format!("{EXAMPLES}\n\n{TABLE}"))]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -63,7 +63,8 @@ impl Code {
         // A fallback is an answer; what was skipped or cancelled is no failure of its own.
         let answered = summary.finished + summary.fallback;
         let good = if fail_on == FailOn::Status { answered - summary.http_errors() } else { answered };
-        let limited = matches!(summary.ended, Ended::MaxPages | Ended::MaxTime) && summary.pending > 0;
+        let work_left = summary.pending > 0 || summary.input_left;
+        let limited = matches!(summary.ended, Ended::MaxPages | Ended::MaxTime) && work_left;
         match () {
             () if failures > 0 && good == 0 && summary.cancelled == 0 => Self::AllFailed,
             () if failures > 0 => Self::SomeFailed,

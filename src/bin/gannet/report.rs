@@ -1,8 +1,8 @@
 //! What people read on stderr: progress while a run goes on, its summary, errors and warnings.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::io::{self, IsTerminal as _};
+use std::fmt::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -20,14 +20,19 @@ use crate::settings::use_colour;
 const BAR_EVERY: Duration = Duration::from_millis(200);
 const LINE_EVERY: Duration = Duration::from_secs(2);
 
+/// A line on stderr. Nobody has to read it: that stderr is closed or full ends no run.
+pub(crate) fn say(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
 /// `error: …`, with the hint on its own line.
 pub(crate) fn error(error: &Error) {
-    eprintln!("{} {error}", paint("error:", "1;31"));
+    say(format_args!("{} {error}", paint("error:", "1;31")));
 }
 
 /// `warning: …`.
 pub(crate) fn warning(text: &str) {
-    eprintln!("{} {text}", paint("warning:", "1;33"));
+    say(format_args!("{} {text}", paint("warning:", "1;33")));
 }
 
 fn paint(text: &str, code: &str) -> String {
@@ -77,7 +82,7 @@ fn tick(progress: &Progress, stopped: &mpsc::Receiver<()>) {
                 bar.set_message(line);
                 bar.tick();
             }
-            None => eprintln!("{:>4}s {line}", started.elapsed().as_secs()),
+            None => say(format_args!("{:>4}s {line}", started.elapsed().as_secs())),
         }
     }
     if let Some(bar) = bar {
@@ -157,7 +162,7 @@ pub(crate) fn summary(summary: &Summary, verbose: bool) {
     if let Some(peak) = peak_memory() {
         row(&mut text, "memory", &format!("{peak} at most"));
     }
-    eprint!("{text}");
+    say(format_args!("{}", text.trim_end()));
 }
 
 fn row(text: &mut String, label: &str, value: &str) {
@@ -237,15 +242,22 @@ pub(crate) fn ended(summary: &Summary) -> Option<String> {
     let left = summary.pending;
     let text = match summary.ended {
         Ended::Done => return None,
-        Ended::MaxPages if left == 0 => return None,
-        Ended::MaxPages => format!("stopped at --max-pages; at least {left} URLs are pending"),
-        Ended::MaxTime if left == 0 => return None,
-        Ended::MaxTime => format!("stopped at --max-time; at least {left} URLs are pending"),
+        Ended::MaxPages | Ended::MaxTime if left == 0 && !summary.input_left => return None,
+        Ended::MaxPages => format!("stopped at --max-pages; {}", left_over(summary)),
+        Ended::MaxTime => format!("stopped at --max-time; {}", left_over(summary)),
         Ended::FailFast => format!("stopped at the first failure; {} siblings cancelled", summary.cancelled),
         Ended::Stopped => format!("stopped on request; {left} URLs known and not fetched"),
         Ended::Broken => return None,
     };
     Some(text)
+}
+
+fn left_over(summary: &Summary) -> String {
+    match (summary.pending, summary.input_left) {
+        (0, _) => "the input was not read to its end".into(),
+        (left, false) => format!("{left} URLs are pending"),
+        (left, true) => format!("{left} URLs are pending, and the input may hold more"),
+    }
 }
 
 fn time(duration: Duration) -> String {

@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,6 +101,7 @@ impl Settings {
         let options = HttpOptions { keep_connections, ..http_options(request)? };
         let http = Http::new(options).map_err(|why| Error::Config(why.to_string()))?;
         let sources = Source::from_args(&seeds)?;
+        not_over_the_input(&sources, &output.output)?;
         let (outputs, to_terminal) = outputs(&output, mode)?;
         let progress = match output.progress {
             When::Always => true,
@@ -183,6 +184,10 @@ fn keep(output: &OutputArgs) -> Result<Keep, Error> {
             FIELDS.join(",")
         )));
     }
+    if let Some(again) = fields.iter().enumerate().find_map(|(nth, f)| fields[..nth].contains(f).then_some(f))
+    {
+        return Err(Error::Config(format!("`--fields`: `{again}` is given twice")));
+    }
     let named = |names: &[&str]| fields.iter().any(|field| names.contains(&field.as_str()));
     let show_body = output.body || named(&["body", "body_b64"]);
     Ok(Keep {
@@ -226,9 +231,28 @@ fn outputs(output: &OutputArgs, mode: Mode) -> Result<(Vec<Output>, bool), Error
     if let Some(directory) = &output.save_bodies {
         let bodies = Bodies::new(directory.clone())
             .map_err(|why| Error::Io(format!("cannot make `{}`", directory.display()), why))?;
-        outputs.push(Output { name: format!("below `{}`", directory.display()), sink: Box::new(bodies) });
+        let name = format!("bodies below `{}`", directory.display());
+        outputs.push(Output { name, sink: Box::new(bodies) });
     }
     Ok((outputs, to_terminal))
+}
+
+/// Opening an output empties it: that must not happen to a list that is still to be read.
+fn not_over_the_input(sources: &[Source], outputs: &[PathBuf]) -> Result<(), Error> {
+    let same = |list: &Path, output: &Path| match (list.canonicalize(), output.canonicalize()) {
+        (Ok(list), Ok(output)) => list == output && list.is_file(),
+        _ => false,
+    };
+    for source in sources {
+        let Source::File(list) = source else { continue };
+        if let Some(output) = outputs.iter().find(|output| same(list, output)) {
+            return Err(Error::Config(format!(
+                "`{}` is both a list to read and an output",
+                output.display()
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn format_of(path: &Path) -> Result<Format, Error> {

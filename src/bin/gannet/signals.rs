@@ -4,6 +4,7 @@ use gannet::crawl::Handle;
 use gannet::error::Error;
 
 use crate::exit::Code;
+use crate::report;
 
 /// What a person, or a supervisor, asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,9 +68,9 @@ impl Signals {
             return self.handle.kill();
         }
         self.first = self.last;
-        eprintln!(
+        report::say(format_args!(
             "\ngannet: stopping; what is under way may finish within --grace, a second signal ends it at once"
-        );
+        ));
         self.handle.drain();
     }
 }

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::args::{Args, Command, DemoArgs};
 use crate::exit::Code;
+use crate::report;
 use crate::run::{run_settings, runtime};
 use crate::settings::Settings;
 
@@ -23,11 +24,11 @@ pub(super) fn run(args: DemoArgs) -> Result<Code, Error> {
     let server = Server::start(site(&args))?;
     let output = args.output.clone().unwrap_or_else(|| std::env::temp_dir().join("gannet-demo.jsonl"));
     let line = command_line(&server.seed, &args, &output);
-    eprintln!(
+    report::say(format_args!(
         "a synthetic site of {} hosts, some of it broken, is up on loopback; now running",
         server.graph.site().hosts
-    );
-    eprintln!("  gannet {}\n", line.join(" "));
+    ));
+    report::say(format_args!("  gannet {}\n", line.join(" ")));
     let typed = std::iter::once("gannet".to_owned()).chain(line);
     let Ok(Args { command: Command::Crawl(mut crawl) }) = Args::try_parse_from(typed) else {
         return Err(Error::Internal("the demo's command line does not parse".into()));
@@ -37,9 +38,13 @@ pub(super) fn run(args: DemoArgs) -> Result<Code, Error> {
     let (found, truth) = compare(&output, &server.graph)?;
     server.stop();
     let output = output.display();
-    eprintln!("\n{found} of the {truth} pages that exist were found; the records are in {output}");
-    eprintln!("look at them:  jq -c 'select(.outcome==\"failed\")|[.error_kind,.url]' {output}");
-    eprintln!("next:          gannet crawl https://YOUR.SITE --depth 2 -o pages.jsonl");
+    report::say(format_args!(
+        "\n{found} of the {truth} pages that exist were found; the records are in {output}"
+    ));
+    report::say(format_args!(
+        "look at them:  jq -c 'select(.outcome==\"failed\")|[.error_kind,.url]' {output}"
+    ));
+    report::say(format_args!("next:          gannet crawl https://YOUR.SITE --depth 2 -o pages.jsonl"));
     Ok(if found == truth { code } else { Code::Internal })
 }
 

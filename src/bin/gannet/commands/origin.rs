@@ -8,6 +8,7 @@ use gannet::origin::{Addressing, Faults, Graph, Origin, Robots, Site};
 
 use crate::args::{OriginArgs, RobotsKind};
 use crate::exit::Code;
+use crate::report;
 use crate::run::{descriptors, runtime};
 
 pub(super) fn run(args: OriginArgs) -> Result<Code, Error> {
@@ -24,9 +25,12 @@ pub(super) fn run(args: OriginArgs) -> Result<Code, Error> {
         announce(&origin).map_err(|why| Error::Io("cannot write to stdout".into(), why))?;
         wait_for_signal().await;
         let stats = origin.stop().await;
-        eprintln!("gannet origin: {} requests on {} connections", stats.requests, stats.connections);
+        report::say(format_args!(
+            "gannet origin: {} requests on {} connections",
+            stats.requests, stats.connections
+        ));
         for (status, count) in stats.by_status {
-            eprintln!("  {status}: {count}");
+            report::say(format_args!("  {status}: {count}"));
         }
         Ok(Code::Done)
     })
@@ -96,10 +100,12 @@ fn announce(origin: &Origin) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match origin.proxy() {
         Some(proxy) => {
-            eprintln!("gannet origin: forward proxy at {proxy}; stop with Ctrl-C");
-            eprintln!("try: gannet crawl -x {proxy} http://h0.test/ --scope any");
+            report::say(format_args!("gannet origin: forward proxy at {proxy}; stop with Ctrl-C"));
+            report::say(format_args!("try: gannet crawl -x {proxy} http://h0.test/ --scope any"));
         }
-        None => eprintln!("gannet origin: {} hosts; stop with Ctrl-C", origin.addresses().len()),
+        None => {
+            report::say(format_args!("gannet origin: {} hosts; stop with Ctrl-C", origin.addresses().len()))
+        }
     }
     for seed in origin.graph().seeds().take(MOST) {
         writeln!(out, "{seed}")?;
