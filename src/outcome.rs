@@ -63,6 +63,8 @@ pub struct Outcome {
 pub struct Received {
     /// The URL that answered, after redirects.
     pub final_url: Option<CrawlUrl>,
+    /// Where a redirect leads that was not followed.
+    pub location: Option<CrawlUrl>,
     /// Redirects on the way.
     pub chain: Vec<HopRecord>,
     /// HTTP status; `None` when no head came.
@@ -286,6 +288,7 @@ impl Received {
             remote_ip: response.remote.map(|a| a.ip()),
             links: None,
             headers: keep.headers.then_some(response.headers),
+            location: response.redirect,
             final_url: Some(response.final_url),
             chain: response.chain,
         }
@@ -350,6 +353,7 @@ pub const FIELDS: &[&str] = &[
     "input",
     "url",
     "final_url",
+    "location",
     "method",
     "outcome",
     "status_code",
@@ -393,6 +397,7 @@ impl Serialize for Outcome {
         put(&mut map, "input", self.input.as_deref())?;
         put(&mut map, "url", self.url.as_ref())?;
         put(&mut map, "final_url", self.response.as_ref().and_then(|r| r.final_url.as_ref()))?;
+        put(&mut map, "location", self.response.as_ref().and_then(|r| r.location.as_ref()))?;
         map.serialize_entry("method", self.method)?;
         map.serialize_entry("outcome", self.kind.as_str())?;
         if let Some(response) = &self.response {

@@ -421,6 +421,7 @@ impl<R: Frontier> Dispatcher<R> {
         // Orders that a kill left in the channel count as handed out.
         self.summary.pending =
             self.frontier.counts().pending() + self.refused.len() as u64 + self.refused_out;
+        self.summary.input_left = self.seeds_open;
         self.summary.host_count = self.frontier.counts().hosts;
         if self.summary.ended == Ended::Done && (self.summary.pending > 0 || self.seeds_open) {
             self.summary.ended = if self.tickets_are_out() { Ended::MaxPages } else { Ended::Stopped };

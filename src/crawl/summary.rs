@@ -218,8 +218,8 @@ impl Summary {
         if let (Some(url), Some(total)) = (&tally.url, tally.total) {
             self.count_time(url, tally.queue, total);
         }
-        if let Some((kind, example, message)) = tally.error.filter(|(kind, ..)| *kind != ErrorKind::Cancelled)
-        {
+        let failed = matches!(tally.kind, OutcomeKind::Failed | OutcomeKind::Fallback);
+        if let Some((kind, example, message)) = tally.error.filter(|_| failed) {
             self.errors.entry(kind).or_insert(ErrorGroup { count: 0, example, message }).count += 1;
         }
     }

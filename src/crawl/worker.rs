@@ -31,6 +31,9 @@ const MAX_RETURNS: u32 = 20;
 /// How long a record may still wait for its sink after a kill.
 const LAST_WRITE: Duration = Duration::from_millis(500);
 
+/// Why `--fail-fast` cancelled a URL.
+const SIBLING_FAILED: &str = "a sibling failed first";
+
 /// What the dispatcher hands out.
 #[derive(Debug)]
 pub(super) enum Order {
@@ -202,7 +205,7 @@ impl<F: Fetch> Shared<F> {
             if plan.keep.body_path && response.body_bytes > 0 {
                 response.body_path = Some(crate::outcome::body_path(outcome.url.as_ref(), response));
             }
-            if plan.keep.links {
+            if plan.keep.links && outcome.kind == OutcomeKind::Finished {
                 response.links = Some(found.links.iter().map(LinkRecord::from).collect());
             }
         }
@@ -311,7 +314,8 @@ impl<F: Fetch> Shared<F> {
     fn cancelled(&self, entry: &Entry) -> Page {
         let mut outcome = outcome_of(entry, &self.plan);
         outcome.kind = OutcomeKind::Cancelled;
-        outcome.error = Some(Failure::new(ErrorKind::Cancelled, Phase::Total, "the run was stopped"));
+        let why = if self.stop.kill.is_cancelled() { "the run was stopped" } else { SIBLING_FAILED };
+        outcome.error = Some(Failure::new(ErrorKind::Cancelled, Phase::Total, why));
         Page::of(Some(outcome), Disposition::Done(HostSignal::Neutral))
     }
 
@@ -433,13 +437,13 @@ fn settled(entry: &Entry, fate: Fate, plan: &Plan) -> Outcome {
             (OutcomeKind::Failed, None, Failure::new(kind, phase, &*message))
         }
         Fate::Cancelled => {
-            let error = Failure::new(ErrorKind::Cancelled, Phase::Total, "a sibling failed first");
+            let error = Failure::new(ErrorKind::Cancelled, Phase::Total, SIBLING_FAILED);
             (OutcomeKind::Cancelled, None, error)
         }
     };
     outcome.kind = kind;
     outcome.skipped = skip;
-    outcome.error = Some(error).filter(|_| skip.is_none());
+    outcome.error = Some(error);
     outcome.or_fallback(plan.fallback.as_ref())
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Entry, Fate, HostSignal, RobotsDown};
-use crate::fetch::Phase;
+use crate::fetch::{ErrorKind, Phase};
 use crate::robots::Rules;
 
 /// How long a host is parked after 429 or 503 without Retry-After; doubles with each strike.
@@ -192,7 +192,8 @@ impl HostQueue {
                 if self.waves >= MAX_WAVES {
                     let message =
                         format!("host given up after {MAX_WAVES} failures in a row: {message}").into();
-                    self.retired = Some(Fate::Failed { kind, phase: Phase::Connect, message });
+                    let phase = if kind == ErrorKind::Dns { Phase::Resolve } else { Phase::Connect };
+                    self.retired = Some(Fate::Failed { kind, phase, message });
                 }
             }
         }

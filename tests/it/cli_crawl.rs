@@ -46,7 +46,7 @@ fn verdict(record: &Value) -> Expect {
         ("failed", "redirect_loop", _) => Expect::RedirectLoop,
         ("failed", "connection_lost", 0) => Expect::Reset,
         ("failed", "connection_lost", 200) => Expect::Truncated,
-        ("skipped", "", 0) if text(record, "skipped") == "robots_denied" => Expect::RobotsDenied,
+        ("skipped", "robots_denied", 0) if text(record, "skipped") == "robots_denied" => Expect::RobotsDenied,
         _ => panic!("what is {record}?"),
     }
 }

@@ -280,7 +280,7 @@ fn what_may_pass_is_tried_again() {
     assert_eq!((&ran.record()["status_code"], &ran.record()["attempts"]), (&json!(200), &json!(2)));
     let ran = run(["fetch", &web.url("/x/reset/3"), "--retries", "2"]).exits(4);
     assert_eq!((web.hits("/x/reset/3"), &ran.record()["attempts"]), (3, &json!(3)));
-    assert_eq!(ran.row("requests"), "2 tried again, 0 robots.txt, 1 hosts");
+    assert_eq!(ran.row("requests"), "2 tried again, 0 robots.txt, 1 host");
 }
 
 #[test]

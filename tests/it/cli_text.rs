@@ -150,7 +150,7 @@ fn quiet_leaves_the_warnings_and_twice_quiet_leaves_nothing() {
     let web = Web::plain();
     let args = ["fetch", &web.url("/p/1"), &web.url("/p/2"), "--max-pages", "1"];
     let ran = call(args.into_iter().chain(["-q"])).run().exits(5);
-    assert!(ran.stderr.starts_with("warning: stopped at --max-pages; 1 URLs are pending"), "{}", ran.stderr);
+    assert!(ran.stderr.starts_with("warning: stopped at --max-pages; 1 URL pending"), "{}", ran.stderr);
     assert_eq!(ran.stderr.lines().count(), 1);
     assert_eq!(call(args.into_iter().chain(["-qq"])).run().exits(5).stderr, "");
 }

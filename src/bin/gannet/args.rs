@@ -125,7 +125,7 @@ pub(crate) struct RequestArgs {
     /// JSON that stands in for a fetch that failed; its record says `outcome: fallback`
     #[arg(long, value_name = "JSON|@FILE")]
     pub(crate) fallback: Option<String>,
-    /// Tries after the first, for failures that may pass
+    /// Tries after the first, for failures that may pass; after 429 or 503 the host rests as it asks, else 60s
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub(crate) retries: u32,
     /// Most bytes kept of a body, decoded; more is cut and marked `truncated`

@@ -124,8 +124,13 @@ pub(crate) fn summary(summary: &Summary, verbose: bool) {
     let settled = summary.settled();
     let mut text = String::new();
     let rate = settled as f64 / seconds.max(1e-3);
-    let _ =
-        writeln!(text, "{} {settled} URLs in {} ({rate:.0}/s)", paint("gannet:", "1"), time(summary.elapsed));
+    let _ = writeln!(
+        text,
+        "{} {} in {} ({rate:.0}/s)",
+        paint("gannet:", "1"),
+        plural(settled, "URL"),
+        time(summary.elapsed)
+    );
     row(&mut text, "came in", &came_in(summary));
     row(&mut text, "came out", &came_out(summary));
     if !summary.statuses.is_empty() {
@@ -149,8 +154,10 @@ pub(crate) fn summary(summary: &Summary, verbose: bool) {
         row(&mut text, "links", &links);
     }
     let tries = format!(
-        "{} tried again, {} robots.txt, {} hosts",
-        summary.retries, summary.robots, summary.host_count
+        "{} tried again, {} robots.txt, {}",
+        summary.retries,
+        summary.robots,
+        plural(summary.host_count, "host")
     );
     row(&mut text, "requests", &tries);
     let volume =
@@ -171,9 +178,9 @@ fn row(text: &mut String, label: &str, value: &str) {
 
 fn came_in(summary: &Summary) -> String {
     format!(
-        "{} seeds + {} links found = {}",
-        summary.seeds,
-        summary.discovered,
+        "{} + {} found = {}",
+        plural(summary.seeds, "seed"),
+        plural(summary.discovered, "link"),
         summary.seeds + summary.discovered
     )
 }
@@ -245,8 +252,10 @@ pub(crate) fn ended(summary: &Summary) -> Option<String> {
         Ended::MaxPages | Ended::MaxTime if left == 0 && !summary.input_left => return None,
         Ended::MaxPages => format!("stopped at --max-pages; {}", left_over(summary)),
         Ended::MaxTime => format!("stopped at --max-time; {}", left_over(summary)),
-        Ended::FailFast => format!("stopped at the first failure; {} siblings cancelled", summary.cancelled),
-        Ended::Stopped => format!("stopped on request; {left} URLs known and not fetched"),
+        Ended::FailFast => {
+            format!("stopped at the first failure; {} cancelled", plural(summary.cancelled, "sibling"))
+        }
+        Ended::Stopped => format!("stopped on request; {} known and not fetched", plural(left, "URL")),
         Ended::Broken => return None,
     };
     Some(text)
@@ -255,8 +264,8 @@ pub(crate) fn ended(summary: &Summary) -> Option<String> {
 fn left_over(summary: &Summary) -> String {
     match (summary.pending, summary.input_left) {
         (0, _) => "the input was not read to its end".into(),
-        (left, false) => format!("{left} URLs are pending"),
-        (left, true) => format!("{left} URLs are pending, and the input may hold more"),
+        (left, false) => format!("{} pending", plural(left, "URL")),
+        (left, true) => format!("{} pending, and the input may hold more", plural(left, "URL")),
     }
 }
 
@@ -268,6 +277,11 @@ fn time(duration: Duration) -> String {
         s if s < 100.0 => format!("{s:.1} s"),
         s => humantime::format_duration(Duration::from_secs(s as u64)).to_string(),
     }
+}
+
+/// `1 URL`, `2 URLs`.
+fn plural(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// One line of at most a hundred characters, without what could upset a terminal.

@@ -50,7 +50,7 @@ pub(crate) fn run_settings(settings: Settings) -> Result<Code, Error> {
     let end = runtime.block_on(async {
         let run = crawl::start(plan, http, sources, recorder);
         let ticker = show.progress.then(|| Ticker::start(run.progress()));
-        let end = finish(run, outputs).await;
+        let end = finish(run, outputs, show.warnings).await;
         drop(ticker);
         end
     });
@@ -90,9 +90,9 @@ struct End {
 }
 
 /// Waits for the run, then for its outputs, and heeds signals all the while.
-async fn finish(run: Run, mut outputs: Outputs) -> Result<End, Error> {
+async fn finish(run: Run, mut outputs: Outputs, say: bool) -> Result<End, Error> {
     let handle = run.handle();
-    let mut signals = Signals::listen(handle.clone())?;
+    let mut signals = Signals::listen(handle.clone(), say)?;
     let mut finish = std::pin::pin!(run.finish());
     let (summary, error) = loop {
         tokio::select! {

@@ -25,6 +25,8 @@ impl Signal {
 /// The first signal drains, the second kills.
 pub(crate) struct Signals {
     handle: Handle,
+    /// Whether people are told.
+    say: bool,
     /// The signal that decides the exit code.
     pub(crate) first: Option<Signal>,
     last: Option<Signal>,
@@ -36,16 +38,16 @@ pub(crate) struct Signals {
 
 impl Signals {
     #[cfg(unix)]
-    pub(crate) fn listen(handle: Handle) -> Result<Self, Error> {
+    pub(crate) fn listen(handle: Handle, say: bool) -> Result<Self, Error> {
         use tokio::signal::unix::{SignalKind, signal};
         let listen = |kind| signal(kind).map_err(|why| Error::Io("cannot listen for signals".into(), why));
         let (interrupt, terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-        Ok(Self { handle, first: None, last: None, interrupt, terminate })
+        Ok(Self { handle, say, first: None, last: None, interrupt, terminate })
     }
 
     #[cfg(not(unix))]
-    pub(crate) fn listen(handle: Handle) -> Result<Self, Error> {
-        Ok(Self { handle, first: None, last: None })
+    pub(crate) fn listen(handle: Handle, say: bool) -> Result<Self, Error> {
+        Ok(Self { handle, say, first: None, last: None })
     }
 
     /// Waits for the next signal; [`heed`](Self::heed) it then.
@@ -68,9 +70,11 @@ impl Signals {
             return self.handle.kill();
         }
         self.first = self.last;
-        report::say(format_args!(
-            "\ngannet: stopping; what is under way may finish within --grace, a second signal ends it at once"
-        ));
+        if self.say {
+            report::say(format_args!(
+                "\ngannet: stopping; what is under way may finish within --grace, a second signal ends it at once"
+            ));
+        }
         self.handle.drain();
     }
 }
