@@ -5,6 +5,9 @@
 
 mod data;
 mod decoding;
+mod engine;
+mod engine_cases;
+mod engine_web;
 mod extract_conformance;
 mod extract_differential;
 mod fetch;
