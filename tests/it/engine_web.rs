@@ -239,13 +239,6 @@ impl End {
         self
     }
 
-    /// The URLs of the records, sorted.
-    pub(crate) fn urls(&self) -> Vec<String> {
-        let mut urls: Vec<_> = self.records.iter().map(|record| record.name().to_owned()).collect();
-        urls.sort();
-        urls
-    }
-
     pub(crate) fn count(&self, kind: gannet::OutcomeKind) -> usize {
         self.records.iter().filter(|record| record.kind == kind).count()
     }

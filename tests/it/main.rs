@@ -3,14 +3,18 @@
 // Clippy's leave to panic in tests covers functions marked `#[test]`, not what they call.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout)]
 
+mod batch;
 mod data;
 mod decoding;
 mod engine;
 mod engine_cases;
+mod engine_limits;
 mod engine_web;
 mod extract_conformance;
 mod extract_differential;
 mod fetch;
+mod frontier_model;
+mod frontier_walk;
 mod misbehaving;
 mod origin;
 mod raw;
