@@ -8,6 +8,7 @@ mod data;
 mod decoding;
 mod engine;
 mod engine_cases;
+mod engine_faults;
 mod engine_limits;
 mod engine_web;
 mod extract_conformance;
