@@ -80,14 +80,29 @@ async fn refused_seeds_balance_at_any_kill() {
     }
 }
 
+fn candidate(url: &str, fingerprint: u64) -> Candidate {
+    let found = Found::Seed { position: Position::NONE, input: None };
+    Candidate { url: CrawlUrl::parse(url).unwrap(), fingerprint, depth: 0, found }
+}
+
+/// Links of a page that was still on its way may belong to a host that was evicted already.
+#[test]
+fn eviction_comes_back_for_what_is_admitted_behind_it() {
+    let now = Instant::now();
+    let mut scheduler = Scheduler::new(Memory::unique(), Politeness::default());
+    scheduler.admit(&mut vec![candidate("http://a/1", 1), candidate("http://b/1", 2)], now);
+    assert!(scheduler.evict().is_some() && scheduler.evict().is_some());
+    scheduler.admit(&mut vec![candidate("http://a/2", 3)], now);
+    assert_eq!(scheduler.evict().map(|job| job.entry.url.to_string()).as_deref(), Some("http://a/2"));
+    assert!(scheduler.evict().is_none());
+}
+
 #[test]
 fn a_host_that_throttles_for_ever_is_asked_ever_more_rarely() {
     let lax = Politeness { robots: false, ..Politeness::default() };
     let mut scheduler = Scheduler::new(Memory::unique(), lax);
     let mut now = Instant::now();
-    let url = CrawlUrl::parse("http://h/").unwrap();
-    let found = Found::Seed { position: Position::NONE, input: None };
-    scheduler.admit(&mut vec![Candidate { url, fingerprint: 1, depth: 0, found }], now);
+    scheduler.admit(&mut vec![candidate("http://h/", 1)], now);
     let mut park = |now: Instant| {
         let job = scheduler.pop(now).unwrap();
         scheduler.finished(job, Disposition::Retry(Duration::ZERO, HostSignal::Throttled(None)), now);
