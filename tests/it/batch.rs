@@ -129,11 +129,9 @@ async fn try_gather_starts_nothing_after_the_first_failure() {
     /// Fails without ever waiting.
     struct AtOnce(AtomicU32);
     impl Fetch for AtOnce {
-        fn fetch(&self, _: Request) -> impl Future<Output = Result<Response, FetchError>> + Send {
-            async {
-                self.0.fetch_add(1, SeqCst);
-                Err(FetchError::new(ErrorKind::Dns, Phase::Resolve, "no such name"))
-            }
+        async fn fetch(&self, _: Request) -> Result<Response, FetchError> {
+            self.0.fetch_add(1, SeqCst);
+            Err(FetchError::new(ErrorKind::Dns, Phase::Resolve, "no such name"))
         }
     }
     let fetch = Arc::new(AtOnce(AtomicU32::new(0)));

@@ -27,15 +27,13 @@ impl Drop for PanicsOnDrop {
 }
 
 impl Fetch for Brittle {
-    fn fetch(&self, request: Request) -> impl Future<Output = Result<Response, FetchError>> + Send {
-        async move {
-            if request.url.as_str() != "http://h/0" {
-                let _fragile = PanicsOnDrop;
-                std::future::pending::<()>().await;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            Err(FetchError::new(ErrorKind::Tls, Phase::Connect, "as told"))
+    async fn fetch(&self, request: Request) -> Result<Response, FetchError> {
+        if request.url.as_str() != "http://h/0" {
+            let _fragile = PanicsOnDrop;
+            std::future::pending::<()>().await;
         }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        Err(FetchError::new(ErrorKind::Tls, Phase::Connect, "as told"))
     }
 }
 

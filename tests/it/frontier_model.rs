@@ -66,12 +66,16 @@ pub(crate) struct Model {
     pub(crate) closed: bool,
 }
 
+fn denied(page: usize) -> bool {
+    page.is_multiple_of(DENIED)
+}
+
 fn host_of(page: usize) -> usize {
     page % HOSTS
 }
 
 pub(crate) fn url(page: usize) -> CrawlUrl {
-    let area = if page % DENIED == 0 { "private" } else { "open" };
+    let area = if denied(page) { "private" } else { "open" };
     CrawlUrl::parse(&format!("http://h{}/{area}/{page}", host_of(page))).unwrap()
 }
 
@@ -162,10 +166,10 @@ impl Model {
             return;
         };
         match &job.work {
-            Work::Settle(Fate::RobotsDenied) => assert!(denies && page % DENIED == 0),
+            Work::Settle(Fate::RobotsDenied) => assert!(denies && denied(page)),
             Work::Settle(_) => assert!(self.hosts[host].retired),
             Work::Fetch(_) => {
-                assert!(!self.hosts[host].retired && !(denies && page % DENIED == 0));
+                assert!(!self.hosts[host].retired && (!denies || !denied(page)));
                 assert!(job.first <= first || job.entry.attempts == 1);
                 self.hosts[host].out += 1;
                 assert!(self.hosts[host].out <= self.limit(host), "over the limit");
