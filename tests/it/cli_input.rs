@@ -98,6 +98,20 @@ fn a_list_of_one_line_may_end_without_a_newline_or_be_compressed() {
 }
 
 #[test]
+fn a_named_pipe_is_a_list_too() {
+    let web = Web::plain();
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("pipe");
+    let script = "mkfifo \"$1\" && { cat >\"$1\" & } && exec \"$0\" fetch \"$1\" <&-";
+    let script = script.replace("cat >", "cat <&3 >");
+    let ran =
+        shell(&format!("exec 3<&0; {script}"), [pipe.to_str().unwrap()]).stdin(web.list(30)).run().exits(0);
+    assert_eq!(ran.records().len(), 30);
+    let ran = call(["fetch", "/dev/stdin"]).stdin(web.list(30)).run().exits(0);
+    assert_eq!(ran.records().len(), 30);
+}
+
+#[test]
 fn a_huge_list_is_not_read_ahead() {
     let web = Web::plain();
     let mut list = String::new();

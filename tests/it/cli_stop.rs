@@ -137,6 +137,20 @@ fn a_run_that_waits_for_stdin_can_be_stopped() {
 }
 
 #[test]
+fn a_run_that_waits_for_a_pipe_that_nobody_opens_can_be_stopped() {
+    let web = Web::plain();
+    let directory = tempfile::tempdir().unwrap();
+    let (pipe, url) = (directory.path().join("pipe"), web.url("/p/1"));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut live = call(["fetch", url.as_str(), pipe.to_str().unwrap()]).start();
+    live.record();
+    live.signal(Signal::TERM);
+    let ran = live.finish().exits(143);
+    assert!(ran.took < Duration::from_secs(3), "{:?}", ran.took);
+    assert_conserved(&ran, 1);
+}
+
+#[test]
 fn stopping_counts_more_than_what_failed() {
     let web = Web::plain();
     let list = format!("{}{}", web.url("/x/reset/1\n"), web.url("/x/stall/1\n"));
