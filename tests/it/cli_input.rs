@@ -14,7 +14,7 @@ use crate::web::Web;
 fn fetch_from(handler: impl Fn(Conn) + Send + Sync + 'static) -> (Ran, Value) {
     let server = Raw::serve(handler);
     let url = server.url("/").to_string();
-    let limits = ["--timeout", "3s", "--idle-timeout", "500ms", "--retries", "0", "--max-body", "1MiB"];
+    let limits = ["--timeout", "4s", "--idle-timeout", "1s", "--retries", "0", "--max-body", "1MiB"];
     let ran = call(["fetch", &url].into_iter().chain(limits)).run();
     let record = ran.record();
     assert_eq!(ran.balance(), 1);

@@ -176,7 +176,7 @@ fn until(so: impl FnMut() -> bool) {
 }
 
 fn until_slowly(so: impl FnMut() -> bool) {
-    look(300 * MS, so);
+    look(500 * MS, so);
 }
 
 fn look(every: Duration, mut so: impl FnMut() -> bool) {
