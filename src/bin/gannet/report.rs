@@ -246,7 +246,9 @@ pub(crate) fn ended(summary: &Summary) -> Option<String> {
         Ended::MaxPages => format!("stopped at --max-pages; {}", left_over(summary)),
         Ended::MaxTime => format!("stopped at --max-time; {}", left_over(summary)),
         Ended::FailFast => format!("stopped at the first failure; {} siblings cancelled", summary.cancelled),
-        Ended::Stopped => format!("stopped on request; {left} URLs known and not fetched"),
+        Ended::Stopped => {
+            format!("stopped on request; {} URLs known and not fetched", left + summary.cancelled)
+        }
         Ended::Broken => return None,
     };
     Some(text)
