@@ -151,6 +151,29 @@ fn a_run_that_waits_for_a_pipe_that_nobody_opens_can_be_stopped() {
 }
 
 #[test]
+fn a_stop_at_any_moment_loses_nothing() {
+    let web = large();
+    let seed = web.url("/");
+    for (taken, workers, twice) in
+        [(1, "1", false), (1, "100", true), (7, "3", true), (60, "50", false), (150, "50", true)]
+    {
+        let mut live = call(["crawl", &seed, "--workers", workers, "--per-host", workers]).start();
+        for _ in 0..taken {
+            live.record();
+        }
+        live.signal(Signal::INT);
+        if twice && live.stderr_has("gannet: stopping") && live.is_running() {
+            live.signal(Signal::INT);
+        }
+        let ran = live.finish().exits(130);
+        assert_conserved(&ran, taken);
+        let left = ran.count("pending") + ran.count("cancelled");
+        assert!(left > 0, "{}", ran.stderr);
+        ran.says(&[&format!("warning: stopped on request; {left} URLs known and not fetched")]);
+    }
+}
+
+#[test]
 fn stopping_counts_more_than_what_failed() {
     let web = Web::plain();
     let list = format!("{}{}", web.url("/x/reset/1\n"), web.url("/x/stall/1\n"));
