@@ -92,6 +92,8 @@ impl Source {
             Ok(meta) if meta.is_dir() => Err(Error::Config(format!(
                 "`{arg}` is a directory, not a list of URLs\nhint: name a file with one URL per line, or write `https://{arg}` if it is a host"
             ))),
+            // A pipe can be opened only once: its writer would take the second time for the end.
+            Ok(meta) if !meta.is_file() => Ok(Self::File(path.to_owned())),
             Ok(_) => match File::open(path) {
                 Ok(_) => Ok(Self::File(path.to_owned())),
                 Err(why) => Err(Error::Config(format!("cannot read `{arg}`: {why}"))),

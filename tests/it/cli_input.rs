@@ -14,7 +14,7 @@ use crate::web::Web;
 fn fetch_from(handler: impl Fn(Conn) + Send + Sync + 'static) -> (Ran, Value) {
     let server = Raw::serve(handler);
     let url = server.url("/").to_string();
-    let limits = ["--timeout", "3s", "--idle-timeout", "500ms", "--retries", "0", "--max-body", "1MiB"];
+    let limits = ["--timeout", "4s", "--idle-timeout", "1s", "--retries", "0", "--max-body", "1MiB"];
     let ran = call(["fetch", &url].into_iter().chain(limits)).run();
     let record = ran.record();
     assert_eq!(ran.balance(), 1);
@@ -95,6 +95,20 @@ fn a_list_of_one_line_may_end_without_a_newline_or_be_compressed() {
     assert_eq!(call(["fetch", "-"]).stdin(&*whole).run().exits(0).records().len(), 20);
     let cut = &whole[..whole.len() - 12];
     call(["fetch", "-"]).stdin(cut).run().exits(1).says(&["error: cannot read stdin: "]);
+}
+
+#[test]
+fn a_named_pipe_is_a_list_too() {
+    let web = Web::plain();
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("pipe");
+    let script = "mkfifo \"$1\" && { cat >\"$1\" & } && exec \"$0\" fetch \"$1\" <&-";
+    let script = script.replace("cat >", "cat <&3 >");
+    let ran =
+        shell(&format!("exec 3<&0; {script}"), [pipe.to_str().unwrap()]).stdin(web.list(30)).run().exits(0);
+    assert_eq!(ran.records().len(), 30);
+    let ran = call(["fetch", "/dev/stdin"]).stdin(web.list(30)).run().exits(0);
+    assert_eq!(ran.records().len(), 30);
 }
 
 #[test]

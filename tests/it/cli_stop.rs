@@ -137,6 +137,43 @@ fn a_run_that_waits_for_stdin_can_be_stopped() {
 }
 
 #[test]
+fn a_run_that_waits_for_a_pipe_that_nobody_opens_can_be_stopped() {
+    let web = Web::plain();
+    let directory = tempfile::tempdir().unwrap();
+    let (pipe, url) = (directory.path().join("pipe"), web.url("/p/1"));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut live = call(["fetch", url.as_str(), pipe.to_str().unwrap()]).start();
+    live.record();
+    live.signal(Signal::TERM);
+    let ran = live.finish().exits(143);
+    assert!(ran.took < Duration::from_secs(3), "{:?}", ran.took);
+    assert_conserved(&ran, 1);
+}
+
+#[test]
+fn a_stop_at_any_moment_loses_nothing() {
+    let web = large();
+    let seed = web.url("/");
+    for (taken, workers, twice) in
+        [(1, "1", false), (1, "100", true), (7, "3", true), (60, "50", false), (150, "50", true)]
+    {
+        let mut live = call(["crawl", &seed, "--workers", workers, "--per-host", workers]).start();
+        for _ in 0..taken {
+            live.record();
+        }
+        live.signal(Signal::INT);
+        if twice && live.stderr_has("gannet: stopping") && live.is_running() {
+            live.signal(Signal::INT);
+        }
+        let ran = live.finish().exits(130);
+        assert_conserved(&ran, taken);
+        let left = ran.count("pending") + ran.count("cancelled");
+        assert!(left > 0, "{}", ran.stderr);
+        ran.says(&[&format!("warning: stopped on request; {left} URLs known and not fetched")]);
+    }
+}
+
+#[test]
 fn stopping_counts_more_than_what_failed() {
     let web = Web::plain();
     let list = format!("{}{}", web.url("/x/reset/1\n"), web.url("/x/stall/1\n"));
@@ -162,7 +199,7 @@ fn until(so: impl FnMut() -> bool) {
 }
 
 fn until_slowly(so: impl FnMut() -> bool) {
-    look(300 * MS, so);
+    look(500 * MS, so);
 }
 
 fn look(every: Duration, mut so: impl FnMut() -> bool) {

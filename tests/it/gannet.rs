@@ -199,6 +199,10 @@ impl Live {
         self.stdin.as_mut().unwrap().write_all(bytes.as_ref()).unwrap();
     }
 
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
     pub(crate) fn close_stdin(&mut self) {
         self.stdin = None;
     }

@@ -25,17 +25,32 @@ Examples:
   gannet crawl https://example.org --depth 3 -o pages.jsonl
   gannet crawl urls.txt --workers 200 --delay 1s --max-time 1h -o crawl.jsonl";
 
+const CRAWL_EXAMPLES: &str = "\
+Examples:
+  gannet crawl https://example.org --depth 3 -o pages.jsonl
+  gannet crawl https://example.org/docs/ --scope prefix --exclude '\\.pdf$' --links
+  gannet crawl urls.txt --workers 200 --delay 1s --max-time 1h -o crawl.jsonl
+  gannet crawl https://example.org --fail-on error -q | jq -r 'select(.error).url'";
+
+const FETCH_EXAMPLES: &str = "\
+Examples:
+  gannet fetch urls.txt --mode gather --format json > results.json
+  generate-urls | gannet fetch - --workers 200 --body | process-as-they-come
+  gannet fetch https://api.example.org/price --timeout 300ms --fallback '{\"price\":null}'
+  gannet fetch urls.txt --fail-fast --fail-on status -q --fields url,status_code,error_kind
+  gannet fetch https://api.example.org/items -H 'Authorization: Bearer …' --data @item.json";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Follow links from the seeds
     ///
     /// robots.txt is obeyed, and a host gets at most 6 requests at once unless --per-host says otherwise.
-    #[command(after_help = TABLE)]
+    #[command(after_help = TABLE, after_long_help = format!("{CRAWL_EXAMPLES}\n\n{TABLE}"))]
     Crawl(CrawlArgs),
     /// Fetch exactly the listed URLs
     ///
     /// One record per line of the input. robots.txt is not asked: you named the URLs.
-    #[command(after_help = TABLE)]
+    #[command(after_help = TABLE, after_long_help = format!("{FETCH_EXAMPLES}\n\n{TABLE}"))]
     Fetch(FetchArgs),
     /// Crawl a built-in synthetic site on loopback: no network needed
     Demo(DemoArgs),
