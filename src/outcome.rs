@@ -165,11 +165,14 @@ pub enum Skip {
     RobotsDenied,
     /// robots.txt asks for a longer delay than gannet is willing to wait.
     CrawlDelay,
+    /// The host answered 429 or 503 for so long that it was given up.
+    Throttled,
 }
 
 impl Skip {
     /// All of them, in the order of the documentation.
-    pub const ALL: &'static [Self] = &[Self::DuplicateSeed, Self::RobotsDenied, Self::CrawlDelay];
+    pub const ALL: &'static [Self] =
+        &[Self::DuplicateSeed, Self::RobotsDenied, Self::CrawlDelay, Self::Throttled];
 
     /// The stable name, as it stands in records.
     pub fn as_str(self) -> &'static str {
@@ -177,6 +180,7 @@ impl Skip {
             Self::DuplicateSeed => "duplicate_seed",
             Self::RobotsDenied => "robots_denied",
             Self::CrawlDelay => "crawl_delay",
+            Self::Throttled => "throttled",
         }
     }
 }

@@ -98,6 +98,11 @@ impl Scope {
         Ok(self)
     }
 
+    /// Is there a limit to the depth?
+    pub fn is_depth_limited(&self) -> bool {
+        self.max_depth.is_some()
+    }
+
     /// May links of this depth be followed at all?
     pub fn admits_depth(&self, depth: u16) -> bool {
         self.max_depth.is_none_or(|max| depth <= max)

@@ -53,6 +53,8 @@ pub(super) struct Dispatcher<R> {
     /// Orders handed out and not reported, and how many of them are refused seeds.
     out: usize,
     refused_out: u64,
+    /// Seeds taken in without an outcome.
+    seeds_waiting: u64,
     /// URLs given out for the first time, against `--max-pages`.
     tickets: u64,
     /// How many orders may be out: the number of workers, fewer when descriptors run out.
@@ -87,6 +89,7 @@ impl<R: Frontier> Dispatcher<R> {
             next: None,
             out: 0,
             refused_out: 0,
+            seeds_waiting: 0,
             tickets: 0,
             calm: 0,
             rest_until: None,
@@ -230,17 +233,17 @@ impl<R: Frontier> Dispatcher<R> {
         Some(self.rest_until.map_or(ready, |until| ready.max(until)))
     }
 
-    /// Seeds are taken up to the high-water mark: beyond it the producers wait.
+    /// Seeds are taken while fewer than the high-water mark wait: beyond it the producers do. Links do not count,
+    /// or a page full of them would keep the rest of the list outside.
     fn wants_seeds(&self) -> bool {
-        let counts = self.frontier.counts();
-        let waiting = counts.queued + counts.retrying + self.refused.len() as u64;
-        self.seeds_matter() && !self.draining && waiting < self.plan.high_water
+        self.seeds_matter() && !self.draining && self.seeds_waiting < self.plan.high_water
     }
 
     fn admit_seeds(&mut self, seeds: Vec<Seed>) {
         let now = now();
         for seed in seeds {
             self.summary.seeds += 1;
+            self.seeds_waiting += 1;
             let Ok(url) = &seed.url else {
                 self.refuse(seed);
                 continue;
@@ -252,7 +255,10 @@ impl<R: Frontier> Dispatcher<R> {
             if self.frontier.admit(&mut candidate, now) == 0 {
                 match self.plan.follow {
                     Some(_) => self.refuse(seed),
-                    None => self.summary.dropped += 1,
+                    None => {
+                        self.summary.dropped += 1;
+                        self.seeds_waiting -= 1;
+                    }
                 }
             }
         }
@@ -282,6 +288,7 @@ impl<R: Frontier> Dispatcher<R> {
         }
         if let Some(tally) = tally {
             let failed = tally.is_failure() || (self.plan.http_errors_fail && tally.is_http_error());
+            self.seeds_waiting -= u64::from(tally.is_seed());
             self.progress.settled(&tally);
             self.summary.count(tally);
             if failed && self.plan.fail_fast && !self.cancelling {
@@ -310,8 +317,11 @@ impl<R: Frontier> Dispatcher<R> {
     fn suffer(&mut self, fault: Fault, now: Instant) {
         match fault {
             Fault::Exhausted => {
-                // What is out now is what this machine can hold; half of it leaves room for the resolver.
-                self.allowed_out = (self.out / 2).max(1).min(self.allowed_out);
+                // What is out now is what this machine can hold; half of it leaves room for the resolver. Those that
+                // were dialled before the rest began tell nothing new.
+                if self.rest_until.is_none_or(|until| now >= until) {
+                    self.allowed_out = (self.out / 2).max(1).min(self.allowed_out);
+                }
                 self.calm = 0;
                 self.rest_until = Some(now + EXHAUSTED_REST);
                 self.progress.exhausted(self.allowed_out);

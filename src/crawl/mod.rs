@@ -6,8 +6,10 @@
 //! spawned, and each is joined here.
 
 mod dispatcher;
+mod hops;
 mod progress;
 mod retry;
+mod settle;
 mod shutdown;
 mod summary;
 mod worker;
@@ -108,12 +110,8 @@ impl Plan {
 
     /// Follows links within `scope`, obeys robots.txt, at most 6 requests at once to a host.
     pub fn crawl(workers: usize, scope: Scope) -> Self {
-        Self {
-            follow: Some(Arc::new(scope)),
-            unique: true,
-            politeness: Politeness::default(),
-            ..Self::fetch(workers)
-        }
+        let politeness = Politeness { by_depth: scope.is_depth_limited(), ..Politeness::default() };
+        Self { follow: Some(Arc::new(scope)), unique: true, politeness, ..Self::fetch(workers) }
     }
 }
 

@@ -154,6 +154,10 @@ impl Tally {
         self.kind == OutcomeKind::Failed
     }
 
+    pub(super) fn is_seed(&self) -> bool {
+        self.seed
+    }
+
     pub(super) fn is_http_error(&self) -> bool {
         self.kind == OutcomeKind::Finished && self.status.is_some_and(|s| s >= 400)
     }

@@ -11,18 +11,20 @@ use std::time::{Duration, Instant, SystemTime};
 use futures::FutureExt as _;
 use tokio::sync::{Mutex, mpsc};
 
+use super::hops::CrawlHops;
 use super::retry::{self, Decision};
+use super::settle::{SIBLING_FAILED, outcome_of, refused, robots_answer, settled};
 use super::shutdown::Stop;
 use super::summary::Tally;
 use super::{Plan, Recorder};
 use crate::extract::{self, LinkKind};
-use crate::fetch::{ErrorKind, Fetch, FetchError, Hop, HopPolicy, Phase, Request, Response};
-use crate::frontier::{Candidate, Disposition, Entry, Fate, Found, HostSignal, Job, RobotsDown, Work};
-use crate::outcome::{Failure, LinkRecord, Outcome, OutcomeKind, Skip};
+use crate::fetch::{ErrorKind, Fetch, HopPolicy, Phase, Request, Response};
+use crate::frontier::{Candidate, Disposition, Entry, Found, HostSignal, Job, RobotsDown, Work};
+use crate::outcome::{Failure, LinkRecord, Outcome, OutcomeKind};
 use crate::robots::Rules;
 use crate::scope::{Reason, Verdict};
 use crate::seeds::Seed;
-use crate::url::{CrawlUrl, Fingerprinter, UrlError};
+use crate::url::{CrawlUrl, Fingerprinter};
 
 /// Bodies above this are parsed on a thread of their own, bytes.
 const PARSE_INLINE: usize = 512 * 1024;
@@ -30,9 +32,6 @@ const PARSE_INLINE: usize = 512 * 1024;
 const MAX_RETURNS: u32 = 20;
 /// How long a record may still wait for its sink after a kill.
 const LAST_WRITE: Duration = Duration::from_millis(500);
-
-/// Why `--fail-fast` cancelled a URL.
-const SIBLING_FAILED: &str = "a sibling failed first";
 
 /// What the dispatcher hands out.
 #[derive(Debug)]
@@ -365,133 +364,6 @@ impl Page {
             rejected: Default::default(),
             fault: None,
         }
-    }
-}
-
-/// The redirects of a crawl: within a host they are followed if pace, scope and robots.txt agree, any other
-/// becomes a link of the same depth.
-struct CrawlHops {
-    scope: Arc<crate::scope::Scope>,
-    root: CrawlUrl,
-    depth: u16,
-    rules: Option<Arc<Rules>>,
-    /// Requests to the host keep a distance, so the next hop must wait its turn in the frontier.
-    paced: bool,
-}
-
-impl HopPolicy for CrawlHops {
-    fn judge(&self, from: &CrawlUrl, to: &CrawlUrl) -> Hop {
-        if self.paced
-            || from.host_key() != to.host_key()
-            || self.scope.within(&self.root).judge(to, self.depth) != Verdict::Accept
-        {
-            return Hop::HandBack;
-        }
-        match &self.rules {
-            Some(rules) if !rules.allows(to.path_and_query()) => {
-                Hop::Refuse(ErrorKind::RobotsDenied, format!("robots.txt forbids the redirect to `{to}`"))
-            }
-            _ => Hop::Follow,
-        }
-    }
-}
-
-/// The parts of an outcome that the entry knows.
-fn outcome_of(entry: &Entry, plan: &Plan) -> Outcome {
-    let mut outcome = Outcome::new(OutcomeKind::Finished, Some(entry.url.clone()));
-    outcome.seq = entry.seq;
-    outcome.depth = entry.depth;
-    outcome.attempts = entry.attempts;
-    outcome.method = plan.method_name;
-    match &entry.found {
-        Found::Seed { position, input } => {
-            outcome.position = *position;
-            outcome.input.clone_from(input);
-        }
-        Found::Link { source, tag, .. } => {
-            outcome.source = Some(source.clone());
-            outcome.tag = Some(tag);
-        }
-    }
-    outcome
-}
-
-/// The outcome of a URL that the frontier decided about.
-fn settled(entry: &Entry, fate: Fate, plan: &Plan) -> Outcome {
-    let mut outcome = outcome_of(entry, plan);
-    let (kind, skip, error) = match fate {
-        Fate::RobotsDenied => {
-            let error = Failure::new(ErrorKind::RobotsDenied, Phase::Robots, "robots.txt forbids it");
-            (OutcomeKind::Skipped, Some(Skip::RobotsDenied), error)
-        }
-        Fate::CrawlDelay(delay) => {
-            let message =
-                format!("robots.txt asks for {}s between requests; at most 30s is honoured", delay.as_secs());
-            (
-                OutcomeKind::Skipped,
-                Some(Skip::CrawlDelay),
-                Failure::new(ErrorKind::RobotsDenied, Phase::Robots, message),
-            )
-        }
-        Fate::Failed { kind, phase, message } => {
-            (OutcomeKind::Failed, None, Failure::new(kind, phase, &*message))
-        }
-        Fate::Cancelled => {
-            let error = Failure::new(ErrorKind::Cancelled, Phase::Total, SIBLING_FAILED);
-            (OutcomeKind::Cancelled, None, error)
-        }
-    };
-    outcome.kind = kind;
-    outcome.skipped = skip;
-    outcome.error = Some(error);
-    outcome.or_fallback(plan.fallback.as_ref())
-}
-
-/// The outcome of a seed that is no URL, or was given before.
-fn refused(seq: u64, seed: &Seed) -> Outcome {
-    let mut outcome = match &seed.url {
-        Ok(url) => {
-            let url = Some(url.clone());
-            Outcome { skipped: Some(Skip::DuplicateSeed), ..Outcome::new(OutcomeKind::Skipped, url) }
-        }
-        Err(why) => {
-            let kind = match why {
-                UrlError::Invalid(_) => ErrorKind::InvalidUrl,
-                UrlError::Scheme(_) => ErrorKind::UnsupportedScheme,
-            };
-            let error = Some(Failure::new(kind, Phase::Seed, why.to_string()));
-            Outcome { error, ..Outcome::new(OutcomeKind::Failed, None) }
-        }
-    };
-    outcome.seq = seq;
-    outcome.position = seed.position;
-    outcome.input = Some(Arc::from(seed.text.as_str()));
-    outcome
-}
-
-/// What an answer to `/robots.txt` means (RFC 9309 §2.3.1).
-fn robots_answer(result: Result<Response, FetchError>, token: &str) -> Result<Rules, RobotsDown> {
-    match result {
-        Ok(response) => match response.status {
-            200..300 => Ok(Rules::parse(&response.body.bytes, token)),
-            429 | 500.. => Err(RobotsDown {
-                kind: ErrorKind::RobotsUnavailable,
-                message: format!("status {}", response.status),
-                ask_again: Some(
-                    retry::retry_after(&response.headers, SystemTime::now())
-                        .unwrap_or_else(|| retry::backoff(1)),
-                ),
-            }),
-            _ => Ok(Rules::allow_all()),
-        },
-        // A redirect that leads nowhere is no robots.txt: unavailable, hence no rules.
-        Err(error) if error.phase == Phase::Redirect => Ok(Rules::allow_all()),
-        Err(error) => Err(RobotsDown {
-            ask_again: (!matches!(error.kind, ErrorKind::Tls | ErrorKind::BlockedAddress))
-                .then(|| retry::backoff(1)),
-            kind: error.kind,
-            message: error.message,
-        }),
     }
 }
 

@@ -158,6 +158,7 @@ impl Foreign {
                     && !VOID.contains(&name)
                 {
                     *open = Open::Html(open.name());
+                    self.open_namesake(name);
                 }
                 return false;
             }
@@ -166,6 +167,18 @@ impl Foreign {
             self.open.push(root);
         }
         true
+    }
+
+    /// An HTML element that happens to be called like the integration point around it, so that its end tag does
+    /// not close that. (`title` needs none: as an HTML element it is text up to its end tag.)
+    fn open_namesake(&mut self, name: &[u8]) {
+        if let Some(open) = self.open.last().copied()
+            && open.name() == name
+            && name != b"title"
+            && self.open.len() < MAX_DEPTH
+        {
+            self.open.push(open);
+        }
     }
 
     /// Takes note of an end tag.

@@ -5,7 +5,7 @@
 //! given up (retired). The scheduler asks [`next_at`](HostQueue::next_at) after every change.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,8 @@ pub const MAX_CRAWL_DELAY: Duration = Duration::from_secs(30);
 pub const BACKOFF: Duration = Duration::from_secs(1);
 /// So many failures to reach a host in a row, each after a rest, and it is given up.
 pub const MAX_WAVES: u32 = 5;
+/// After pauses of so much time in all without a good answer, another 429 or 503 gives the host up.
+pub const MAX_PARKED: Duration = Duration::from_secs(30 * 60);
 /// robots.txt is asked for again after this long (RFC 9309 §2.4).
 const ROBOTS_TTL: Duration = Duration::from_secs(24 * 3600);
 
@@ -38,8 +40,11 @@ pub(super) struct HostQueue {
     next_start: Instant,
     snoozed_until: Instant,
     robots: Robots,
-    /// 429s and 503s in a row, and when the last came.
+    /// With an order by depth: how many URLs of each depth are handed out and not settled.
+    levels: Option<BTreeMap<u16, u32>>,
+    /// 429s and 503s that are not forgiven, the pauses since the last good answer, and when the last came.
     strikes: u32,
+    parked: Duration,
     last_strike: Instant,
     /// Failures in a row to reach it, each after a rest.
     waves: u32,
@@ -80,7 +85,7 @@ struct Retry {
 }
 
 impl HostQueue {
-    pub(super) fn new(obey_robots: bool, now: Instant) -> Self {
+    pub(super) fn new(obey_robots: bool, by_depth: bool, now: Instant) -> Self {
         Self {
             fresh: VecDeque::new(),
             queued: 0,
@@ -89,7 +94,9 @@ impl HostQueue {
             next_start: now,
             snoozed_until: now,
             robots: if obey_robots { Robots::Unasked { asked: 0, returned: 0 } } else { Robots::Ignored },
+            levels: by_depth.then(BTreeMap::new),
             strikes: 0,
+            parked: Duration::ZERO,
             last_strike: now,
             waves: 0,
             retired: None,
@@ -100,7 +107,7 @@ impl HostQueue {
     /// With `closed`, entries never handed out before do not count.
     pub(super) fn next_at(&self, per_host: u32, closed: bool) -> Option<Instant> {
         let work_at = match self.retries.peek() {
-            _ if self.queued > 0 && !closed => self.next_start,
+            _ if self.queued > 0 && !closed && self.level_is_open() => self.next_start,
             Some(Reverse(retry)) => retry.due,
             None => return None,
         };
@@ -141,6 +148,9 @@ impl HostQueue {
         }
         self.in_flight += 1;
         entry.attempts += 1;
+        if let (Some(levels), false) = (&mut self.levels, entry.handed_out) {
+            *levels.entry(entry.depth).or_default() += 1;
+        }
         let delay =
             rules.as_ref().and_then(|rules| rules.crawl_delay()).map_or(delay, |asked| asked.max(delay));
         self.next_start = now + delay;
@@ -152,12 +162,30 @@ impl HostQueue {
         if self.retries.peek().is_some_and(|Reverse(retry)| now.is_none_or(|now| retry.due <= now)) {
             return self.retries.pop().map(|Reverse(retry)| retry.entry);
         }
-        if closed {
+        if closed || (now.is_some() && !self.level_is_open()) {
             return None;
         }
         let entry = self.fresh.pop_front()?;
         self.queued -= 1;
         Some(entry)
+    }
+
+    /// May the next fresh entry go out? With an order by depth only when none above it is open, since what
+    /// is open above could still find it on a shorter way.
+    fn level_is_open(&self) -> bool {
+        let open = self.levels.as_ref().and_then(|levels| levels.first_key_value());
+        open.is_none_or(|(depth, _)| self.fresh.front().is_some_and(|entry| entry.depth <= *depth))
+    }
+
+    /// A URL of this depth that was handed out is settled.
+    pub(super) fn settled(&mut self, depth: u16) {
+        let Some(levels) = &mut self.levels else { return };
+        if let std::collections::btree_map::Entry::Occupied(mut open) = levels.entry(depth) {
+            *open.get_mut() -= 1;
+            if *open.get() == 0 {
+                open.remove();
+            }
+        }
     }
 
     /// Any entry at all, for an end that asks no politeness.
@@ -182,7 +210,7 @@ impl HostQueue {
     pub(super) fn heed(&mut self, signal: HostSignal, now: Instant) {
         match signal {
             HostSignal::Neutral => {}
-            HostSignal::Healthy => self.waves = 0,
+            HostSignal::Healthy => (self.waves, self.parked) = (0, Duration::ZERO),
             HostSignal::Throttled(asked) => self.park(asked, now),
             // Requests that were under way when the host went down tell nothing new.
             HostSignal::Unreachable(..) if now < self.snoozed_until => {}
@@ -208,12 +236,15 @@ impl HostQueue {
             self.strikes = 0;
         }
         // One flood of 429s is one strike.
-        if now >= self.snoozed_until {
-            self.strikes += 1;
-        }
+        let is_new = now >= self.snoozed_until;
+        self.strikes += u32::from(is_new);
         self.last_strike = now;
         let park = asked.unwrap_or(PARK * 2u32.pow((self.strikes.max(1) - 1).min(10))).min(MAX_PARK);
         self.snoozed_until = self.snoozed_until.max(now + park);
+        if is_new && self.parked >= MAX_PARKED {
+            self.retired = Some(Fate::Throttled);
+        }
+        self.parked += if is_new { park } else { Duration::ZERO };
     }
 
     /// robots.txt was answered, or could not be had.

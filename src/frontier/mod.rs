@@ -12,7 +12,7 @@ pub mod store;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub use self::host_queue::{BACKOFF, FORGIVEN_AFTER, MAX_CRAWL_DELAY, MAX_PARK, MAX_WAVES, PARK};
+pub use self::host_queue::{BACKOFF, FORGIVEN_AFTER, MAX_CRAWL_DELAY, MAX_PARK, MAX_PARKED, MAX_WAVES, PARK};
 pub use self::scheduler::{Politeness, Scheduler};
 
 use crate::error::Error;
@@ -177,6 +177,8 @@ pub enum Fate {
     RobotsDenied,
     /// robots.txt asks for a delay above [`MAX_CRAWL_DELAY`].
     CrawlDelay(Duration),
+    /// The host answered 429 or 503 for too long.
+    Throttled,
     /// The host was given up.
     Failed {
         /// The last error's kind.

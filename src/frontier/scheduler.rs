@@ -14,6 +14,8 @@ use super::{Candidate, Counts, Disposition, Entry, Fate, Found, Frontier, HostSi
 use crate::error::Error;
 use crate::url::CrawlUrl;
 
+/// How late a timer may be without slowing the pace.
+const TIMER_SLACK: Duration = Duration::from_millis(10);
 /// Entries taken from the store at a visit of a host.
 const VISIT: usize = 16;
 
@@ -26,6 +28,9 @@ pub struct Politeness {
     pub delay: Duration,
     /// Least time between the starts of any two requests; default 0.
     pub pace: Duration,
+    /// Hand out the URLs of a host level by level, so that each has the least depth that it can have on its
+    /// host; default false.
+    pub by_depth: bool,
     /// Ask for robots.txt first, and obey it; default true.
     pub robots: bool,
     /// How often robots.txt is asked for again when it cannot be had; default 2.
@@ -34,7 +39,14 @@ pub struct Politeness {
 
 impl Default for Politeness {
     fn default() -> Self {
-        Self { per_host: 6, delay: Duration::ZERO, pace: Duration::ZERO, robots: true, retries: 2 }
+        Self {
+            per_host: 6,
+            delay: Duration::ZERO,
+            pace: Duration::ZERO,
+            by_depth: false,
+            robots: true,
+            retries: 2,
+        }
     }
 }
 
@@ -93,6 +105,9 @@ impl<S: Store> Scheduler<S> {
 
     /// Puts a host where it belongs after a change.
     fn place(&mut self, id: GroupId, now: Instant) {
+        if self.politeness.by_depth {
+            self.refill(id);
+        }
         let host = &mut self.hosts[id.0 as usize];
         let place = match host.queue.next_at(self.politeness.per_host, self.closed) {
             None => Place::Nowhere,
@@ -127,15 +142,22 @@ impl<S: Store> Scheduler<S> {
         }
     }
 
+    /// Takes more entries of a host from the store when none are at hand.
+    fn refill(&mut self, id: GroupId) {
+        let queue = &mut self.hosts[id.0 as usize].queue;
+        if queue.fresh.is_empty() && queue.queued > 0 {
+            self.store.take(id, VISIT, &mut queue.fresh);
+        }
+    }
+
     /// What this host may do now, as a job.
     fn next_of(&mut self, id: GroupId, now: Instant) -> Option<Job> {
         let Host { queue, .. } = &mut self.hosts[id.0 as usize];
         if queue.next_at(self.politeness.per_host, self.closed).is_none_or(|at| at > now) {
             return None;
         }
-        if queue.fresh.is_empty() && queue.queued > 0 {
-            self.store.take(id, VISIT, &mut queue.fresh);
-        }
+        self.refill(id);
+        let Host { queue, .. } = &mut self.hosts[id.0 as usize];
         let (queued, retries) = (queue.queued, queue.retries());
         let next = queue.next(now, self.politeness.delay, self.closed)?;
         let (mut entry, work) = match next {
@@ -153,11 +175,11 @@ impl<S: Store> Scheduler<S> {
         Some(Job { entry, host: id, work, first })
     }
 
-    /// Keeps the pace of the whole run; a late start earns at most ten starts of credit.
+    /// Keeps the pace of the whole run; a late start earns credit for what a timer may be late, no more.
     fn started(&mut self, work: &Work, now: Instant) {
         if !self.politeness.pace.is_zero() && !matches!(work, Work::Settle(_)) {
             let pace = self.politeness.pace;
-            let earliest = now.checked_sub(pace * 10).unwrap_or(now);
+            let earliest = now.checked_sub(TIMER_SLACK).unwrap_or(now);
             self.next_start = Some(self.next_start.unwrap_or(now).max(earliest) + pace);
         }
     }
@@ -178,7 +200,7 @@ impl<S: Store> Frontier for Scheduler<S> {
         for id in grown.drain(..) {
             // Ids are dense: a new one is the next.
             if id.0 as usize == self.hosts.len() {
-                let queue = HostQueue::new(self.politeness.robots, now);
+                let queue = HostQueue::new(self.politeness.robots, self.politeness.by_depth, now);
                 self.hosts.push(Host { queue, place: Place::Nowhere, in_ring: false });
                 self.counts.hosts += 1;
             }
@@ -237,6 +259,7 @@ impl<S: Store> Frontier for Scheduler<S> {
             Disposition::Done(signal) => {
                 self.store.complete(id, entry.seq);
                 if fetched {
+                    self.hosts[id.0 as usize].queue.settled(entry.depth);
                     self.landed(id, signal, now);
                 }
             }
@@ -312,7 +335,7 @@ mod tests {
     use super::super::store::Memory;
     use super::*;
     use crate::fetch::ErrorKind;
-    use crate::frontier::{FORGIVEN_AFTER, MAX_WAVES, RobotsDown};
+    use crate::frontier::{FORGIVEN_AFTER, MAX_WAVES, PARK, RobotsDown};
     use crate::robots::Rules;
     use crate::url::Fingerprinter;
 
@@ -502,6 +525,51 @@ mod tests {
             evicted += 1;
         }
         assert_eq!((evicted, s.counts().pending()), (3, 0));
+    }
+
+    #[test]
+    fn a_host_that_always_throttles_is_given_up() {
+        let mut now = Instant::now();
+        let mut s = scheduler(lax());
+        let urls: Vec<String> = (0..9).map(|n| format!("http://a/{n}")).collect();
+        admit(&mut s, &urls.iter().map(String::as_str).collect::<Vec<_>>(), now);
+        let mut tries = 0;
+        loop {
+            let job = s.pop(now).unwrap();
+            if let Work::Settle(fate) = job.work {
+                assert!(matches!(fate, Fate::Throttled));
+                break;
+            }
+            s.finished(job, Disposition::Done(HostSignal::Throttled(None)), now);
+            now += PARK * 2u32.pow(tries);
+            tries += 1;
+        }
+        assert_eq!(tries, 6, "pauses of 1 + 2 + 4 + 8 + 16 minutes, and once more");
+    }
+
+    #[test]
+    fn by_depth_a_level_waits_for_the_one_above() {
+        let now = Instant::now();
+        let mut s = scheduler(Politeness { by_depth: true, ..lax() });
+        let admit = |s: &mut Scheduler<Memory>, url: &str, depth| {
+            let url = CrawlUrl::parse(url).unwrap();
+            let fingerprint = Fingerprinter::with_key(1, 2).fingerprint(&url);
+            let found = Found::Seed { position: Position::NONE, input: None };
+            s.admit(&mut vec![Candidate { url, fingerprint, depth, found }], now);
+        };
+        admit(&mut s, "http://a/0", 0);
+        admit(&mut s, "http://a/0b", 0);
+        let (first, second) = (s.pop(now).unwrap(), s.pop(now).unwrap());
+        admit(&mut s, "http://a/1", 1);
+        assert!(s.pop(now).is_none());
+        s.finished(first, done(), now);
+        assert!(s.pop(now).is_none(), "one of the level above is still out");
+        s.finished(second, Disposition::Retry(SECOND, HostSignal::Neutral), now);
+        assert!(s.pop(now).is_none(), "or to be tried again");
+        let again = s.pop(now + SECOND).unwrap();
+        assert_eq!(again.entry.attempts, 2);
+        s.finished(again, done(), now);
+        assert_eq!(pop(&mut s, now + SECOND).unwrap(), "http://a/1");
     }
 
     #[test]

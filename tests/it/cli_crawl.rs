@@ -331,6 +331,25 @@ fn depth_counts_links_from_the_seed() {
 }
 
 #[test]
+fn a_depth_finds_the_same_at_any_speed() {
+    // Pages of very different speed: without an order by depth a URL would be met on a longer way first, and
+    // what lies behind it be left out.
+    let latency = Latency::Uniform(MS, 40 * MS);
+    let web = Web::start(Site { pages: 400, links: 8, latency, ..Site::default() });
+    let found = |workers: &str| {
+        let ran =
+            run(["crawl", &web.url("/"), "--depth", "2", "-w", workers, "--per-host", workers]).exits(0);
+        let records = ran.records();
+        let pages = records.iter().map(|r| (text(r, "url").to_owned(), r["depth"].as_u64()));
+        pages.collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let truth = found("1");
+    assert!(truth.len() > 50, "{}", truth.len());
+    assert_eq!(found("40"), truth);
+    assert_eq!(found("7"), truth);
+}
+
+#[test]
 fn include_and_exclude_judge_links_but_not_seeds() {
     let (server, log) = site(owned([("/", &["/a/1", "/a/2", "/b/1"]), ("/a/1", &["/a/3", "/b/2"])]));
     let seed = server.url("/").to_string();

@@ -230,6 +230,7 @@ impl Case {
         let robots = |page| if self.robots { self.robots_of(self.host(page)) } else { Robots::None };
         let denied = |page| robots(page) == Robots::Some && Self::forbidden(page);
         let failed = (OutcomeKind::Failed, Vec::new());
+        let paced = !self.plan.politeness.delay.is_zero() || robots(page) == Robots::Slow;
         if matches!(robots(page), Robots::Down | Robots::Panics) {
             return failed;
         }
@@ -239,7 +240,10 @@ impl Case {
         match self.mode(page) {
             Mode::Slow | Mode::Panics | Mode::Down | Mode::Lost(3) => failed,
             Mode::Busy(3, _) => (OutcomeKind::Finished, Vec::new()),
-            Mode::RedirectsTo(to) if self.host(to) != self.host(page) => (OutcomeKind::Finished, vec![to]),
+            // To another host, or where requests keep a distance: the target is a page of its own.
+            Mode::RedirectsTo(to) if self.host(to) != self.host(page) || paced => {
+                (OutcomeKind::Finished, vec![to])
+            }
             Mode::RedirectsTo(to) if denied(to) => failed,
             Mode::RedirectsTo(to) => match self.answer(&self.url(to), 1) {
                 Answer::Page(..) => (OutcomeKind::Finished, self.links(to)),

@@ -10,8 +10,8 @@ use gannet::CrawlUrl;
 use gannet::ErrorKind;
 use gannet::frontier::store::Memory;
 use gannet::frontier::{
-    BACKOFF, Disposition, Fate, Frontier, HostSignal, Job, MAX_WAVES, PARK, Politeness, RobotsDown,
-    Scheduler, Work,
+    BACKOFF, Disposition, Fate, Frontier, HostSignal, Job, MAX_PARKED, MAX_WAVES, PARK, Politeness,
+    RobotsDown, Scheduler, Work,
 };
 use gannet::robots::Rules;
 
@@ -44,6 +44,7 @@ pub(crate) struct Host {
     next_start: Duration,
     snoozed: Duration,
     strikes: u32,
+    parked: Duration,
     waves: u32,
     retired: bool,
 }
@@ -93,6 +94,7 @@ impl Model {
             next_start: Duration::ZERO,
             snoozed: Duration::ZERO,
             strikes: 0,
+            parked: Duration::ZERO,
             waves: 0,
             retired: false,
         };
@@ -139,7 +141,8 @@ impl Model {
         self.hosts[host].next_start = now + delay;
         if !self.politeness.pace.is_zero() {
             let pace = self.politeness.pace;
-            self.pace = Some(self.pace.unwrap_or(now).max(now.saturating_sub(pace * 10)) + pace);
+            self.pace =
+                Some(self.pace.unwrap_or(now).max(now.saturating_sub(Duration::from_millis(10))) + pace);
         }
     }
 
@@ -182,13 +185,17 @@ impl Model {
     fn heed(&mut self, host: usize, signal: &HostSignal, now: Duration) {
         let host = &mut self.hosts[host];
         match signal {
-            HostSignal::Healthy => host.waves = 0,
+            HostSignal::Healthy => (host.waves, host.parked) = (0, Duration::ZERO),
             HostSignal::Neutral => {}
             HostSignal::Throttled(asked) => {
                 host.waves = 0;
                 // The test never waits long enough to be forgiven.
                 host.strikes += u32::from(now >= host.snoozed);
                 let park = asked.unwrap_or(PARK * 2u32.pow(host.strikes.max(1) - 1));
+                if now >= host.snoozed {
+                    host.retired |= host.parked >= MAX_PARKED;
+                    host.parked += park;
+                }
                 host.snoozed = host.snoozed.max(now + park);
             }
             HostSignal::Unreachable(..) if now < host.snoozed => {}

@@ -139,7 +139,14 @@ fn op() -> impl Strategy<Value = Op> {
 fn politeness() -> impl Strategy<Value = Politeness> {
     let time = |most: u64| prop_oneof![Just(0), 1..most].prop_map(Duration::from_millis);
     (1u32..5, time(3000), time(200), any::<bool>(), 0u32..3).prop_map(
-        |(per_host, delay, pace, robots, retries)| Politeness { per_host, delay, pace, robots, retries },
+        |(per_host, delay, pace, robots, retries)| Politeness {
+            per_host,
+            delay,
+            pace,
+            by_depth: false,
+            robots,
+            retries,
+        },
     )
 }
 

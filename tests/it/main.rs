@@ -3,6 +3,7 @@
 // Clippy's leave to panic in tests covers functions marked `#[test]`, not what they call.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout)]
 
+mod batch;
 mod cli_crawl;
 mod cli_fetch;
 mod cli_input;
@@ -12,14 +13,6 @@ mod data;
 mod decoding;
 #[cfg(feature = "cli")]
 mod docs;
-mod extract_conformance;
-mod extract_differential;
-mod fetch;
-mod gannet;
-mod imports;
-mod batch;
-mod data;
-mod decoding;
 mod engine;
 mod engine_cases;
 mod engine_faults;
@@ -30,6 +23,8 @@ mod extract_differential;
 mod fetch;
 mod frontier_model;
 mod frontier_walk;
+mod gannet;
+mod imports;
 mod misbehaving;
 mod origin;
 mod raw;

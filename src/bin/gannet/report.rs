@@ -255,7 +255,9 @@ pub(crate) fn ended(summary: &Summary) -> Option<String> {
         Ended::FailFast => {
             format!("stopped at the first failure; {} cancelled", plural(summary.cancelled, "sibling"))
         }
-        Ended::Stopped => format!("stopped on request; {} known and not fetched", plural(left + summary.cancelled, "URL")),
+        Ended::Stopped => {
+            format!("stopped on request; {} known and not fetched", plural(left + summary.cancelled, "URL"))
+        }
         Ended::Broken => return None,
     };
     Some(text)

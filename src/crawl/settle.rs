@@ -1,0 +1,114 @@
+//! Outcomes and answers that follow from what is known, without a fetch: bad seeds, fates that the frontier
+//! decided, and what the answer to `/robots.txt` means. Pure; workers call it.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::{Plan, retry};
+use crate::fetch::{ErrorKind, FetchError, Phase, Response};
+use crate::frontier::{Entry, Fate, Found, MAX_CRAWL_DELAY, RobotsDown};
+use crate::outcome::{Failure, Outcome, OutcomeKind, Skip};
+use crate::robots::Rules;
+use crate::seeds::Seed;
+use crate::url::UrlError;
+
+/// Why `--fail-fast` cancelled a URL.
+pub(super) const SIBLING_FAILED: &str = "a sibling failed first";
+
+/// The parts of an outcome that the entry knows.
+pub(super) fn outcome_of(entry: &Entry, plan: &Plan) -> Outcome {
+    let mut outcome = Outcome::new(OutcomeKind::Finished, Some(entry.url.clone()));
+    outcome.seq = entry.seq;
+    outcome.depth = entry.depth;
+    outcome.attempts = entry.attempts;
+    outcome.method = plan.method_name;
+    match &entry.found {
+        Found::Seed { position, input } => {
+            outcome.position = *position;
+            outcome.input.clone_from(input);
+        }
+        Found::Link { source, tag, .. } => {
+            outcome.source = Some(source.clone());
+            outcome.tag = Some(tag);
+        }
+    }
+    outcome
+}
+
+/// The outcome of a URL that the frontier decided about.
+pub(super) fn settled(entry: &Entry, fate: Fate, plan: &Plan) -> Outcome {
+    let mut outcome = outcome_of(entry, plan);
+    (outcome.kind, outcome.skipped) = match fate {
+        Fate::RobotsDenied => (OutcomeKind::Skipped, Some(Skip::RobotsDenied)),
+        Fate::CrawlDelay(_) => (OutcomeKind::Skipped, Some(Skip::CrawlDelay)),
+        Fate::Throttled => (OutcomeKind::Skipped, Some(Skip::Throttled)),
+        Fate::Failed { .. } => (OutcomeKind::Failed, None),
+        Fate::Cancelled => (OutcomeKind::Cancelled, None),
+    };
+    outcome.error = why(fate);
+    outcome.or_fallback(plan.fallback.as_ref())
+}
+
+fn why(fate: Fate) -> Option<Failure> {
+    Some(match fate {
+        // The reason says it all, and no kind of error fits an answer.
+        Fate::Throttled => return None,
+        Fate::RobotsDenied => Failure::new(ErrorKind::RobotsDenied, Phase::Robots, "robots.txt forbids it"),
+        Fate::CrawlDelay(delay) => {
+            let (asked, most) = (delay.as_secs(), MAX_CRAWL_DELAY.as_secs());
+            let message =
+                format!("robots.txt asks for {asked}s between requests; at most {most}s is honoured");
+            Failure::new(ErrorKind::RobotsDenied, Phase::Robots, message)
+        }
+        Fate::Failed { kind, phase, message } => Failure::new(kind, phase, &*message),
+        Fate::Cancelled => Failure::new(ErrorKind::Cancelled, Phase::Total, SIBLING_FAILED),
+    })
+}
+
+/// The outcome of a seed that is no URL, or was given before.
+pub(super) fn refused(seq: u64, seed: &Seed) -> Outcome {
+    let mut outcome = match &seed.url {
+        Ok(url) => {
+            let url = Some(url.clone());
+            Outcome { skipped: Some(Skip::DuplicateSeed), ..Outcome::new(OutcomeKind::Skipped, url) }
+        }
+        Err(why) => {
+            let kind = match why {
+                UrlError::Invalid(_) => ErrorKind::InvalidUrl,
+                UrlError::Scheme(_) => ErrorKind::UnsupportedScheme,
+            };
+            let error = Some(Failure::new(kind, Phase::Seed, why.to_string()));
+            Outcome { error, ..Outcome::new(OutcomeKind::Failed, None) }
+        }
+    };
+    outcome.seq = seq;
+    outcome.position = seed.position;
+    outcome.input = Some(Arc::from(seed.text.as_str()));
+    outcome
+}
+
+/// What an answer to `/robots.txt` means (RFC 9309 §2.3.1).
+pub(super) fn robots_answer(result: Result<Response, FetchError>, token: &str) -> Result<Rules, RobotsDown> {
+    match result {
+        Ok(response) => match response.status {
+            200..300 => Ok(Rules::parse(&response.body.bytes, token)),
+            429 | 500.. => Err(RobotsDown {
+                kind: ErrorKind::RobotsUnavailable,
+                message: format!("status {}", response.status),
+                ask_again: Some(
+                    retry::retry_after(&response.headers, SystemTime::now())
+                        .unwrap_or_else(|| retry::backoff(1)),
+                ),
+            }),
+            _ => Ok(Rules::allow_all()),
+        },
+        // A redirect that leads nowhere is no robots.txt: unavailable, hence no rules.
+        Err(error) if error.phase == Phase::Redirect => Ok(Rules::allow_all()),
+        Err(error) => Err(RobotsDown {
+            ask_again: (!matches!(error.kind, ErrorKind::Tls | ErrorKind::BlockedAddress))
+                .then(|| retry::backoff(1)),
+            kind: error.kind,
+            message: error.message,
+        }),
+    }
+}
