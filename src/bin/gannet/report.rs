@@ -282,7 +282,7 @@ fn time(duration: Duration) -> String {
 }
 
 /// `1 URL`, `2 URLs`.
-fn plural(count: u64, noun: &str) -> String {
+pub(crate) fn plural(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 

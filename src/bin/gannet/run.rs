@@ -2,14 +2,16 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use gannet::crawl::{self, Recorder, Run, Summary};
+use gannet::crawl::{self, Progress, Recorder, Run, Summary};
 use gannet::error::Error;
 use gannet::sink;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
+use tokio::time::Interval;
 
 use crate::exit::Code;
 use crate::report::{self, Ticker};
@@ -92,12 +94,16 @@ struct End {
 /// Waits for the run, then for its outputs, and heeds signals all the while.
 async fn finish(run: Run, mut outputs: Outputs, say: bool) -> Result<End, Error> {
     let handle = run.handle();
+    let mut lull = Lull::new(run.progress());
     let mut signals = Signals::listen(handle.clone(), say)?;
     let mut finish = std::pin::pin!(run.finish());
     let (summary, error) = loop {
         tokio::select! {
             end = &mut finish => break end,
             () = signals.next() => signals.heed(),
+            hosts = lull.next(), if say => report::warning(&format!(
+                "nothing to do for now: {hosts} asked for a pause (429, 503) or cannot be reached; --max-time bounds the wait"
+            )),
         }
     };
     let mut overdue = std::pin::pin!(async {
@@ -114,6 +120,41 @@ async fn finish(run: Run, mut outputs: Outputs, say: bool) -> Result<End, Error>
         }
     };
     Ok(End { summary, error, output_error, signal: signals.first })
+}
+
+/// A run in which every host waits looks like one that hangs: this notices, once.
+struct Lull {
+    progress: Arc<Progress>,
+    ticks: Interval,
+    quiet: u32,
+}
+
+impl Lull {
+    /// So many seconds without anything in flight are a lull.
+    const SECONDS: u32 = 5;
+
+    fn new(progress: Arc<Progress>) -> Self {
+        Self { progress, ticks: tokio::time::interval(Duration::from_secs(1)), quiet: 0 }
+    }
+
+    /// Waits until there is a lull; gives the hosts that wait, in words.
+    async fn next(&mut self) -> String {
+        loop {
+            self.ticks.tick().await;
+            let waiting = self.progress.waiting_hosts.load(Relaxed);
+            let is_quiet = waiting > 0 && self.progress.in_flight.load(Relaxed) == 0;
+            self.quiet = match self.quiet {
+                // Said already.
+                quiet if quiet > Self::SECONDS => quiet,
+                quiet if is_quiet => quiet + 1,
+                _ => 0,
+            };
+            if self.quiet == Self::SECONDS {
+                self.quiet += 1;
+                return report::plural(waiting, "host");
+            }
+        }
+    }
 }
 
 /// The threads of the sinks, each awaited by a blocking task.
