@@ -231,6 +231,12 @@ impl Outcome {
         self
     }
 
+    /// Makes it a failure, whatever was received.
+    pub fn fail(&mut self, failure: Failure) {
+        self.kind = OutcomeKind::Failed;
+        self.error = Some(failure);
+    }
+
     /// Turns a failure into a fallback outcome with this payload; leaves others alone.
     pub fn or_fallback(mut self, payload: Option<&Arc<serde_json::Value>>) -> Self {
         if let (OutcomeKind::Failed, Some(payload)) = (self.kind, payload) {
@@ -312,8 +318,9 @@ pub fn content_type(headers: &HeaderMap) -> (Option<String>, Option<String>) {
     (essence, charset.filter(|c| !c.is_empty()))
 }
 
-/// A file name for a body below the directory of `--save-bodies`: two levels of the URL's SHA-256, so that it is
-/// safe, bounded and the same in every run, with a suffix by content type.
+/// A file name for a body below the directory of `--save-bodies`: two levels of the SHA-256 of URL and
+/// body, so that it is safe, bounded, the same in every run, and different when a URL changes; with a suffix by
+/// content type.
 pub fn body_path(url: Option<&CrawlUrl>, response: &Received) -> String {
     const SUFFIXES: &[(&str, &str)] = &[
         ("text/html", "html"),
@@ -333,7 +340,8 @@ pub fn body_path(url: Option<&CrawlUrl>, response: &Received) -> String {
         ("image/webp", "webp"),
         ("image/svg+xml", "svg"),
     ];
-    let hash = sha256(url.map_or("", CrawlUrl::as_str).as_bytes());
+    let body = response.body.as_deref().unwrap_or_default();
+    let hash = sha256(&[url.map_or("", CrawlUrl::as_str).as_bytes(), b"\n", body].concat());
     let content_type = response.content_type.as_deref().unwrap_or_default();
     let suffix =
         SUFFIXES.iter().find(|(essence, _)| *essence == content_type).map_or("bin", |(_, suffix)| suffix);

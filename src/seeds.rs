@@ -57,6 +57,15 @@ pub struct Seed {
     pub url: Result<CrawlUrl, UrlError>,
 }
 
+/// How far a source was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// To its end.
+    Exhausted,
+    /// Nobody wanted more.
+    Stopped,
+}
+
 impl Source {
     /// Sorts out the command line: what holds `://` is a URL, `-` is stdin, an existing file is a file,
     /// anything else is read as a host. Neighbouring URLs become one source.
@@ -122,17 +131,16 @@ impl Source {
         index: u32,
         seeds: &mpsc::Sender<Vec<Seed>>,
         stop: &CancellationToken,
-    ) -> io::Result<()> {
+    ) -> io::Result<End> {
         let mut out = Batch { index, seeds, stop, lines: 0, ready: Vec::with_capacity(BATCH) };
         match self {
             Self::Given(urls) => {
                 for url in urls {
                     if !out.push(Line::Whole(url.as_bytes())) {
-                        return Ok(());
+                        return Ok(End::Stopped);
                     }
                 }
-                out.flush();
-                Ok(())
+                Ok(out.end())
             }
             Self::File(path) => read_list(File::open(path)?, &mut out),
             Self::Stdin => read_list(io::stdin(), &mut out),
@@ -217,6 +225,11 @@ impl Batch<'_> {
         let batch = std::mem::replace(&mut self.ready, Vec::with_capacity(BATCH));
         self.seeds.blocking_send(batch).is_ok()
     }
+
+    /// Sends the last of a source that was read to its end.
+    fn end(&mut self) -> End {
+        if self.ready.is_empty() || self.flush() { End::Exhausted } else { End::Stopped }
+    }
 }
 
 /// A seed, or nothing for a blank line or a comment.
@@ -251,7 +264,7 @@ fn excerpt(bytes: &[u8]) -> String {
     if bytes.len() > SHOWN { text + "…" } else { text }
 }
 
-fn read_list(input: impl Read, out: &mut Batch<'_>) -> io::Result<()> {
+fn read_list(input: impl Read, out: &mut Batch<'_>) -> io::Result<End> {
     let mut reader = BufReader::with_capacity(128 * 1024, input);
     let start = reader.fill_buf()?;
     if start.starts_with(&[0x1f, 0x8b]) {
@@ -263,7 +276,7 @@ fn read_list(input: impl Read, out: &mut Batch<'_>) -> io::Result<()> {
     read_lines(reader, out)
 }
 
-fn read_lines<R: Read>(mut reader: BufReader<R>, out: &mut Batch<'_>) -> io::Result<()> {
+fn read_lines<R: Read>(mut reader: BufReader<R>, out: &mut Batch<'_>) -> io::Result<End> {
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -275,14 +288,13 @@ fn read_lines<R: Read>(mut reader: BufReader<R>, out: &mut Batch<'_>) -> io::Res
             }
         };
         if read == 0 {
-            out.flush();
-            return Ok(());
+            return Ok(out.end());
         }
         let next =
             if read > MAX_LINE { Line::TooLong { start: &line, bytes: read } } else { Line::Whole(&line) };
         // Nothing buffered means that the next read may wait: do not sit on what is there.
         if !out.push(next) || (reader.buffer().is_empty() && !out.flush()) {
-            return Ok(());
+            return Ok(End::Stopped);
         }
     }
 }

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::{self, error::TryRecvError};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::progress::Progress;
@@ -23,7 +23,7 @@ use super::{Plan, SourceEnd};
 use crate::error::Error;
 use crate::frontier::{Candidate, Disposition, Found, Frontier};
 use crate::scope::Reason;
-use crate::seeds::Seed;
+use crate::seeds::{End, Seed};
 use crate::url::Fingerprinter;
 
 /// Reports taken in at once.
@@ -63,6 +63,8 @@ pub(super) struct Dispatcher<R> {
     calm: usize,
     rest_until: Option<Instant>,
     seeds_open: bool,
+    /// Seed sources that were not read to their end.
+    sources_left: usize,
     /// A failure under `--fail-fast`: everything pending is handed out as cancelled.
     cancelling: bool,
     draining: bool,
@@ -94,6 +96,7 @@ impl<R: Frontier> Dispatcher<R> {
             calm: 0,
             rest_until: None,
             seeds_open: true,
+            sources_left: 0,
             cancelling: false,
             draining: false,
             fault: None,
@@ -104,9 +107,11 @@ impl<R: Frontier> Dispatcher<R> {
     pub(super) async fn run(
         mut self,
         mut channels: Channels,
-        producers: &mut JoinSet<SourceEnd>,
+        sources: usize,
+        producers: &mut JoinSet<Vec<SourceEnd>>,
         workers: &mut JoinSet<()>,
     ) -> (Summary, Option<Error>) {
+        self.sources_left = sources;
         let started = now();
         let far = started + Duration::from_secs(365 * 24 * 3600);
         let after = |now: Instant, limit| now.checked_add(limit).unwrap_or(far);
@@ -143,9 +148,11 @@ impl<R: Frontier> Dispatcher<R> {
                 slot = channels.jobs.reserve(), if self.next.is_some() => self.hand_out(slot.ok(), &channels.jobs),
                 batch = channels.seeds.recv(), if self.wants_seeds() => match batch {
                     Some(seeds) => self.admit_seeds(seeds),
+                    // The producers have ended: because they were told to, or because that was all.
+                    None if self.stop.drain.is_cancelled() => self.drain(Ended::Stopped),
                     None => self.seeds_open = false,
                 },
-                Some(end) = producers.join_next() => self.source_ended(end),
+                Some(end) = producers.join_next() => self.sources_ended(end),
                 // A worker ends only when the jobs do, and they have not.
                 Some(end) = workers.join_next() => self.worker_lost(end),
                 () = tokio::time::sleep_until(timer.unwrap_or(far).into()), if timer.is_some() => {}
@@ -366,23 +373,30 @@ impl<R: Frontier> Dispatcher<R> {
         *grace = None;
     }
 
-    fn source_ended(&mut self, end: Result<SourceEnd, tokio::task::JoinError>) {
-        let error = match end {
-            Ok(SourceEnd { result: Ok(()), .. }) => return,
-            Ok(SourceEnd { what, result: Err(why) }) => Error::Io(format!("cannot read {what}"), why),
-            Err(panic) => Error::Internal(format!("a seed producer ended: {panic}")),
-        };
-        self.fault.get_or_insert(error);
+    fn sources_ended(&mut self, ends: Result<Vec<SourceEnd>, tokio::task::JoinError>) {
+        let ends = ends.unwrap_or_else(|panic| {
+            self.fault.get_or_insert(Error::Internal(format!("a seed producer ended: {panic}")));
+            Vec::new()
+        });
+        for SourceEnd { what, result } in ends {
+            match result {
+                Ok(End::Exhausted) => self.sources_left -= 1,
+                Ok(End::Stopped) => {}
+                Err(why) => {
+                    self.fault.get_or_insert(Error::Io(format!("cannot read {what}"), why));
+                }
+            }
+        }
     }
 
     /// How the sources ended that the loop did not hear of: the last seed may be done before its list is known to
     /// have ended badly. Those that still read when the run was stopped are not waited for.
-    async fn heed_producers(&mut self, producers: &mut JoinSet<SourceEnd>) {
+    async fn heed_producers(&mut self, producers: &mut JoinSet<Vec<SourceEnd>>) {
         while let Some(end) = match self.seeds_open {
             true => producers.try_join_next(),
             false => producers.join_next().await,
         } {
-            self.source_ended(end);
+            self.sources_ended(end);
         }
     }
 
@@ -401,12 +415,11 @@ impl<R: Frontier> Dispatcher<R> {
     async fn wind_down(
         &mut self,
         channels: Channels,
-        producers: &mut JoinSet<SourceEnd>,
+        producers: &mut JoinSet<Vec<SourceEnd>>,
         workers: &mut JoinSet<()>,
     ) {
         let Channels { mut seeds, jobs, mut reports } = channels;
-        // A run that ends early may not have come to the end of the seeds that is there.
-        self.seeds_open &= !matches!(seeds.try_recv(), Err(TryRecvError::Disconnected));
+        let unread = seeds.try_recv().is_ok();
         drop(seeds);
         if let Some(order) = self.next.take() {
             self.take_back(order);
@@ -431,9 +444,9 @@ impl<R: Frontier> Dispatcher<R> {
         // Orders that a kill left in the channel count as handed out.
         self.summary.pending =
             self.frontier.counts().pending() + self.refused.len() as u64 + self.refused_out;
-        self.summary.input_left = self.seeds_open;
+        self.summary.input_left = unread || self.sources_left > 0;
         self.summary.host_count = self.frontier.counts().hosts;
-        if self.summary.ended == Ended::Done && (self.summary.pending > 0 || self.seeds_open) {
+        if self.summary.ended == Ended::Done && (self.summary.pending > 0 || self.summary.input_left) {
             self.summary.ended = if self.tickets_are_out() { Ended::MaxPages } else { Ended::Stopped };
         }
         self.publish();

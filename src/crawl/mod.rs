@@ -24,6 +24,7 @@ use bytes::Bytes;
 use futures::Stream;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
 
 pub use self::progress::Progress;
 pub use self::shutdown::Handle;
@@ -38,7 +39,7 @@ use crate::frontier::store::Memory;
 use crate::frontier::{Frontier, Politeness, Scheduler};
 use crate::outcome::{Keep, Outcome};
 use crate::scope::Scope;
-use crate::seeds::Source;
+use crate::seeds::{self, Seed, Source};
 use crate::url::Fingerprinter;
 
 /// What a run is to do. Start from [`Plan::crawl`] or [`Plan::fetch`].
@@ -54,6 +55,8 @@ pub struct Plan {
     pub unique: bool,
     /// Tries after the first; default 2.
     pub retries: u32,
+    /// Redirects followed one after the other, whether inside a fetch or as jobs; default 10.
+    pub max_redirects: usize,
     /// The method of every request; default `GET`.
     pub method: Method,
     /// Its name for the record.
@@ -92,6 +95,7 @@ impl Plan {
             follow: None,
             unique: false,
             retries: 2,
+            max_redirects: 10,
             method: Method::GET,
             method_name: "GET",
             body: None,
@@ -141,19 +145,45 @@ impl Recorder {
     /// `false` when a receiver is gone.
     async fn record(&self, outcome: Outcome) -> bool {
         let outcome = Arc::new(outcome);
+        if let [sender] = &self.0[..] {
+            return sender.send(outcome).await.is_ok();
+        }
+        // All or none, should this be called off half-way: first a slot in each, then the record.
+        let mut slots = Vec::with_capacity(self.0.len());
         for sender in &self.0 {
-            if sender.send(Arc::clone(&outcome)).await.is_err() {
-                return false;
+            match sender.reserve().await {
+                Ok(slot) => slots.push(slot),
+                Err(_) => return false,
             }
         }
+        slots.into_iter().for_each(|slot| slot.send(Arc::clone(&outcome)));
         true
     }
 }
 
-/// How a seed source ended.
+/// How a seed source ended: read to its end or not, or not readable.
 pub(crate) struct SourceEnd {
     what: String,
-    result: io::Result<()>,
+    result: io::Result<seeds::End>,
+}
+
+/// Seed sources read at once, each on a thread of the blocking pool; the others wait. The pool has to serve name
+/// resolution and large pages too.
+const PRODUCERS: usize = 64;
+
+/// Reads one waiting source after the other.
+fn produce(
+    waiting: &std::sync::Mutex<impl Iterator<Item = (u32, Source)>>,
+    seeds: &mpsc::Sender<Vec<Seed>>,
+    stop: &CancellationToken,
+) -> Vec<SourceEnd> {
+    let next = || waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
+    std::iter::from_fn(next)
+        .map(|(index, source)| SourceEnd {
+            what: source.to_string(),
+            result: source.produce(index, seeds, stop),
+        })
+        .collect()
 }
 
 /// A run under way. Dropping it kills the run.
@@ -234,12 +264,11 @@ async fn supervise<F: Fetch, R: Frontier>(
     let (report_sender, reports) = mpsc::channel(capacity);
 
     let mut producers = JoinSet::new();
-    for (index, source) in sources.into_iter().enumerate() {
-        let (seeds, stop) = (seed_sender.clone(), stop.drain.clone());
-        producers.spawn_blocking(move || {
-            let what = source.to_string();
-            SourceEnd { what, result: source.produce(index as u32, &seeds, &stop) }
-        });
+    let count = sources.len();
+    let waiting = Arc::new(std::sync::Mutex::new((0u32..).zip(sources)));
+    for _ in 0..count.min(PRODUCERS) {
+        let (waiting, seeds, stop) = (Arc::clone(&waiting), seed_sender.clone(), stop.drain.clone());
+        producers.spawn_blocking(move || produce(&waiting, &seeds, &stop));
     }
     drop(seed_sender);
 
@@ -254,7 +283,7 @@ async fn supervise<F: Fetch, R: Frontier>(
     drop((report_sender, shared));
 
     let dispatcher = Dispatcher::new(plan, frontier, fingerprinter, stop, progress);
-    let end = dispatcher.run(Channels { seeds, jobs, reports }, &mut producers, &mut workers).await;
+    let end = dispatcher.run(Channels { seeds, jobs, reports }, count, &mut producers, &mut workers).await;
     // A producer that waits in a read (a terminal, a pipe) cannot be called off: leave it to the runtime.
     producers.detach_all();
     end

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::{Plan, retry};
-use crate::fetch::{ErrorKind, FetchError, Phase, Response};
+use crate::fetch::{ErrorKind, FetchError, Phase, Request, Response};
 use crate::frontier::{Entry, Fate, Found, MAX_CRAWL_DELAY, RobotsDown};
 use crate::outcome::{Failure, Outcome, OutcomeKind, Skip};
-use crate::robots::Rules;
+use crate::robots::{self, Rules};
 use crate::seeds::Seed;
-use crate::url::UrlError;
+use crate::url::{CrawlUrl, UrlError};
 
 /// Why `--fail-fast` cancelled a URL.
 pub(super) const SIBLING_FAILED: &str = "a sibling failed first";
@@ -85,6 +85,16 @@ pub(super) fn refused(seq: u64, seed: &Seed) -> Outcome {
     outcome.position = seed.position;
     outcome.input = Some(Arc::from(seed.text.as_str()));
     outcome
+}
+
+/// A redirect beyond `--max-redirects`, each hop of which was a job.
+pub(super) fn too_many_redirects(most: usize) -> Failure {
+    Failure::new(ErrorKind::TooManyRedirects, Phase::Redirect, format!("more than {most} redirects"))
+}
+
+/// The request for a robots.txt. Its cap is its own: rules that were cut off would count as not there.
+pub(super) fn robots_request(url: CrawlUrl) -> Request {
+    Request { home: false, max_body: Some(robots::MAX_BYTES as u64), ..Request::get(url) }
 }
 
 /// What an answer to `/robots.txt` means (RFC 9309 §2.3.1).

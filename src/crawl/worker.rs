@@ -13,13 +13,15 @@ use tokio::sync::{Mutex, mpsc};
 
 use super::hops::CrawlHops;
 use super::retry::{self, Decision};
-use super::settle::{SIBLING_FAILED, outcome_of, refused, robots_answer, settled};
+use super::settle::{
+    SIBLING_FAILED, outcome_of, refused, robots_answer, robots_request, settled, too_many_redirects,
+};
 use super::shutdown::Stop;
 use super::summary::Tally;
 use super::{Plan, Recorder};
 use crate::extract::{self, LinkKind};
 use crate::fetch::{ErrorKind, Fetch, HopPolicy, Phase, Request, Response};
-use crate::frontier::{Candidate, Disposition, Entry, Found, HostSignal, Job, RobotsDown, Work};
+use crate::frontier::{Candidate, Disposition, Entry, Found, HostSignal, Job, RobotsDown, Root, Work};
 use crate::outcome::{Failure, LinkRecord, Outcome, OutcomeKind};
 use crate::robots::Rules;
 use crate::scope::{Reason, Verdict};
@@ -193,10 +195,14 @@ impl<F: Fetch> Shared<F> {
             Ok(response) => self.extract(response).await,
             Err(_) => extract::Page::default(),
         };
-        let redirect = result.as_ref().ok().and_then(|response| response.redirect.clone());
+        let mut redirect = result.as_ref().ok().and_then(|response| response.redirect.clone());
         let page_url = result.as_ref().ok().map(|response| response.final_url.clone());
-        let mut outcome =
-            outcome_of(entry, plan).settle(result, plan.keep).or_fallback(plan.fallback.as_ref());
+        let mut outcome = outcome_of(entry, plan).settle(result, plan.keep);
+        if redirect.is_some() && usize::from(entry.redirects()) >= plan.max_redirects {
+            redirect = None;
+            outcome.fail(too_many_redirects(plan.max_redirects));
+        }
+        outcome = outcome.or_fallback(plan.fallback.as_ref());
         outcome.queue = Some(started.saturating_duration_since(entry.admitted));
         let mut page = Page::of(None, Disposition::Done(decision.signal));
         if let Some(response) = &mut outcome.response {
@@ -221,12 +227,19 @@ impl<F: Fetch> Shared<F> {
         let plan = &self.plan;
         let hops: Option<Arc<dyn HopPolicy>> = plan.follow.as_ref().map(|scope| {
             let paced =
-                !plan.politeness.delay.is_zero() || rules.as_ref().is_some_and(|r| r.crawl_delay().is_some());
+                plan.politeness.is_paced() || rules.as_ref().is_some_and(|r| r.crawl_delay().is_some());
             let (scope, root, depth) = (Arc::clone(scope), entry.root().clone(), entry.depth);
             let hops = CrawlHops { scope, root, depth, rules, paced };
             Arc::new(hops) as Arc<dyn HopPolicy>
         });
-        Request { url: entry.url.clone(), method: plan.method.clone(), body: plan.body.clone(), hops }
+        Request {
+            url: entry.url.clone(),
+            method: plan.method.clone(),
+            body: plan.body.clone(),
+            hops,
+            home: entry.is_home(),
+            max_body: None,
+        }
     }
 
     /// Title and links; large bodies are parsed off the runtime's threads.
@@ -263,14 +276,17 @@ impl<F: Fetch> Shared<F> {
         page: &mut Page,
     ) {
         let Some(scope) = &self.plan.follow else { return };
-        let candidate = |url: CrawlUrl, depth, root: &CrawlUrl, tag| Candidate {
+        let candidate = |url: CrawlUrl, depth, root: Root, tag, redirects, for_seed| Candidate {
             fingerprint: self.fingerprinter.fingerprint(&url),
             depth,
-            found: Found::Link { root: root.clone(), source: source.clone(), tag },
+            found: Found::Link { root, source: source.clone(), tag, redirects, for_seed },
             url,
         };
-        let root = entry.root();
-        let bounds = scope.within(root);
+        let root = match &entry.found {
+            Found::Seed { .. } => Root { url: entry.url.clone(), named: true },
+            Found::Link { root, .. } => root.clone(),
+        };
+        let bounds = scope.within(&root.url);
         let mut judge = |url: &CrawlUrl, depth| match bounds.judge(url, depth) {
             Verdict::Accept => true,
             Verdict::Reject(reason) => {
@@ -279,21 +295,27 @@ impl<F: Fetch> Shared<F> {
             }
         };
         if let Some(target) = redirect {
-            // Where a seed redirects to takes its place: seeds are always in scope.
-            match entry.found {
-                Found::Seed { .. } => {
-                    page.candidates.push(candidate(target.clone(), entry.depth, &target, "redirect"))
-                }
-                Found::Link { .. } if judge(&target, entry.depth) => {
-                    page.candidates.push(candidate(target, entry.depth, root, "redirect"));
-                }
-                Found::Link { .. } => {}
+            let redirects = entry.redirects() + 1;
+            if entry.is_for_seed() {
+                // Where a seed redirects to takes its place: seeds are always in scope.
+                let named = entry.is_home() && target.host_key() == entry.url.host_key();
+                let root = Root { url: target.clone(), named };
+                page.candidates.push(candidate(target, entry.depth, root, "redirect", redirects, true));
+            } else if judge(&target, entry.depth) {
+                page.candidates.push(candidate(
+                    target,
+                    entry.depth,
+                    root.clone(),
+                    "redirect",
+                    redirects,
+                    false,
+                ));
             }
         }
         let depth = entry.depth.saturating_add(1);
         for link in links.into_iter().filter(|link| link.kind == LinkKind::Navigation) {
             if judge(&link.url, depth) {
-                page.candidates.push(candidate(link.url, depth, root, link.tag));
+                page.candidates.push(candidate(link.url, depth, root.clone(), link.tag, 0, false));
             }
         }
     }
@@ -302,7 +324,7 @@ impl<F: Fetch> Shared<F> {
         let result = tokio::select! {
             biased;
             () = self.stop.abort.cancelled() => return Page::of(None, Disposition::Returned),
-            result = self.fetch.fetch(Request::get(entry.url.clone())) => result,
+            result = self.fetch.fetch(robots_request(entry.url.clone())) => result,
         };
         if result.as_ref().is_err_and(|error| error.exhausted) && entry.returned < MAX_RETURNS {
             return Page { fault: Some(Fault::Exhausted), ..Page::of(None, Disposition::Returned) };

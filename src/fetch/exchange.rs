@@ -45,6 +45,7 @@ pub(super) struct Exchange<'a> {
     same_method: usize,
     /// A redirect has left the origin of the first URL.
     foreign: bool,
+    max_body: u64,
     /// A redirect has turned the request into one without a body.
     rewritten: bool,
     first_byte: Option<Duration>,
@@ -52,7 +53,7 @@ pub(super) struct Exchange<'a> {
 
 impl<'a> Exchange<'a> {
     pub(super) fn new(http: &'a Http, request: Request, trace: Arc<Trace>) -> Self {
-        let Request { url, method, body, hops } = request;
+        let Request { url, method, body, hops, home, max_body } = request;
         let deadline = Deadline::new(Arc::clone(&trace), http.options.timeout, http.options.idle_timeout);
         Self {
             http,
@@ -64,7 +65,8 @@ impl<'a> Exchange<'a> {
             url,
             chain: Vec::new(),
             same_method: 0,
-            foreign: false,
+            foreign: !home,
+            max_body: max_body.unwrap_or(http.options.max_body),
             rewritten: false,
             first_byte: None,
         }
@@ -185,8 +187,7 @@ impl<'a> Exchange<'a> {
     async fn receive(mut self, mut answer: reqwest::Response) -> Result<Response, FetchError> {
         let length = answer.content_length();
         let mut head = self.head(&mut answer);
-        match self.read(&mut answer, Collector::new(&head.headers, length, self.http.options.max_body)).await
-        {
+        match self.read(&mut answer, Collector::new(&head.headers, length, self.max_body)).await {
             Ok(body) => {
                 head.body = body;
                 head.timings = self.timings();
@@ -203,7 +204,7 @@ impl<'a> Exchange<'a> {
     async fn hand_back(mut self, mut answer: reqwest::Response, target: CrawlUrl) -> Response {
         let length = answer.content_length();
         let mut head = self.head(&mut answer);
-        let collector = Collector::new(&head.headers, length, self.http.options.max_body);
+        let collector = Collector::new(&head.headers, length, self.max_body);
         head.body = match self.read(&mut answer, collector).await {
             Ok(body) | Err((body, _)) => body,
         };

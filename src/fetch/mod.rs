@@ -49,12 +49,17 @@ pub struct Request {
     pub body: Option<Bytes>,
     /// Who decides about redirects; `None` follows every hop to an `http` or `https` URL.
     pub hops: Option<Arc<dyn HopPolicy>>,
+    /// The user named this host, so it gets `Authorization`, `Cookie`, `Proxy-Authorization` and `Host` as given;
+    /// default true.
+    pub home: bool,
+    /// The most that is kept of the decoded body, bytes, in place of [`HttpOptions::max_body`].
+    pub max_body: Option<u64>,
 }
 
 impl Request {
     /// A `GET` that follows every redirect.
     pub fn get(url: CrawlUrl) -> Self {
-        Self { url, method: Method::GET, body: None, hops: None }
+        Self { url, method: Method::GET, body: None, hops: None, home: true, max_body: None }
     }
 }
 

@@ -107,7 +107,9 @@ impl HostQueue {
     /// With `closed`, entries never handed out before do not count.
     pub(super) fn next_at(&self, per_host: u32, closed: bool) -> Option<Instant> {
         let work_at = match self.retries.peek() {
-            _ if self.queued > 0 && !closed && self.level_is_open() => self.next_start,
+            _ if self.queued > 0 && !closed && (self.retired.is_some() || self.level_is_open()) => {
+                self.next_start
+            }
             Some(Reverse(retry)) => retry.due,
             None => return None,
         };
@@ -254,6 +256,9 @@ impl HostQueue {
             Ok(rules) => {
                 if let Some(delay) = rules.crawl_delay().filter(|delay| *delay > MAX_CRAWL_DELAY) {
                     self.retired = Some(Fate::CrawlDelay(delay));
+                }
+                if let Some(delay) = rules.crawl_delay() {
+                    self.next_start = self.next_start.max(now + delay.min(MAX_CRAWL_DELAY));
                 }
                 let rules = (!rules.is_empty()).then(|| Arc::new(rules));
                 self.robots = Robots::Known { rules, until: now + ROBOTS_TTL };

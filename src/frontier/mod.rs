@@ -80,13 +80,26 @@ pub enum Found {
     },
     /// A page links to it.
     Link {
-        /// The seed that the page descends from; scope is judged against it.
-        root: CrawlUrl,
+        /// What the page descends from.
+        root: Root,
         /// The page.
         source: CrawlUrl,
         /// The element, e.g. `a`; `redirect` for the target of a redirect.
         tag: &'static str,
+        /// How many redirects in a row lead here, one job each; 0 for a link.
+        redirects: u16,
+        /// A seed redirects here, so this stands for it.
+        for_seed: bool,
     },
+}
+
+/// The seed that a URL descends from, or what that seed redirects to. Scope is judged against it.
+#[derive(Clone, Debug)]
+pub struct Root {
+    /// Its URL.
+    pub url: CrawlUrl,
+    /// The user named its host; false when only a redirect did.
+    pub named: bool,
 }
 
 /// The place of a URL in the input: which seed argument, which line of it. Orders `gather`.
@@ -129,7 +142,28 @@ impl Entry {
     pub fn root(&self) -> &CrawlUrl {
         match &self.found {
             Found::Seed { .. } => &self.url,
-            Found::Link { root, .. } => root,
+            Found::Link { root, .. } => &root.url,
+        }
+    }
+
+    /// Whether the user named its host, so that it may see what is meant for that host alone.
+    pub fn is_home(&self) -> bool {
+        match &self.found {
+            Found::Seed { .. } => true,
+            Found::Link { root, .. } => root.named && root.url.host_key() == self.url.host_key(),
+        }
+    }
+
+    /// Whether it is a seed, or what a seed redirects to.
+    pub fn is_for_seed(&self) -> bool {
+        matches!(self.found, Found::Seed { .. } | Found::Link { for_seed: true, .. })
+    }
+
+    /// How many redirects in a row led here, one job each.
+    pub fn redirects(&self) -> u16 {
+        match self.found {
+            Found::Seed { .. } => 0,
+            Found::Link { redirects, .. } => redirects,
         }
     }
 }

@@ -50,6 +50,13 @@ impl Default for Politeness {
     }
 }
 
+impl Politeness {
+    /// Whether requests keep a distance in time.
+    pub fn is_paced(&self) -> bool {
+        !self.delay.is_zero() || !self.pace.is_zero()
+    }
+}
+
 /// The [`Frontier`] over any [`Store`].
 pub struct Scheduler<S> {
     store: S,
@@ -258,8 +265,10 @@ impl<S: Store> Frontier for Scheduler<S> {
         match how {
             Disposition::Done(signal) => {
                 self.store.complete(id, entry.seq);
-                if fetched {
+                if entry.handed_out {
                     self.hosts[id.0 as usize].queue.settled(entry.depth);
+                }
+                if fetched {
                     self.landed(id, signal, now);
                 }
             }
@@ -289,14 +298,12 @@ impl<S: Store> Frontier for Scheduler<S> {
     fn evict(&mut self) -> Option<Job> {
         // Hosts already passed may have got more meanwhile: go round until nothing waits.
         while self.counts.queued + self.counts.retrying > 0 {
-            let Some(Host { queue, .. }) = self.hosts.get_mut(self.evicting) else {
+            if self.evicting >= self.hosts.len() {
                 self.evicting = 0;
-                continue;
-            };
-            let id = GroupId(self.evicting as u32);
-            if queue.fresh.is_empty() && queue.queued > 0 {
-                self.store.take(id, VISIT, &mut queue.fresh);
             }
+            let id = GroupId(self.evicting as u32);
+            self.refill(id);
+            let queue = &mut self.hosts[self.evicting].queue;
             let retries = queue.retries();
             if let Some(entry) = queue.evict() {
                 let retried = retries > queue.retries();
@@ -570,6 +577,33 @@ mod tests {
         assert_eq!(again.entry.attempts, 2);
         s.finished(again, done(), now);
         assert_eq!(pop(&mut s, now + SECOND).unwrap(), "http://a/1");
+    }
+
+    #[test]
+    fn a_host_that_is_given_up_keeps_no_level_open() {
+        let mut now = Instant::now();
+        let mut s = scheduler(Politeness { by_depth: true, ..lax() });
+        let admit = |s: &mut Scheduler<Memory>, url: &str, depth| {
+            let url = CrawlUrl::parse(url).unwrap();
+            let fingerprint = Fingerprinter::with_key(1, 2).fingerprint(&url);
+            let found = Found::Seed { position: Position::NONE, input: None };
+            s.admit(&mut vec![Candidate { url, fingerprint, depth, found }], now);
+        };
+        admit(&mut s, "http://a/0", 0);
+        admit(&mut s, "http://a/1", 1);
+        let down = || HostSignal::Unreachable(ErrorKind::Connect, "connection refused".into());
+        for _ in 0..MAX_WAVES {
+            let job = s.pop(now).unwrap();
+            s.finished(job, Disposition::Retry(Duration::ZERO, down()), now);
+            now += 60 * SECOND;
+        }
+        let rest: Vec<_> = std::iter::from_fn(|| s.pop(now)).collect();
+        assert_eq!(rest.len(), 2);
+        for job in rest {
+            assert!(matches!(job.work, Work::Settle(Fate::Failed { .. })));
+            s.finished(job, done(), now);
+        }
+        assert_eq!(s.counts().pending(), 0);
     }
 
     #[test]

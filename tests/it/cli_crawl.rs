@@ -189,7 +189,7 @@ fn max_pages_is_exact_and_says_whether_work_was_left() {
 fn a_retry_takes_no_second_ticket() {
     let web = Web::plain();
     let list: String = (0..4).map(|n| web.url(&format!("/x/reset/{n}\n"))).collect();
-    let ran = call(["fetch", "-", "--max-pages", "3", "--retries", "1"]).stdin(list).run().exits(4);
+    let ran = call(["fetch", "-", "--max-pages", "3", "--retries", "1"]).stdin(list).run().exits(5);
     assert_eq!((ran.records().len(), web.log().len(), ran.count("pending")), (3, 6, 1));
 }
 

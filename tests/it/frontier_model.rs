@@ -277,6 +277,7 @@ impl Model {
             How::Unreachable(slow) => {
                 let delay = if *slow { 40 } else { 5 };
                 host.robots = Robots::Known(false, Duration::from_secs(delay));
+                host.next_start = host.next_start.max(now + Duration::from_secs(delay.min(30)));
                 (host.waves, host.retired) = (0, host.retired || *slow);
                 rules(&format!("User-agent: *\nCrawl-delay: {delay}"))
             }

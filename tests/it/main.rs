@@ -7,6 +7,8 @@ mod batch;
 mod cli_crawl;
 mod cli_fetch;
 mod cli_input;
+mod cli_outputs;
+mod cli_redirects;
 mod cli_stop;
 mod cli_text;
 mod data;

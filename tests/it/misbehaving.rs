@@ -269,7 +269,7 @@ async fn has_no_descriptors_left() {
         }
         let error = fetch(&http, Request::get(url.clone())).await.unwrap_err();
         if error.exhausted {
-            assert_is(&error, ErrorKind::Connect, Phase::Connect);
+            assert_eq!((error.kind, error.phase), (ErrorKind::Connect, Phase::Connect), "{error}");
             return;
         }
     }

@@ -110,7 +110,7 @@ pub(crate) struct RunArgs {
     /// Requests at once to one host [default: 6 for crawl, --workers for fetch]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) per_host: Option<u32>,
-    /// Least time between the starts of two requests to one host
+    /// Least time between the starts of two requests to one host; a redirect that `fetch` follows does not wait
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
     pub(crate) delay: Duration,
     /// Most requests in a time, all hosts together, e.g. 20/s or 600/m [default: no limit]
@@ -253,7 +253,7 @@ pub(crate) struct DemoArgs {
     #[arg(short, long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) workers: u32,
     /// Pages per host
-    #[arg(long, value_name = "N", default_value_t = 80)]
+    #[arg(long, value_name = "N", default_value_t = 80, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub(crate) pages: u64,
     /// Show progress on stderr; auto is when stderr is a terminal
     #[arg(long, value_name = "WHEN", default_value = "auto")]
@@ -394,7 +394,9 @@ fn rate(text: &str) -> Result<Duration, String> {
         _ => return Err(HINT.into()),
     };
     match count.parse::<f64>() {
-        Ok(count) if count > 0.0 && count <= 1e9 => Ok(per.div_f64(count)),
+        Ok(count) if count > 0.0 && count <= 1e9 => {
+            Duration::try_from_secs_f64(per.as_secs_f64() / count).map_err(|_| HINT.into())
+        }
         _ => Err(HINT.into()),
     }
 }
@@ -416,6 +418,8 @@ mod tests {
         assert!(duration("300").is_err() && duration("fast").is_err() && positive("0s").is_err());
         assert_eq!(rate("20/s"), Ok(Duration::from_millis(50)));
         assert_eq!(rate("60/m"), Ok(Duration::from_secs(1)));
-        assert!(rate("0/s").is_err() && rate("5/y").is_err() && rate("x").is_err());
+        assert!(
+            rate("0/s").is_err() && rate("1e-300/s").is_err() && rate("5/y").is_err() && rate("x").is_err()
+        );
     }
 }

@@ -66,9 +66,10 @@ impl Code {
         let work_left = summary.pending > 0 || summary.input_left;
         let limited = matches!(summary.ended, Ended::MaxPages | Ended::MaxTime) && work_left;
         match () {
+            // Work that is left is said whatever else happened.
+            () if limited => Self::Limit,
             () if failures > 0 && good == 0 && summary.cancelled == 0 => Self::AllFailed,
             () if failures > 0 => Self::SomeFailed,
-            () if limited => Self::Limit,
             () => Self::Done,
         }
     }

@@ -18,7 +18,7 @@ use crate::report::{self, Ticker};
 use crate::settings::{Output, Settings};
 use crate::signals::{Signal, Signals};
 
-/// How long the outputs may take to end after a kill.
+/// How long the outputs may take to end for somebody who asked twice.
 const LAST_FLUSH: Duration = Duration::from_millis(300);
 
 /// One thread for everything that waits: a second costs more in wake-ups than it brings (docs/performance.md).
@@ -47,6 +47,8 @@ pub(crate) fn run_settings(settings: Settings) -> Result<Code, Error> {
         plan.workers = most;
     }
     let (recorder, receivers) = Recorder::new(outputs.len(), plan.capacity);
+    // A reader that went away has had enough; another output that was cut for it is another matter.
+    let only_output = outputs.len() == 1;
     let outputs = Outputs::start(outputs, receivers)?;
     let runtime = runtime()?;
     let end = runtime.block_on(async {
@@ -59,7 +61,7 @@ pub(crate) fn run_settings(settings: Settings) -> Result<Code, Error> {
     // A producer may sit in a read, and a sink in a write, that never ends.
     runtime.shutdown_background();
     let End { summary, error, output_error, signal } = end?;
-    if output_error.as_ref().is_some_and(Error::is_broken_pipe) {
+    if only_output && output_error.as_ref().is_some_and(Error::is_broken_pipe) {
         return Ok(Code::Done);
     }
     if show.summary {
@@ -106,17 +108,22 @@ async fn finish(run: Run, mut outputs: Outputs, say: bool) -> Result<End, Error>
             )),
         }
     };
-    let mut overdue = std::pin::pin!(async {
-        handle.killed().await;
-        tokio::time::sleep(LAST_FLUSH).await;
-    });
+    // The records of a run that was merely cut short may take their time; whoever insists does not want them.
     let output_error = loop {
+        let insisted = signals.insisted;
+        let overdue = async {
+            match insisted {
+                true => tokio::time::sleep(LAST_FLUSH).await,
+                false => std::future::pending().await,
+            }
+        };
         tokio::select! {
             error = outputs.join() => break error,
-            () = &mut overdue => {
-                break Some(Error::Io("the output did not take the last records".into(), io::ErrorKind::TimedOut.into()));
+            () = overdue => {
+                let late = io::ErrorKind::TimedOut.into();
+                break Some(Error::Io("the output did not take the last records".into(), late));
             }
-            () = signals.next() => signals.heed(),
+            () = signals.next(), if !insisted => signals.insist(),
         }
     };
     Ok(End { summary, error, output_error, signal: signals.first })

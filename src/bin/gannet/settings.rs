@@ -91,6 +91,7 @@ impl Settings {
             ..plan.politeness
         };
         plan.retries = request.retries;
+        plan.max_redirects = request.max_redirects;
         plan.fallback = request.fallback.as_deref().map(fallback).transpose()?.map(Arc::new);
         plan.max_pages = stop.max_pages;
         plan.max_time = stop.max_time;
@@ -206,26 +207,28 @@ fn outputs(output: &OutputArgs, mode: Mode) -> Result<(Vec<Output>, bool), Error
     let mut to_terminal = false;
     let stdout = [Path::new("-").to_owned()];
     let files = if output.output.is_empty() { &stdout[..] } else { &output.output };
+    // All that can be said against them comes first: opening an output empties it.
+    let mut formats = Vec::new();
     for (nth, path) in files.iter().enumerate() {
-        if files[..nth].contains(path) {
+        if files[..nth].iter().any(|other| identity(other) == identity(path)) {
             return Err(Error::Config(format!("`{}` is given twice as output", path.display())));
         }
-        let is_stdout = path == Path::new("-");
-        to_terminal |= is_stdout && io::stdout().is_terminal();
-        let format = match output.format {
-            Format::Auto if is_stdout && io::stdout().is_terminal() => Format::Human,
-            Format::Auto if is_stdout => Format::Jsonl,
+        formats.push(match output.format {
+            Format::Auto if is_stdout(path) && io::stdout().is_terminal() => Format::Human,
+            Format::Auto if is_stdout(path) => Format::Jsonl,
             Format::Auto => format_of(path)?,
             given => given,
+        });
+    }
+    for (path, format) in files.iter().zip(formats) {
+        let (name, out): (_, Box<dyn Write + Send>) = if is_stdout(path) {
+            to_terminal |= io::stdout().is_terminal();
+            ("stdout".to_owned(), Box::new(io::stdout()))
+        } else {
+            let file = File::create(path);
+            let file = file.map_err(|why| Error::Io(format!("cannot write `{}`", path.display()), why))?;
+            (format!("`{}`", path.display()), Box::new(file))
         };
-        let out: Box<dyn Write + Send> = match is_stdout {
-            true => Box::new(io::stdout()),
-            false => Box::new(
-                File::create(path)
-                    .map_err(|why| Error::Io(format!("cannot write `{}`", path.display()), why))?,
-            ),
-        };
-        let name = if is_stdout { "stdout".to_owned() } else { format!("`{}`", path.display()) };
         outputs.push(Output { name, sink: sink(format, mode, output, out) });
     }
     if let Some(directory) = &output.save_bodies {
@@ -235,6 +238,22 @@ fn outputs(output: &OutputArgs, mode: Mode) -> Result<(Vec<Output>, bool), Error
         outputs.push(Output { name, sink: Box::new(bodies) });
     }
     Ok((outputs, to_terminal))
+}
+
+fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// The same for two spellings of one file, which need not be there yet.
+fn identity(path: &Path) -> PathBuf {
+    let whole = path.canonicalize();
+    whole.unwrap_or_else(|_| match (path.parent(), path.file_name()) {
+        (Some(directory), Some(name)) if directory != Path::new("") => {
+            directory.canonicalize().unwrap_or_else(|_| directory.to_owned()).join(name)
+        }
+        (_, Some(name)) => Path::new(".").canonicalize().unwrap_or_default().join(name),
+        _ => path.to_owned(),
+    })
 }
 
 /// Opening an output empties it: that must not happen to a list that is still to be read.

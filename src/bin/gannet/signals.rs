@@ -30,6 +30,8 @@ pub(crate) struct Signals {
     /// The signal that decides the exit code.
     pub(crate) first: Option<Signal>,
     last: Option<Signal>,
+    /// Somebody asked twice, or when only the outputs were left to end.
+    pub(crate) insisted: bool,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -42,12 +44,12 @@ impl Signals {
         use tokio::signal::unix::{SignalKind, signal};
         let listen = |kind| signal(kind).map_err(|why| Error::Io("cannot listen for signals".into(), why));
         let (interrupt, terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-        Ok(Self { handle, say, first: None, last: None, interrupt, terminate })
+        Ok(Self { handle, say, first: None, last: None, insisted: false, interrupt, terminate })
     }
 
     #[cfg(not(unix))]
     pub(crate) fn listen(handle: Handle, say: bool) -> Result<Self, Error> {
-        Ok(Self { handle, say, first: None, last: None })
+        Ok(Self { handle, say, first: None, last: None, insisted: false })
     }
 
     /// Waits for the next signal; [`heed`](Self::heed) it then.
@@ -67,7 +69,7 @@ impl Signals {
 
     pub(crate) fn heed(&mut self) {
         if self.first.is_some() {
-            return self.handle.kill();
+            return self.insist();
         }
         self.first = self.last;
         if self.say {
@@ -76,5 +78,12 @@ impl Signals {
             ));
         }
         self.handle.drain();
+    }
+
+    /// Ends everything at once.
+    pub(crate) fn insist(&mut self) {
+        self.first = self.first.or(self.last);
+        self.insisted = true;
+        self.handle.kill();
     }
 }

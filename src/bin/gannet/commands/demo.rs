@@ -74,6 +74,8 @@ fn command_line(seed: &str, args: &DemoArgs, output: &Path) -> Vec<String> {
     let output = output.display().to_string();
     let words = [
         "crawl",
+        "--format",
+        "jsonl",
         seed,
         "--scope",
         "any",
