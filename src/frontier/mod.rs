@@ -7,6 +7,8 @@
 
 mod host_queue;
 mod scheduler;
+#[cfg(test)]
+mod scheduler_tests;
 pub mod store;
 
 use std::sync::Arc;

@@ -1,0 +1,278 @@
+//! The scheduler with time in hand: no runtime, no network.
+
+use std::time::{Duration, Instant};
+
+use super::scheduler::{Politeness, Scheduler};
+use super::store::Memory;
+use super::*;
+use crate::fetch::ErrorKind;
+use crate::frontier::{FORGIVEN_AFTER, MAX_WAVES, PARK, RobotsDown};
+use crate::robots::Rules;
+use crate::url::Fingerprinter;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn scheduler(politeness: Politeness) -> Scheduler<Memory> {
+    Scheduler::new(Memory::unique(), politeness)
+}
+
+fn lax() -> Politeness {
+    Politeness { robots: false, ..Politeness::default() }
+}
+
+fn admit(s: &mut Scheduler<Memory>, urls: &[&str], now: Instant) -> u64 {
+    let print = Fingerprinter::with_key(1, 2);
+    let mut candidates = urls
+        .iter()
+        .map(|url| CrawlUrl::parse(url).unwrap())
+        .map(|url| Candidate {
+            fingerprint: print.fingerprint(&url),
+            url,
+            depth: 0,
+            found: Found::Seed { position: Position::NONE, input: None },
+        })
+        .collect();
+    s.admit(&mut candidates, now)
+}
+
+fn pop(s: &mut Scheduler<Memory>, now: Instant) -> Option<String> {
+    s.pop(now).map(|job| job.entry.url.to_string())
+}
+
+fn done() -> Disposition {
+    Disposition::Done(HostSignal::Healthy)
+}
+
+#[test]
+fn each_url_once_hosts_in_turn() {
+    let now = Instant::now();
+    let mut s = scheduler(lax());
+    assert_eq!(admit(&mut s, &["http://a/1", "http://a/2", "http://b/1", "http://a/1"], now), 3);
+    assert_eq!(admit(&mut s, &["http://a/2"], now), 0);
+    let order: Vec<_> = std::iter::from_fn(|| pop(&mut s, now)).collect();
+    assert_eq!(order, ["http://a/1", "http://b/1", "http://a/2"]);
+    assert_eq!((s.counts().in_flight, s.counts().pending(), s.ready_at()), (3, 3, None));
+}
+
+#[test]
+fn per_host_limit_and_delay() {
+    let now = Instant::now();
+    let mut s = scheduler(Politeness { per_host: 2, delay: SECOND, ..lax() });
+    admit(&mut s, &["http://a/1", "http://a/2", "http://a/3"], now);
+    let first = s.pop(now).unwrap();
+    assert!(s.pop(now).is_none());
+    assert_eq!(s.ready_at(), Some(now + SECOND));
+    assert!(s.pop(now + SECOND).is_some());
+    assert!(s.pop(now + 3 * SECOND).is_none(), "two in flight");
+    assert_eq!(s.ready_at(), None);
+    s.finished(first, done(), now + 4 * SECOND);
+    assert!(s.pop(now + 4 * SECOND).is_some());
+}
+
+#[test]
+fn robots_comes_first_and_is_obeyed() {
+    let now = Instant::now();
+    let mut s = scheduler(Politeness::default());
+    admit(&mut s, &["http://a/private/1", "http://a/2"], now);
+    let job = s.pop(now).unwrap();
+    assert_eq!((job.entry.url.as_str(), s.counts().in_flight), ("http://a/robots.txt", 0));
+    assert!(s.pop(now).is_none(), "single flight");
+    let rules = Rules::parse(b"User-agent: *\nDisallow: /private/", "gannet");
+    s.finished(job, Disposition::Robots(Ok(rules)), now);
+    let denied = s.pop(now).unwrap();
+    assert!(matches!(denied.work, Work::Settle(Fate::RobotsDenied)));
+    assert!(matches!(s.pop(now).unwrap().work, Work::Fetch(Some(_))));
+}
+
+#[test]
+fn robots_that_cannot_be_had_fails_the_host_after_asking_again() {
+    let mut now = Instant::now();
+    let mut s = scheduler(Politeness { retries: 1, ..Politeness::default() });
+    admit(&mut s, &["http://a/1"], now);
+    let down =
+        || RobotsDown { kind: ErrorKind::RobotsUnavailable, message: "500".into(), ask_again: Some(SECOND) };
+    let job = s.pop(now).unwrap();
+    s.finished(job, Disposition::Robots(Err(down())), now);
+    assert!(s.pop(now).is_none());
+    now += SECOND;
+    let job = s.pop(now).unwrap();
+    assert!(matches!(job.work, Work::Robots));
+    s.finished(job, Disposition::Robots(Err(down())), now);
+    assert!(matches!(
+        s.pop(now).unwrap().work,
+        Work::Settle(Fate::Failed { kind: ErrorKind::RobotsUnavailable, .. })
+    ));
+}
+
+#[test]
+fn a_throttled_host_is_parked_whole_and_others_go_on() {
+    let now = Instant::now();
+    let mut s = scheduler(lax());
+    admit(&mut s, &["http://a/1", "http://a/2", "http://b/1"], now);
+    let job = s.pop(now).unwrap();
+    s.finished(job, Disposition::Retry(Duration::ZERO, HostSignal::Throttled(Some(10 * SECOND))), now);
+    assert_eq!(pop(&mut s, now).unwrap(), "http://b/1");
+    assert!(s.pop(now + 9 * SECOND).is_none());
+    assert_eq!(s.counts().waiting_hosts, 1);
+    assert_eq!(pop(&mut s, now + 10 * SECOND).unwrap(), "http://a/1", "the retry is first");
+}
+
+#[test]
+fn parking_doubles_and_is_forgiven() {
+    let mut now = Instant::now();
+    let mut s = scheduler(lax());
+    let urls: Vec<String> = (0..9).map(|n| format!("http://a/{n}")).collect();
+    admit(&mut s, &urls.iter().map(String::as_str).collect::<Vec<_>>(), now);
+    let mut throttled_for = |now: Instant| {
+        let job = s.pop(now).unwrap();
+        s.finished(job, Disposition::Done(HostSignal::Throttled(None)), now);
+        assert!(s.pop(now).is_none());
+        s.ready_at().unwrap() - now
+    };
+    for park in [60, 120, 240] {
+        assert_eq!(throttled_for(now), park * SECOND);
+        now += park * SECOND;
+    }
+    now += FORGIVEN_AFTER;
+    assert_eq!(throttled_for(now), 60 * SECOND);
+}
+
+#[test]
+fn an_unreachable_host_is_probed_and_given_up() {
+    let mut now = Instant::now();
+    let mut s = scheduler(lax());
+    let urls: Vec<String> = (0..20).map(|n| format!("http://a/{n}")).collect();
+    admit(&mut s, &urls.iter().map(String::as_str).collect::<Vec<_>>(), now);
+    let down = || HostSignal::Unreachable(ErrorKind::Connect, "connection refused".into());
+    let six: Vec<_> = std::iter::from_fn(|| s.pop(now)).collect();
+    assert_eq!(six.len(), 6);
+    for job in six {
+        s.finished(job, Disposition::Done(down()), now);
+    }
+    for wave in 1..MAX_WAVES {
+        assert!(s.pop(now).is_none());
+        now = s.ready_at().unwrap();
+        let probe = s.pop(now).unwrap();
+        assert!(s.pop(now).is_none(), "one probe at a time, wave {wave}");
+        s.finished(probe, Disposition::Done(down()), now);
+    }
+    let rest: Vec<_> = std::iter::from_fn(|| s.pop(now)).collect();
+    assert_eq!(rest.len(), 20 - 6 - (MAX_WAVES as usize - 1));
+    assert!(
+        rest.iter()
+            .all(|job| matches!(&job.work, Work::Settle(Fate::Failed { kind: ErrorKind::Connect, .. })))
+    );
+}
+
+#[test]
+fn closed_gives_out_only_retries() {
+    let now = Instant::now();
+    let mut s = scheduler(lax());
+    admit(&mut s, &["http://a/1", "http://a/2", "http://b/1"], now);
+    let job = s.pop(now).unwrap();
+    s.finished(job, Disposition::Retry(SECOND, HostSignal::Neutral), now);
+    s.close();
+    assert!(s.pop(now).is_none());
+    let job = s.pop(now + SECOND).unwrap();
+    assert_eq!((job.entry.url.as_str(), job.entry.attempts), ("http://a/1", 2));
+    s.finished(job, done(), now);
+    assert_eq!((s.counts().queued, s.counts().retrying, s.counts().in_flight), (2, 0, 0));
+}
+
+#[test]
+fn returned_jobs_and_evicted_ones_are_accounted_for() {
+    let now = Instant::now();
+    let mut s = scheduler(lax());
+    admit(&mut s, &["http://a/1", "http://a/2", "http://b/1"], now);
+    let job = s.pop(now).unwrap();
+    s.finished(job, Disposition::Returned, now);
+    assert_eq!((s.counts().queued, s.counts().retrying), (2, 1));
+    let mut evicted = 0;
+    while let Some(job) = s.evict() {
+        s.finished(job, Disposition::Done(HostSignal::Neutral), now);
+        evicted += 1;
+    }
+    assert_eq!((evicted, s.counts().pending()), (3, 0));
+}
+
+#[test]
+fn a_host_that_always_throttles_is_given_up() {
+    let mut now = Instant::now();
+    let mut s = scheduler(lax());
+    let urls: Vec<String> = (0..9).map(|n| format!("http://a/{n}")).collect();
+    admit(&mut s, &urls.iter().map(String::as_str).collect::<Vec<_>>(), now);
+    let mut tries = 0;
+    loop {
+        let job = s.pop(now).unwrap();
+        if let Work::Settle(fate) = job.work {
+            assert!(matches!(fate, Fate::Throttled));
+            break;
+        }
+        s.finished(job, Disposition::Done(HostSignal::Throttled(None)), now);
+        now += PARK * 2u32.pow(tries);
+        tries += 1;
+    }
+    assert_eq!(tries, 6, "pauses of 1 + 2 + 4 + 8 + 16 minutes, and once more");
+}
+
+#[test]
+fn by_depth_a_level_waits_for_the_one_above() {
+    let now = Instant::now();
+    let mut s = scheduler(Politeness { by_depth: true, ..lax() });
+    let admit = |s: &mut Scheduler<Memory>, url: &str, depth| {
+        let url = CrawlUrl::parse(url).unwrap();
+        let fingerprint = Fingerprinter::with_key(1, 2).fingerprint(&url);
+        let found = Found::Seed { position: Position::NONE, input: None };
+        s.admit(&mut vec![Candidate { url, fingerprint, depth, found }], now);
+    };
+    admit(&mut s, "http://a/0", 0);
+    admit(&mut s, "http://a/0b", 0);
+    let (first, second) = (s.pop(now).unwrap(), s.pop(now).unwrap());
+    admit(&mut s, "http://a/1", 1);
+    assert!(s.pop(now).is_none());
+    s.finished(first, done(), now);
+    assert!(s.pop(now).is_none(), "one of the level above is still out");
+    s.finished(second, Disposition::Retry(SECOND, HostSignal::Neutral), now);
+    assert!(s.pop(now).is_none(), "or to be tried again");
+    let again = s.pop(now + SECOND).unwrap();
+    assert_eq!(again.entry.attempts, 2);
+    s.finished(again, done(), now);
+    assert_eq!(pop(&mut s, now + SECOND).unwrap(), "http://a/1");
+}
+
+#[test]
+fn a_host_that_is_given_up_keeps_no_level_open() {
+    let mut now = Instant::now();
+    let mut s = scheduler(Politeness { by_depth: true, ..lax() });
+    let admit = |s: &mut Scheduler<Memory>, url: &str, depth| {
+        let url = CrawlUrl::parse(url).unwrap();
+        let fingerprint = Fingerprinter::with_key(1, 2).fingerprint(&url);
+        let found = Found::Seed { position: Position::NONE, input: None };
+        s.admit(&mut vec![Candidate { url, fingerprint, depth, found }], now);
+    };
+    admit(&mut s, "http://a/0", 0);
+    admit(&mut s, "http://a/1", 1);
+    let down = || HostSignal::Unreachable(ErrorKind::Connect, "connection refused".into());
+    for _ in 0..MAX_WAVES {
+        let job = s.pop(now).unwrap();
+        s.finished(job, Disposition::Retry(Duration::ZERO, down()), now);
+        now += 60 * SECOND;
+    }
+    let rest: Vec<_> = std::iter::from_fn(|| s.pop(now)).collect();
+    assert_eq!(rest.len(), 2);
+    for job in rest {
+        assert!(matches!(job.work, Work::Settle(Fate::Failed { .. })));
+        s.finished(job, done(), now);
+    }
+    assert_eq!(s.counts().pending(), 0);
+}
+
+#[test]
+fn the_pace_holds_for_all_hosts() {
+    let now = Instant::now();
+    let mut s = scheduler(Politeness { pace: SECOND / 10, ..lax() });
+    admit(&mut s, &["http://a/1", "http://b/1", "http://c/1"], now);
+    assert!(s.pop(now).is_some() && s.pop(now).is_none());
+    assert_eq!(s.ready_at(), Some(now + SECOND / 10));
+    assert!(s.pop(now + SECOND / 10).is_some());
+}

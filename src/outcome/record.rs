@@ -1,0 +1,156 @@
+//! The published form of an [`Outcome`]: one flat object, schema 1 (`docs/output.md`). Absent means not applicable.
+
+use std::fmt;
+use std::time::Duration;
+
+use base64::Engine as _;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::{Outcome, Received, Skip};
+use crate::fetch::HeaderMap;
+
+/// The version of the record's form, in its field `schema`.
+pub const SCHEMA: u32 = 1;
+
+/// The names of the record's fields, in the order in which they are written.
+pub const FIELDS: &[&str] = &[
+    "schema",
+    "timestamp",
+    "seq",
+    "input",
+    "url",
+    "final_url",
+    "location",
+    "method",
+    "outcome",
+    "status_code",
+    "http_version",
+    "content_type",
+    "charset",
+    "title",
+    "body_bytes",
+    "wire_bytes",
+    "truncated",
+    "sha256",
+    "headers",
+    "body",
+    "body_b64",
+    "body_path",
+    "remote_ip",
+    "depth",
+    "source",
+    "tag",
+    "chain",
+    "links",
+    "attempts",
+    "error",
+    "error_kind",
+    "phase",
+    "skipped",
+    "fallback",
+    "time_queue_ms",
+    "time_dns_ms",
+    "time_connect_ms",
+    "time_ttfb_ms",
+    "time_total_ms",
+];
+
+impl Serialize for Outcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("schema", &SCHEMA)?;
+        map.serialize_entry("timestamp", &Display(humantime::format_rfc3339_millis(self.timestamp)))?;
+        map.serialize_entry("seq", &self.seq)?;
+        put(&mut map, "input", self.input.as_deref())?;
+        put(&mut map, "url", self.url.as_ref())?;
+        put(&mut map, "final_url", self.response.as_ref().and_then(|r| r.final_url.as_ref()))?;
+        put(&mut map, "location", self.response.as_ref().and_then(|r| r.location.as_ref()))?;
+        map.serialize_entry("method", self.method)?;
+        map.serialize_entry("outcome", self.kind.as_str())?;
+        if let Some(response) = &self.response {
+            response.serialize_into(&mut map)?;
+        }
+        map.serialize_entry("depth", &self.depth)?;
+        put(&mut map, "source", self.source.as_ref())?;
+        put(&mut map, "tag", self.tag)?;
+        if let Some(response) = &self.response {
+            put(&mut map, "chain", Some(&response.chain).filter(|c| !c.is_empty()))?;
+            put(&mut map, "links", response.links.as_ref())?;
+        }
+        map.serialize_entry("attempts", &self.attempts)?;
+        if let Some(error) = &self.error {
+            map.serialize_entry("error", &error.message)?;
+            map.serialize_entry("error_kind", &error.kind)?;
+            map.serialize_entry("phase", &error.phase)?;
+        }
+        put(&mut map, "skipped", self.skipped.map(Skip::as_str))?;
+        put(&mut map, "fallback", self.fallback.as_ref())?;
+        put(&mut map, "time_queue_ms", self.queue.map(millis))?;
+        if let Some(timings) = &self.timings {
+            put(&mut map, "time_dns_ms", timings.dns.map(millis))?;
+            put(&mut map, "time_connect_ms", timings.connect.map(millis))?;
+            put(&mut map, "time_ttfb_ms", timings.first_byte.map(millis))?;
+            map.serialize_entry("time_total_ms", &millis(timings.total))?;
+        }
+        map.end()
+    }
+}
+
+impl Received {
+    /// The fields between `outcome` and `depth`.
+    fn serialize_into<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        put(map, "status_code", self.status)?;
+        put(map, "http_version", self.http_version)?;
+        put(map, "content_type", self.content_type.as_ref())?;
+        put(map, "charset", self.charset.as_ref())?;
+        put(map, "title", self.title.as_ref())?;
+        map.serialize_entry("body_bytes", &self.body_bytes)?;
+        map.serialize_entry("wire_bytes", &self.wire_bytes)?;
+        put(map, "truncated", self.truncated)?;
+        put(map, "sha256", self.sha256.as_ref())?;
+        put(map, "headers", self.headers.as_ref().map(Headers))?;
+        if let (true, Some(body)) = (self.show_body, &self.body) {
+            match std::str::from_utf8(body) {
+                Ok(text) => map.serialize_entry("body", text)?,
+                Err(_) => map.serialize_entry("body_b64", &base64::prelude::BASE64_STANDARD.encode(body))?,
+            }
+        }
+        put(map, "body_path", self.body_path.as_ref())?;
+        put(map, "remote_ip", self.remote_ip.map(Display))
+    }
+}
+
+fn put<M: SerializeMap, T: Serialize>(
+    map: &mut M,
+    name: &'static str,
+    value: Option<T>,
+) -> Result<(), M::Error> {
+    value.map_or(Ok(()), |value| map.serialize_entry(name, &value))
+}
+
+/// Milliseconds with three decimals.
+fn millis(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1000.0
+}
+
+/// Serialises what can be displayed, without a `String` in between.
+struct Display<T>(T);
+
+impl<T: fmt::Display> Serialize for Display<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// Headers as an object: lower-case names, each with the list of its values.
+struct Headers<'a>(&'a HeaderMap);
+
+impl Serialize for Headers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.keys().map(|name| {
+            let values =
+                self.0.get_all(name).iter().map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned());
+            (name.as_str(), values.collect::<Vec<_>>())
+        }))
+    }
+}
