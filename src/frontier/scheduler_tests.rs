@@ -20,6 +20,14 @@ fn lax() -> Politeness {
     Politeness { robots: false, ..Politeness::default() }
 }
 
+/// Admits a URL as found `depth` links from its seed.
+fn admit_at(s: &mut Scheduler<Memory>, url: &str, depth: u16, now: Instant) {
+    let url = CrawlUrl::parse(url).unwrap();
+    let fingerprint = Fingerprinter::with_key(1, 2).fingerprint(&url);
+    let found = Found::Seed { position: Position::NONE, input: None };
+    s.admit(&mut vec![Candidate { url, fingerprint, depth, found }], now);
+}
+
 fn admit(s: &mut Scheduler<Memory>, urls: &[&str], now: Instant) -> u64 {
     let print = Fingerprinter::with_key(1, 2);
     let mut candidates = urls
@@ -219,16 +227,10 @@ fn a_host_that_always_throttles_is_given_up() {
 fn by_depth_a_level_waits_for_the_one_above() {
     let now = Instant::now();
     let mut s = scheduler(Politeness { by_depth: true, ..lax() });
-    let admit = |s: &mut Scheduler<Memory>, url: &str, depth| {
-        let url = CrawlUrl::parse(url).unwrap();
-        let fingerprint = Fingerprinter::with_key(1, 2).fingerprint(&url);
-        let found = Found::Seed { position: Position::NONE, input: None };
-        s.admit(&mut vec![Candidate { url, fingerprint, depth, found }], now);
-    };
-    admit(&mut s, "http://a/0", 0);
-    admit(&mut s, "http://a/0b", 0);
+    admit_at(&mut s, "http://a/0", 0, now);
+    admit_at(&mut s, "http://a/0b", 0, now);
     let (first, second) = (s.pop(now).unwrap(), s.pop(now).unwrap());
-    admit(&mut s, "http://a/1", 1);
+    admit_at(&mut s, "http://a/1", 1, now);
     assert!(s.pop(now).is_none());
     s.finished(first, done(), now);
     assert!(s.pop(now).is_none(), "one of the level above is still out");
@@ -244,14 +246,8 @@ fn by_depth_a_level_waits_for_the_one_above() {
 fn a_host_that_is_given_up_keeps_no_level_open() {
     let mut now = Instant::now();
     let mut s = scheduler(Politeness { by_depth: true, ..lax() });
-    let admit = |s: &mut Scheduler<Memory>, url: &str, depth| {
-        let url = CrawlUrl::parse(url).unwrap();
-        let fingerprint = Fingerprinter::with_key(1, 2).fingerprint(&url);
-        let found = Found::Seed { position: Position::NONE, input: None };
-        s.admit(&mut vec![Candidate { url, fingerprint, depth, found }], now);
-    };
-    admit(&mut s, "http://a/0", 0);
-    admit(&mut s, "http://a/1", 1);
+    admit_at(&mut s, "http://a/0", 0, now);
+    admit_at(&mut s, "http://a/1", 1, now);
     let down = || HostSignal::Unreachable(ErrorKind::Connect, "connection refused".into());
     for _ in 0..MAX_WAVES {
         let job = s.pop(now).unwrap();
