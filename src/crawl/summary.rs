@@ -61,7 +61,7 @@ pub struct Summary {
     pub queue_wait: Histogram<u64>,
     /// Hosts with their fetches.
     pub hosts: HashMap<String, HostTally>,
-    /// Host queues that the run made.
+    /// Hosts that the run met; of a `fetch` of more than 10,000, so many at least.
     pub host_count: u64,
     /// Wall time of the run.
     pub elapsed: Duration,

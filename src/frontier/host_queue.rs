@@ -179,6 +179,16 @@ impl HostQueue {
         open.is_none_or(|(depth, _)| self.fresh.front().is_some_and(|entry| entry.depth <= *depth))
     }
 
+    /// Whether it holds nothing that the next URL of this host would have to know.
+    pub(super) fn is_forgettable(&self, now: Instant) -> bool {
+        let at_rest = self.queued == 0 && self.retries.is_empty() && self.in_flight == 0;
+        let unmarked = self.waves == 0 && self.strikes == 0 && self.retired.is_none();
+        at_rest
+            && unmarked
+            && matches!(self.robots, Robots::Ignored)
+            && self.next_start.max(self.snoozed_until) <= now
+    }
+
     /// A URL of this depth that was handed out is settled.
     pub(super) fn settled(&mut self, depth: u16) {
         let Some(levels) = &mut self.levels else { return };

@@ -274,7 +274,7 @@ pub struct Counts {
     pub retrying: u64,
     /// Handed out.
     pub in_flight: u64,
-    /// Host queues ever seen.
+    /// Host queues at hand; those that left no mark are forgotten.
     pub hosts: u64,
     /// Host queues with work that wait for a time to come.
     pub waiting_hosts: u64,

@@ -80,6 +80,8 @@ struct Host {
     place: Place,
     /// Stands in the ring, ready or not: at most once.
     in_ring: bool,
+    /// Is counted among the hosts.
+    counted: bool,
 }
 
 /// Where a host stands. Entries of the due heap that disagree are stale.
@@ -88,6 +90,13 @@ enum Place {
     Nowhere,
     Ready,
     Due(Instant),
+}
+
+impl Host {
+    fn new(politeness: &Politeness, now: Instant) -> Self {
+        let queue = HostQueue::new(politeness.robots, politeness.by_depth, now);
+        Self { queue, place: Place::Nowhere, in_ring: false, counted: false }
+    }
 }
 
 impl<S: Store> Scheduler<S> {
@@ -191,6 +200,17 @@ impl<S: Store> Scheduler<S> {
         }
     }
 
+    /// Forgets a host that left no mark, so that memory does not grow with the hosts of a list. (A host of a crawl
+    /// has its robots.txt, and is kept.)
+    fn forget(&mut self, id: GroupId, now: Instant) {
+        let host = &mut self.hosts[id.0 as usize];
+        if host.place == Place::Nowhere && !host.in_ring && host.queue.is_forgettable(now) {
+            *host = Host::new(&self.politeness, now);
+            self.counts.hosts -= 1;
+            self.store.release(id);
+        }
+    }
+
     fn landed(&mut self, id: GroupId, signal: HostSignal, now: Instant) {
         let queue = &mut self.hosts[id.0 as usize].queue;
         queue.landed();
@@ -207,11 +227,10 @@ impl<S: Store> Frontier for Scheduler<S> {
         for id in grown.drain(..) {
             // Ids are dense: a new one is the next.
             if id.0 as usize == self.hosts.len() {
-                let queue = HostQueue::new(self.politeness.robots, self.politeness.by_depth, now);
-                self.hosts.push(Host { queue, place: Place::Nowhere, in_ring: false });
-                self.counts.hosts += 1;
+                self.hosts.push(Host::new(&self.politeness, now));
             }
             let host = &mut self.hosts[id.0 as usize];
+            self.counts.hosts += u64::from(!std::mem::replace(&mut host.counted, true));
             host.queue.queued += 1;
             // More of the same changes nothing; the first may come before a retry that is due later.
             if host.queue.queued == 1 {
@@ -289,6 +308,7 @@ impl<S: Store> Frontier for Scheduler<S> {
             Disposition::Robots(_) => {}
         }
         self.place(id, now);
+        self.forget(id, now);
     }
 
     fn close(&mut self) {

@@ -272,3 +272,20 @@ fn the_pace_holds_for_all_hosts() {
     assert_eq!(s.ready_at(), Some(now + SECOND / 10));
     assert!(s.pop(now + SECOND / 10).is_some());
 }
+
+#[test]
+fn hosts_that_leave_no_mark_are_forgotten() {
+    let now = Instant::now();
+    let mut s = Scheduler::new(Memory::repeating(), lax());
+    let down = || HostSignal::Unreachable(ErrorKind::Connect, "connection refused".into());
+    for n in 0..1000 {
+        admit(&mut s, &[&format!("http://host-{n}/")], now);
+        let job = s.pop(now).unwrap();
+        assert!(job.host.0 < 2, "the ids of hosts that are done are used again");
+        let signal = if n == 0 { down() } else { HostSignal::Healthy };
+        s.finished(job, Disposition::Done(signal), now);
+    }
+    assert_eq!((s.counts().hosts, s.counts().pending()), (1, 0));
+    admit(&mut s, &["http://host-0/again"], now);
+    assert!(s.pop(now).is_none(), "the one that was out of reach is remembered");
+}

@@ -16,6 +16,7 @@ pub struct Memory {
     seen: Option<HashSet<u64, BuildHasherDefault<Identity>>>,
     ids: HashMap<Arc<str>, GroupId>,
     groups: Vec<Group>,
+    released: Vec<GroupId>,
     next_seq: u64,
 }
 
@@ -39,9 +40,18 @@ impl Memory {
         if let Some(id) = self.ids.get(name) {
             return *id;
         }
-        let id = GroupId(self.groups.len() as u32);
         let name: Arc<str> = Arc::from(name);
-        self.groups.push(Group { name: Arc::clone(&name), queue: VecDeque::new() });
+        let group = Group { name: Arc::clone(&name), queue: VecDeque::new() };
+        let id = match self.released.pop() {
+            Some(id) => {
+                self.groups[id.0 as usize] = group;
+                id
+            }
+            None => {
+                self.groups.push(group);
+                GroupId(self.groups.len() as u32 - 1)
+            }
+        };
         self.ids.insert(name, id);
         id
     }
@@ -75,6 +85,11 @@ impl Store for Memory {
     }
 
     fn complete(&mut self, _group: GroupId, _seq: u64) {}
+
+    fn release(&mut self, group: GroupId) {
+        self.ids.remove(&self.groups[group.0 as usize].name);
+        self.released.push(group);
+    }
 
     fn number(&mut self) -> u64 {
         self.next_seq += 1;

@@ -14,7 +14,8 @@ pub use self::memory::Memory;
 use super::{Candidate, Entry};
 use crate::error::Error;
 
-/// Index of a group: the URLs of one host key, which share politeness. Dense, from 0.
+/// Index of a group: the URLs of one host key, which share politeness. Dense, from 0; one that was released is
+/// given out again first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupId(pub u32);
 
@@ -29,6 +30,9 @@ pub trait Store: Send {
 
     /// An entry that was taken is done for good.
     fn complete(&mut self, group: GroupId, seq: u64);
+
+    /// An empty group is not needed any more: its id may be given to another.
+    fn release(&mut self, group: GroupId);
 
     /// Draws the next sequence number; offered entries draw from the same.
     fn number(&mut self) -> u64;
