@@ -13,7 +13,7 @@ use crate::outcome::{Outcome, OutcomeKind, Skip};
 use crate::scope::Reason;
 use crate::url::CrawlUrl;
 
-/// Hosts that are told apart; later ones are only counted.
+/// Hosts that are told apart by their fetches.
 const MAX_HOSTS: usize = 10_000;
 
 /// What a run came to.
@@ -240,6 +240,11 @@ impl Summary {
         let Some(host) = self.hosts.get_mut(key.as_str()) else { return };
         host.fetches += 1;
         host.time += total;
+    }
+
+    /// Whether there may have been more hosts than were counted.
+    pub fn more_hosts(&self) -> bool {
+        self.hosts.len() == MAX_HOSTS && self.host_count == MAX_HOSTS as u64
     }
 
     /// URLs that were not fetched, for whatever reason.

@@ -154,10 +154,11 @@ pub(crate) fn summary(summary: &Summary, verbose: bool) {
         row(&mut text, "links", &links);
     }
     let tries = format!(
-        "{} tried again, {} robots.txt, {}",
+        "{} tried again, {} robots.txt, {}{}",
         summary.retries,
         summary.robots,
-        plural(summary.host_count, "host")
+        plural(summary.host_count, "host"),
+        if summary.more_hosts() { " or more" } else { "" }
     );
     row(&mut text, "requests", &tries);
     let volume =
