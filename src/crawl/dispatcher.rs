@@ -382,7 +382,9 @@ impl<R: Frontier> Dispatcher<R> {
             match result {
                 Ok(End::Exhausted) => self.sources_left -= 1,
                 Ok(End::Stopped) => {}
+                // Nothing more can come of it, and the run's error says so.
                 Err(why) => {
+                    self.sources_left -= 1;
                     self.fault.get_or_insert(Error::Io(format!("cannot read {what}"), why));
                 }
             }

@@ -94,7 +94,8 @@ fn a_list_of_one_line_may_end_without_a_newline_or_be_compressed() {
     let whole = gz.finish().unwrap();
     assert_eq!(call(["fetch", "-"]).stdin(&*whole).run().exits(0).records().len(), 20);
     let cut = &whole[..whole.len() - 12];
-    call(["fetch", "-"]).stdin(cut).run().exits(1).says(&["error: cannot read stdin: "]);
+    let ran = call(["fetch", "-"]).stdin(cut).run().exits(1).says(&["error: cannot read stdin: "]);
+    assert!(!ran.stderr.contains("stopped"), "nobody stopped it: {}", ran.stderr);
 }
 
 #[test]
