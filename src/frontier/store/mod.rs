@@ -4,6 +4,7 @@
 //! few entries of a group at a visit, so that one behind a disk or a network pays per visit and not
 //! per URL. Nothing here iterates over all URLs.
 
+mod disk;
 mod memory;
 
 use std::collections::VecDeque;

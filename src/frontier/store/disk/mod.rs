@@ -1,0 +1,9 @@
+//! The store of a job directory: everything that must outlive the process.
+
+#![allow(dead_code, unused_imports, unreachable_pub)]
+
+mod files;
+mod journal;
+mod queues;
+mod seen;
+mod sieve;
