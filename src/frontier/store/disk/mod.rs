@@ -4,6 +4,8 @@
 
 mod files;
 mod journal;
+#[cfg(test)]
+mod journal_tests;
 mod queues;
 mod seen;
 mod sieve;
