@@ -1,10 +1,12 @@
 //! What a crash or a bad disk can do to a journal: only whole frames are read back, and only from the start.
 
 use std::fs::{self, OpenOptions};
+use std::hash::Hasher;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use proptest::prelude::*;
+use siphasher::sip::SipHasher13;
 use tempfile::TempDir;
 
 use super::journal::{Journal, MAX_PAYLOAD, Tail, cut, path, read, remove_before, segments};
@@ -200,12 +202,18 @@ fn what_is_not_this_segment_is_refused() {
 
 #[test]
 fn a_length_beyond_the_limit_is_damage() {
-    let written = Written::random();
-    let length = MAX_PAYLOAD as u32 + 1;
-    written.put(&[written.bytes.as_slice(), &length.to_le_bytes()].concat());
+    let written = Written::new([]);
+    let length = MAX_PAYLOAD + 1;
+    // All else is right, so that only the length can be what is refused.
+    let mut hasher = SipHasher13::new_with_keys(KEY.0, KEY.1);
+    hasher.write(&1u64.to_le_bytes());
+    hasher.write(&HEADER.to_le_bytes());
+    hasher.write(&vec![0; length]);
+    let head = [&(length as u32).to_le_bytes()[..], &hasher.finish().to_le_bytes()].concat();
+    written.put(&[written.bytes.as_slice(), &head].concat());
     let file = OpenOptions::new().write(true).open(path(written.dir.path(), 1)).unwrap();
-    // Sparse: the file is long enough to hold such a frame.
-    file.set_len(2 * MAX_PAYLOAD as u64).unwrap();
+    // The payload is a hole.
+    file.set_len(HEADER + 12 + length as u64).unwrap();
     written.check_all();
 }
 
