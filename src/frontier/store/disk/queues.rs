@@ -4,8 +4,8 @@
 //! a block, which is opaque bytes and a count (`block`). Blocks lie in chunks in append-only files (`log`).
 //! Of each group memory holds two pointers: to a *head*, chunks linked forward, which `take` reads, and to a
 //! *tail*, what was appended since, linked backward because what is on disk is never changed. When the head
-//! is used up, the tail is turned around once and becomes the head. So an entry is written at most twice, an
-//! append reads nothing, and a take reads entries of its group only, and no dead ones.
+//! is used up, the tail is turned around once and becomes the head (`tail`). So an entry is written at most
+//! twice, an append reads nothing, and a take reads entries of its group only, and no dead ones.
 //!
 //! Promises: what a save points to stays as it was until the `sweep` after a later save, and damage on disk
 //! gives an `InvalidData` error that names the place, never a wrong block. After an error of a call that
@@ -17,18 +17,18 @@ mod group;
 mod handles;
 mod log;
 mod saved;
+mod tail;
 mod varint;
 
 #[cfg(test)]
 mod tests;
 
 use std::io;
-use std::ops::Range;
 use std::path::Path;
 
 pub use self::block::{blocks, push_block};
 
-use self::chunk::{HEADER, Link, Place, Pointer};
+use self::chunk::{HEADER, Link, Place};
 use self::group::{Group, Groups};
 use self::log::{Limits, Log};
 
@@ -136,70 +136,12 @@ impl Queues {
             .filter(|left| (*left == 0) == group.head.is_none())
             .ok_or_else(|| self.log.damaged(at, "the queue has another length"))?;
         if whole {
-            self.log.release(at, header.size())?;
+            self.log.release(at.file, header.size())?;
         }
         out.extend_from_slice(&waiting[..used]);
         self.total -= entries;
         self.groups.set(id, group);
         Ok(entries)
-    }
-
-    /// Makes the tail the head and takes from it. The oldest blocks, read last, are still in memory then:
-    /// what is wanted of them is not written again, which spares most groups, as most are small, any writing.
-    fn turn_around(&mut self, id: u32, mut group: Group, wanted: u64, out: &mut Vec<u8>) -> io::Result<u64> {
-        let mut backlog = Backlog::default();
-        let mut freed = Vec::new();
-        let mut head = Place::NONE;
-        let mut at = group.tail;
-        for _ in 0..group.tail_runs {
-            if backlog.bytes.len() >= self.log.limits().run {
-                head = Place::start(self.log.write(id, &backlog.forward(), Link::After(head))?);
-                backlog = Backlog::default();
-            }
-            at = self.read_run(id, at, &mut backlog, &mut freed)?;
-        }
-        let oldest = backlog.forward();
-        let (used, entries) = block::first(&oldest, wanted)?;
-        if used < oldest.len() {
-            head = Place::start(self.log.write(id, &oldest[used..], Link::After(head))?);
-        }
-        group.head_entries = group
-            .tail_entries
-            .checked_sub(entries)
-            .filter(|left| at.is_none() && (*left == 0) == head.is_none())
-            .ok_or_else(|| self.log.damaged(group.tail, "the queue has another length"))?;
-        (group.head, group.tail, group.tail_runs, group.tail_entries) = (head, Pointer::NONE, 0, 0);
-        for (at, size) in freed {
-            self.log.release(at, size)?;
-        }
-        out.extend_from_slice(&oldest[..used]);
-        self.total -= entries;
-        self.groups.set(id, group);
-        Ok(entries)
-    }
-
-    /// Adds the blocks of a run to `backlog` and its chunks to `freed`; returns where the run before it is.
-    fn read_run(
-        &mut self,
-        id: u32,
-        start: Pointer,
-        backlog: &mut Backlog,
-        freed: &mut Vec<(Pointer, u32)>,
-    ) -> io::Result<Pointer> {
-        let from = backlog.bytes.len();
-        let mut header = self.log.read(start, id, &mut self.chunk)?;
-        let (mut at, before) = (start, header.before());
-        loop {
-            backlog.bytes.extend_from_slice(&self.chunk[HEADER..]);
-            freed.push((at, header.size()));
-            if !header.continues {
-                break;
-            }
-            at = header.next(at).at;
-            header = self.log.read(at, id, &mut self.chunk)?;
-        }
-        backlog.runs.push(from..backlog.bytes.len());
-        Ok(before)
     }
 
     /// Number of entries that wait in the group.
@@ -280,23 +222,6 @@ impl Queues {
     /// When a file cannot be deleted; the next sweep tries again.
     pub fn sweep(&mut self) -> io::Result<usize> {
         self.log.sweep()
-    }
-}
-
-/// Runs read from the newest to the oldest.
-#[derive(Default)]
-struct Backlog {
-    bytes: Vec<u8>,
-    runs: Vec<Range<usize>>,
-}
-
-impl Backlog {
-    fn forward(&self) -> Vec<u8> {
-        let mut blocks = Vec::with_capacity(self.bytes.len());
-        for run in self.runs.iter().rev() {
-            blocks.extend_from_slice(&self.bytes[run.clone()]);
-        }
-        blocks
     }
 }
 

@@ -199,11 +199,12 @@ impl Log {
         })
     }
 
-    /// The chunk at `at` is no longer needed.
-    pub fn release(&mut self, at: Pointer, size: u32) -> io::Result<()> {
-        let live = self.files.get(&at.file).and_then(|data| data.live.checked_sub(size));
+    /// So many bytes of a file, of whole chunks, are no longer needed.
+    pub fn release(&mut self, file: u32, bytes: u32) -> io::Result<()> {
+        let live = self.files.get(&file).and_then(|data| data.live.checked_sub(bytes));
+        let at = Pointer { file, offset: 0 };
         let live = live.ok_or_else(|| self.damaged(at, "more is released than was written"))?;
-        self.files.entry(at.file).and_modify(|data| data.live = live);
+        self.files.entry(file).and_modify(|data| data.live = live);
         Ok(())
     }
 

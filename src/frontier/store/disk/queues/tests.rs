@@ -178,7 +178,7 @@ fn slot(id: u32) -> usize {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn are_as_the_model(steps in steps(), small in any::<bool>()) {
