@@ -63,7 +63,7 @@ impl Queues {
         Ok(Self { log, groups: state.groups, total, chunk: Vec::new() })
     }
 
-    /// Puts blocks (as of [`push_block`]) behind all others of the group; `entries` is the sum of their counts.
+    /// Puts blocks (see [`push_block`]) behind all others of the group; `entries` is the sum of their counts.
     ///
     /// # Errors
     /// When writing fails; `InvalidInput` when the bytes are not blocks with that many entries.

@@ -1,10 +1,11 @@
 //! A chunk, the unit of reading and checking: a header of 32 bytes and whole blocks of one group.
 //!
 //! Chunks that were written together follow one another in the file and are a *run*. A run has one link,
-//! to the run before it (in its first chunk) or to the place after it (in its last). Header: marker (3 bytes),
-//! flags (1), group, link (file, offset, bytes to skip), length of the blocks, all of 4 bytes, checksum of the
-//! rest and of the blocks (8); numbers are little-endian. The checksum is keyed with the place of the chunk,
-//! so that an intact chunk at the wrong place is found out too. `log` reads and writes chunks.
+//! to the run before it (in its first chunk) or to the place after it (in its last). Header: marker
+//! (3 bytes), flags (1), group, link (file, offset, bytes to skip), length of the blocks, all of 4 bytes,
+//! checksum of the rest and of the blocks (8); numbers are little-endian. The checksum is keyed with the
+//! place of the chunk, so that an intact chunk at the wrong place is found out too. `log` reads and writes
+//! chunks.
 
 use std::hash::Hasher;
 
