@@ -1,0 +1,96 @@
+//! What memory holds of each group: 40 bytes in a table by number. `Queues` changes a copy and puts it back
+//! when all that can fail is done, which is how a failed call leaves the group as it was.
+
+use super::chunk::{Place, Pointer};
+
+/// The queue of one group: the head, then the tail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The next block to take; none only when all that waits, if anything, is in the tail.
+    pub head: Place,
+    /// The newest run of the tail, each linked to the one before.
+    pub tail: Pointer,
+    /// Runs in the tail. Of one it is known without reading that it needs no turning around.
+    pub tail_runs: u32,
+    pub head_entries: u64,
+    pub tail_entries: u64,
+}
+
+impl Group {
+    pub const EMPTY: Self =
+        Self { head: Place::NONE, tail: Pointer::NONE, tail_runs: 0, head_entries: 0, tail_entries: 0 };
+
+    pub fn is_empty(&self) -> bool {
+        self.entries() == 0
+    }
+
+    pub fn entries(&self) -> u64 {
+        self.head_entries + self.tail_entries
+    }
+
+    /// The same queue when the head is used up and the tail is a single run, which is in order as it is.
+    pub fn with_tail_as_head(self) -> Self {
+        Self { head: Place::start(self.tail), head_entries: self.tail_entries, ..Self::EMPTY }
+    }
+}
+
+/// The groups by number.
+pub struct Groups {
+    dense: Vec<Group>,
+    /// That of number `u32::MAX`, which the table cannot reach.
+    last: Group,
+}
+
+impl Default for Groups {
+    fn default() -> Self {
+        Self { dense: Vec::new(), last: Group::EMPTY }
+    }
+}
+
+impl Groups {
+    pub fn get(&self, id: u32) -> Group {
+        match id {
+            u32::MAX => self.last,
+            _ => self.dense.get(id as usize).copied().unwrap_or(Group::EMPTY),
+        }
+    }
+
+    pub fn set(&mut self, id: u32, group: Group) {
+        let index = id as usize;
+        if id == u32::MAX {
+            self.last = group;
+        } else {
+            if index >= self.dense.len() {
+                self.dense.resize(index + 1, Group::EMPTY);
+            }
+            self.dense[index] = group;
+        }
+    }
+
+    /// The groups that are not empty, by number.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &Group)> {
+        let dense = (0..).zip(&self.dense);
+        dense.chain([(u32::MAX, &self.last)]).filter(|(_, group)| !group.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_forty_bytes() {
+        assert_eq!(size_of::<Group>(), 40);
+    }
+
+    #[test]
+    fn the_last_number_takes_no_table() {
+        let mut groups = Groups::default();
+        let group = Group { head_entries: 1, ..Group::EMPTY };
+        groups.set(u32::MAX, group);
+        assert_eq!(groups.dense.capacity(), 0);
+        groups.set(2, group);
+        assert_eq!(groups.iter().map(|(id, _)| id).collect::<Vec<_>>(), [2, u32::MAX]);
+        assert_eq!((groups.get(1), groups.get(7)), (Group::EMPTY, Group::EMPTY));
+    }
+}
