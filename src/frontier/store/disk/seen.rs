@@ -58,6 +58,9 @@ impl Seen {
     }
 
     /// Bytes of heap, as asked of the allocator. Costs nothing to ask.
+    ///
+    /// What is resident is more, by 15 to 45 % beyond some million fingerprints: tables grow in no order of
+    /// address, so what they leave behind is not all used again.
     pub(super) fn bytes(&self) -> usize {
         self.table_bytes
             + self.tables.capacity() * size_of::<Table>()

@@ -33,7 +33,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn is_a_set(offered in prop::collection::vec(crowded(), 0..2000), others in prop::collection::vec(crowded(), 100)) {
+    fn is_a_set(
+        offered in prop::collection::vec(crowded(), 0..2000),
+        others in prop::collection::vec(crowded(), 100),
+    ) {
         let (mut seen, mut expected) = (Seen::new(), BTreeSet::new());
         for fingerprint in offered {
             prop_assert_eq!(seen.insert(fingerprint), expected.insert(fingerprint));
@@ -47,7 +50,10 @@ proptest! {
     }
 
     #[test]
-    fn retains_what_it_is_told(offered in prop::collection::btree_set(crowded(), 0..1000), modulus in 1..5_u64) {
+    fn retains_what_it_is_told(
+        offered in prop::collection::btree_set(crowded(), 0..1000),
+        modulus in 1..5_u64,
+    ) {
         let mut seen = seen_of(offered.iter().copied());
         let mut asked = Vec::new();
         seen.try_retain(|fingerprint| {
