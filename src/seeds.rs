@@ -4,12 +4,14 @@
 //! which block) of its own, all feeding one bounded channel; a list is never held in memory. A line
 //! that is no URL is a [`Seed`] too: it becomes a record, not an abort.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -55,6 +57,45 @@ pub struct Seed {
     pub text: String,
     /// What it means.
     pub url: Result<CrawlUrl, UrlError>,
+}
+
+/// A [`Seed`] as it is kept: its position, its text, and what it means.
+#[derive(Serialize, Deserialize)]
+struct Kept<'a>(u32, u64, Cow<'a, str>, Meaning<'a>);
+
+#[derive(Serialize, Deserialize)]
+enum Meaning<'a> {
+    #[serde(rename = "url")]
+    Url(Cow<'a, str>),
+    #[serde(rename = "invalid")]
+    Invalid(Cow<'a, str>),
+    #[serde(rename = "scheme")]
+    Scheme(Cow<'a, str>),
+}
+
+impl Seed {
+    /// A form that can be kept and [read back](Self::from_bytes).
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let meaning = match &self.url {
+            Ok(url) => Meaning::Url(url.as_str().into()),
+            Err(UrlError::Invalid(why)) => Meaning::Invalid(why.into()),
+            Err(UrlError::Scheme(scheme)) => Meaning::Scheme(scheme.into()),
+        };
+        let Position { source, line } = self.position;
+        // Nothing in it can fail to be written.
+        serde_json::to_vec(&Kept(source, line, self.text.as_str().into(), meaning)).unwrap_or_default()
+    }
+
+    /// What [`to_bytes`](Self::to_bytes) was made of; `None` for other bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let Kept(source, line, text, meaning) = serde_json::from_slice(bytes).ok()?;
+        let url = match meaning {
+            Meaning::Url(url) => Ok(CrawlUrl::parse(&url).ok()?),
+            Meaning::Invalid(why) => Err(UrlError::Invalid(why.into_owned())),
+            Meaning::Scheme(scheme) => Err(UrlError::Scheme(scheme.into_owned())),
+        };
+        Some(Self { position: Position { source, line }, text: text.into_owned(), url })
+    }
 }
 
 /// How far a source was read.
@@ -359,6 +400,17 @@ mod tests {
         );
         assert!(seeds[1].text.len() < 600);
         assert!(seeds[2].url.is_ok());
+    }
+
+    #[test]
+    fn a_seed_can_be_kept() {
+        let seeds = read("http://h/ä\nftp://h/\nhttp://\n\"\u{1}".as_bytes());
+        assert_eq!(seeds.len(), 4);
+        for seed in seeds {
+            let again = Seed::from_bytes(&seed.to_bytes()).unwrap();
+            assert_eq!((again.position, again.text, again.url), (seed.position, seed.text, seed.url));
+        }
+        assert!(Seed::from_bytes(b"{}").is_none());
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::summary::{Ended, Summary};
 use super::worker::{Fault, Order, Report};
 use super::{Plan, SourceEnd};
 use crate::error::Error;
-use crate::frontier::{Candidate, Disposition, Found, Frontier};
+use crate::frontier::{Candidate, Disposition, Found, Frontier, Late};
 use crate::scope::Reason;
 use crate::seeds::{End, Seed};
 use crate::url::Fingerprinter;
@@ -55,6 +55,8 @@ pub(super) struct Dispatcher<R> {
     refused_out: u64,
     /// Seeds taken in without an outcome.
     seeds_waiting: u64,
+    /// Links offered that the frontier has not decided about.
+    links_open: u64,
     /// URLs given out for the first time, against `--max-pages`.
     tickets: u64,
     /// How many orders may be out: the number of workers, fewer when descriptors run out.
@@ -65,6 +67,8 @@ pub(super) struct Dispatcher<R> {
     seeds_open: bool,
     /// Seed sources that were not read to their end.
     sources_left: usize,
+    /// Those that were, while some of their seeds may still be on their way.
+    sources_read: Vec<u32>,
     /// A failure under `--fail-fast`: everything pending is handed out as cancelled.
     cancelling: bool,
     draining: bool,
@@ -92,11 +96,13 @@ impl<R: Frontier> Dispatcher<R> {
             out: 0,
             refused_out: 0,
             seeds_waiting: 0,
+            links_open: 0,
             tickets: 0,
             calm: 0,
             rest_until: None,
             seeds_open: true,
             sources_left: 0,
+            sources_read: Vec::new(),
             cancelling: false,
             draining: false,
             fault: None,
@@ -121,8 +127,15 @@ impl<R: Frontier> Dispatcher<R> {
         if self.tickets_are_out() {
             self.frontier.close();
         }
+        let bell = self.frontier.bell();
+        let bell = async || match &bell {
+            Some(bell) => bell.notified().await,
+            None => std::future::pending().await,
+        };
         while !self.is_over() {
+            self.poll();
             self.draw();
+            self.commit(&channels);
             self.publish();
             if self.is_over() {
                 break;
@@ -152,6 +165,7 @@ impl<R: Frontier> Dispatcher<R> {
                     None if self.stop.drain.is_cancelled() => self.drain(Ended::Stopped),
                     None => self.seeds_open = false,
                 },
+                () = bell() => {}
                 Some(end) = producers.join_next() => self.sources_ended(end),
                 // A worker ends only when the jobs do, and they have not.
                 Some(end) = workers.join_next() => self.worker_lost(end),
@@ -174,7 +188,12 @@ impl<R: Frontier> Dispatcher<R> {
             return idle;
         }
         let counts = self.frontier.counts();
-        let left = if self.tickets_are_out() { counts.retrying } else { counts.pending() };
+        let left = match self.tickets_are_out() {
+            false => counts.pending() + counts.undecided,
+            // What is undecided matters only as long as nothing shows that work was left.
+            true if counts.queued == 0 => counts.retrying + counts.undecided,
+            true => counts.retrying,
+        };
         idle && self.refused.is_empty() && left == 0 && !self.seeds_matter()
     }
 
@@ -185,6 +204,44 @@ impl<R: Frontier> Dispatcher<R> {
 
     fn tickets_are_out(&self) -> bool {
         !self.cancelling && self.plan.max_pages.is_some_and(|max| self.tickets >= max)
+    }
+
+    /// Takes in what the frontier could not tell at once.
+    fn poll(&mut self) {
+        match self.frontier.poll(now()) {
+            Ok(late) => self.take_in_late(late),
+            Err(why) => {
+                self.fault.get_or_insert(why);
+                if !self.draining {
+                    self.drain(Ended::Broken);
+                }
+            }
+        }
+    }
+
+    fn take_in_late(&mut self, late: Late) {
+        let Late { discovered, seen, seeds } = late;
+        self.summary.discovered += discovered;
+        self.summary.links.seen += seen;
+        self.links_open = self.links_open.saturating_sub(discovered + seen);
+        for Candidate { url, found, .. } in seeds {
+            let Found::Seed { position, input } = found else { continue };
+            let text = input.as_deref().unwrap_or(url.as_str()).to_owned();
+            self.known(Seed { position, text, url: Ok(url) });
+        }
+    }
+
+    /// Between two events everything belongs together: what is kept is kept up to here.
+    fn commit(&mut self, channels: &Channels) {
+        // Who has ended has sent all: when nothing is on its way, all was taken in.
+        if !self.sources_read.is_empty() && channels.seeds.is_empty() {
+            self.tell_sources_read();
+        }
+        self.frontier.commit(now(), &mut Vec::new);
+    }
+
+    fn tell_sources_read(&mut self) {
+        self.sources_read.drain(..).for_each(|source| self.frontier.read_to(source, u64::MAX, true));
     }
 
     /// Looks for the next order, if there is somebody to take it.
@@ -236,8 +293,12 @@ impl<R: Frontier> Dispatcher<R> {
         if self.next.is_some() || self.draining || self.cancelling || self.out >= self.allowed_out {
             return None;
         }
-        let ready = self.frontier.ready_at()?;
-        Some(self.rest_until.map_or(ready, |until| ready.max(until)))
+        match self.frontier.ready_at() {
+            Some(ready) => Some(self.rest_until.map_or(ready, |until| ready.max(until))),
+            // Only asking for a job makes it decide, and nobody asked during a rest.
+            None if self.frontier.counts().undecided > 0 => self.rest_until.filter(|until| *until > now()),
+            None => None,
+        }
     }
 
     /// Seeds are taken while fewer than the high-water mark wait: beyond it the producers do. Links do not count,
@@ -248,6 +309,7 @@ impl<R: Frontier> Dispatcher<R> {
 
     fn admit_seeds(&mut self, seeds: Vec<Seed>) {
         let now = now();
+        let last = seeds.last().map(|seed| seed.position);
         for seed in seeds {
             self.summary.seeds += 1;
             self.seeds_waiting += 1;
@@ -259,20 +321,30 @@ impl<R: Frontier> Dispatcher<R> {
             let input = (seed.text != url.as_str()).then(|| Arc::from(seed.text.as_str()));
             let found = Found::Seed { position: seed.position, input };
             let mut candidate = vec![Candidate { url: url.clone(), fingerprint, depth: 0, found }];
-            if self.frontier.admit(&mut candidate, now) == 0 {
-                match self.plan.follow {
-                    Some(_) => self.refuse(seed),
-                    None => {
-                        self.summary.dropped += 1;
-                        self.seeds_waiting -= 1;
-                    }
-                }
+            self.frontier.admit(&mut candidate, now);
+            if !candidate.is_empty() {
+                self.known(seed);
+            }
+        }
+        // A batch is of one source.
+        if let Some(last) = last {
+            self.frontier.read_to(last.source, last.line + 1, false);
+        }
+    }
+
+    /// A seed that repeats an earlier one.
+    fn known(&mut self, seed: Seed) {
+        match self.plan.follow {
+            Some(_) => self.refuse(seed),
+            None => {
+                self.summary.dropped += 1;
+                self.seeds_waiting = self.seeds_waiting.saturating_sub(1);
             }
         }
     }
 
     fn refuse(&mut self, seed: Seed) {
-        let seq = self.frontier.number();
+        let seq = self.frontier.put_aside(&seed.to_bytes());
         self.refused.push_back(Order::Refused { seq, seed });
     }
 
@@ -283,19 +355,21 @@ impl<R: Frontier> Dispatcher<R> {
         match (order, disposition) {
             (Order::Job(job), disposition) => self.frontier.finished(job, disposition, now),
             (refused, Disposition::Returned) => self.refused.push_front(refused),
-            (Order::Refused { .. }, _) => {}
+            (Order::Refused { seq, .. }, _) => self.frontier.drop_aside(seq),
         }
         let offered = candidates.len() as u64;
         let admitted = self.frontier.admit(&mut candidates, now);
+        let seen = candidates.len() as u64;
         self.summary.discovered += admitted;
         self.summary.links.found += links;
-        self.summary.links.seen += offered - admitted;
+        self.summary.links.seen += seen;
+        self.links_open += offered - admitted - seen;
         for (reason, count) in Reason::ALL.into_iter().zip(rejected).filter(|(_, count)| *count > 0) {
             *self.summary.links.rejected.entry(reason).or_default() += count;
         }
         if let Some(tally) = tally {
             let failed = tally.is_failure() || (self.plan.http_errors_fail && tally.is_http_error());
-            self.seeds_waiting -= u64::from(tally.is_seed());
+            self.seeds_waiting = self.seeds_waiting.saturating_sub(u64::from(tally.is_seed()));
             self.progress.settled(&tally);
             self.summary.count(tally);
             if failed && self.plan.fail_fast && !self.cancelling {
@@ -378,9 +452,12 @@ impl<R: Frontier> Dispatcher<R> {
             self.fault.get_or_insert(Error::Internal(format!("a seed producer ended: {panic}")));
             Vec::new()
         });
-        for SourceEnd { what, result } in ends {
+        for SourceEnd { index, what, result } in ends {
             match result {
-                Ok(End::Exhausted) => self.sources_left -= 1,
+                Ok(End::Exhausted) => {
+                    self.sources_left -= 1;
+                    self.sources_read.push(index);
+                }
                 Ok(End::Stopped) => {}
                 // Nothing more can come of it, and the run's error says so.
                 Err(why) => {
@@ -421,8 +498,12 @@ impl<R: Frontier> Dispatcher<R> {
         workers: &mut JoinSet<()>,
     ) {
         let Channels { mut seeds, jobs, mut reports } = channels;
-        let unread = seeds.try_recv().is_ok();
-        drop(seeds);
+        // Closed first, so that nobody can send what nobody will take.
+        seeds.close();
+        let mut unread = false;
+        while seeds.recv().await.is_some() {
+            unread = true;
+        }
         if let Some(order) = self.next.take() {
             self.take_back(order);
         }
@@ -440,12 +521,16 @@ impl<R: Frontier> Dispatcher<R> {
             }
         }
         self.heed_producers(producers).await;
-        if let Err(why) = self.frontier.checkpoint() {
-            self.fault.get_or_insert(why);
+        self.poll();
+        if !unread {
+            self.tell_sources_read();
         }
-        // Orders that a kill left in the channel count as handed out.
-        self.summary.pending =
-            self.frontier.counts().pending() + self.refused.len() as u64 + self.refused_out;
+        self.frontier.shut(&mut Vec::new);
+        // Orders that a kill left in the channel count as handed out. Links count once it is known that they are new,
+        // seeds when they are read.
+        let counts = self.frontier.counts();
+        let seeds_open = counts.undecided.saturating_sub(self.links_open);
+        self.summary.pending = counts.pending() + seeds_open + self.refused.len() as u64 + self.refused_out;
         self.summary.input_left = unread || self.sources_left > 0;
         self.summary.host_count = self.frontier.counts().hosts.max(self.summary.hosts.len() as u64);
         if self.summary.ended == Ended::Done && (self.summary.pending > 0 || self.summary.input_left) {

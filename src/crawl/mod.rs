@@ -163,6 +163,7 @@ impl Recorder {
 
 /// How a seed source ended: read to its end or not, or not readable.
 pub(crate) struct SourceEnd {
+    index: u32,
     what: String,
     result: io::Result<seeds::End>,
 }
@@ -180,6 +181,7 @@ fn produce(
     let next = || waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
     std::iter::from_fn(next)
         .map(|(index, source)| SourceEnd {
+            index,
             what: source.to_string(),
             result: source.produce(index, seeds, stop),
         })

@@ -42,7 +42,7 @@ pub(super) fn settled(entry: &Entry, fate: Fate, plan: &Plan) -> Outcome {
         Fate::RobotsDenied => (OutcomeKind::Skipped, Some(Skip::RobotsDenied)),
         Fate::CrawlDelay(_) => (OutcomeKind::Skipped, Some(Skip::CrawlDelay)),
         Fate::Throttled => (OutcomeKind::Skipped, Some(Skip::Throttled)),
-        Fate::Failed { .. } => (OutcomeKind::Failed, None),
+        Fate::Failed { .. } | Fate::Deadly(_) => (OutcomeKind::Failed, None),
         Fate::Cancelled => (OutcomeKind::Cancelled, None),
     };
     outcome.error = why(fate);
@@ -61,6 +61,10 @@ fn why(fate: Fate) -> Option<Failure> {
             Failure::new(ErrorKind::RobotsDenied, Phase::Robots, message)
         }
         Fate::Failed { kind, phase, message } => Failure::new(kind, phase, &*message),
+        Fate::Deadly(times) => {
+            let message = format!("the process ended {times} times while this was being fetched; given up");
+            Failure::new(ErrorKind::Internal, Phase::Total, message)
+        }
         Fate::Cancelled => Failure::new(ErrorKind::Cancelled, Phase::Total, SIBLING_FAILED),
     })
 }

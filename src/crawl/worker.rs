@@ -123,9 +123,7 @@ impl<F: Fetch> Shared<F> {
     /// Makes an order an outcome, or a reason to come back to it, and records the outcome.
     async fn work(&self, order: Order) -> Report {
         let Page { outcome, disposition, candidates, links, rejected, fault } = match &order {
-            Order::Refused { seq, seed } => {
-                Page::of(Some(refused(*seq, seed)), Disposition::Done(HostSignal::Neutral))
-            }
+            Order::Refused { seq, seed } => Page::done(refused(*seq, seed), HostSignal::Neutral),
             Order::Job(job) => self.process(job).await,
         };
         let mut report = Report { candidates, links, rejected, fault, ..Report::new(order, disposition) };
@@ -159,8 +157,7 @@ impl<F: Fetch> Shared<F> {
     async fn process(&self, job: &Job) -> Page {
         match &job.work {
             Work::Settle(fate) => {
-                let outcome = settled(&job.entry, fate.clone(), &self.plan);
-                Page::of(Some(outcome), Disposition::Done(HostSignal::Neutral))
+                Page::done(settled(&job.entry, fate.clone(), &self.plan), HostSignal::Neutral)
             }
             Work::Robots => {
                 let answer = AssertUnwindSafe(self.robots(&job.entry)).catch_unwind().await;
@@ -204,7 +201,6 @@ impl<F: Fetch> Shared<F> {
         }
         outcome = outcome.or_fallback(plan.fallback.as_ref());
         outcome.queue = Some(started.saturating_duration_since(entry.admitted));
-        let mut page = Page::of(None, Disposition::Done(decision.signal));
         if let Some(response) = &mut outcome.response {
             response.title = found.title;
             if plan.keep.body_path && response.body_bytes > 0 {
@@ -214,12 +210,12 @@ impl<F: Fetch> Shared<F> {
                 response.links = Some(found.links.iter().map(LinkRecord::from).collect());
             }
         }
+        let mut page = Page::done(outcome, decision.signal);
         if plan.follow.is_some() {
             page.links = found.links.len() as u64;
             let source = page_url.unwrap_or_else(|| entry.url.clone());
             self.follow(entry, source, redirect, found.links, &mut page);
         }
-        page.outcome = Some(outcome);
         page
     }
 
@@ -337,7 +333,7 @@ impl<F: Fetch> Shared<F> {
         outcome.kind = OutcomeKind::Cancelled;
         let why = if self.stop.kill.is_cancelled() { "the run was stopped" } else { SIBLING_FAILED };
         outcome.error = Some(Failure::new(ErrorKind::Cancelled, Phase::Total, why));
-        Page::of(Some(outcome), Disposition::Done(HostSignal::Neutral))
+        Page::done(outcome, HostSignal::Neutral)
     }
 
     fn panicked(&self, entry: &Entry, panic: &(dyn std::any::Any + Send)) -> Page {
@@ -345,10 +341,7 @@ impl<F: Fetch> Shared<F> {
         let mut outcome = outcome_of(entry, &self.plan);
         outcome.kind = OutcomeKind::Failed;
         outcome.error = Some(Failure::new(ErrorKind::Internal, Phase::Total, message.clone()));
-        Page {
-            fault: Some(Fault::Panic(message)),
-            ..Page::of(Some(outcome), Disposition::Done(HostSignal::Neutral))
-        }
+        Page { fault: Some(Fault::Panic(message)), ..Page::done(outcome, HostSignal::Neutral) }
     }
 
     /// Without its robots.txt the host is not fetched, whoever is at fault.
@@ -377,6 +370,12 @@ struct Page {
 }
 
 impl Page {
+    /// The end of a job, with what the host is to be told.
+    fn done(outcome: Outcome, signal: HostSignal) -> Self {
+        let failed = matches!(outcome.kind, OutcomeKind::Failed | OutcomeKind::Fallback);
+        Self::of(Some(outcome), Disposition::Done { signal, failed })
+    }
+
     fn of(outcome: Option<Outcome>, disposition: Disposition) -> Self {
         Self {
             outcome,

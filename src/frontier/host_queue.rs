@@ -2,7 +2,12 @@
 //!
 //! A [`HostQueue`] holds the entries taken from the store for it, its retries, and five facts: requests
 //! in flight, when the next may start, until when it is snoozed, what robots.txt said, and whether it was
-//! given up (retired). The scheduler asks [`next_at`](HostQueue::next_at) after every change.
+//! given up (retired). The scheduler asks [`next_at`](HostQueue::next_at) after every change. What must outlive the
+//! queue, and the process, are its [`marks`].
+
+mod marks;
+#[cfg(test)]
+mod marks_tests;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -27,16 +32,24 @@ pub const BACKOFF: Duration = Duration::from_secs(1);
 pub const MAX_WAVES: u32 = 5;
 /// After pauses of so much time in all without a good answer, another 429 or 503 gives the host up.
 pub const MAX_PARKED: Duration = Duration::from_secs(30 * 60);
+/// An entry that was out so often when the process ended is not tried again.
+pub const MAX_LOST: u32 = 5;
+/// Entries asked of the store at a visit, and the most when visits turn out too small.
+pub(super) const VISIT: u32 = 16;
+const MAX_VISIT: u32 = 1024;
 /// robots.txt is asked for again after this long (RFC 9309 §2.4).
 const ROBOTS_TTL: Duration = Duration::from_secs(24 * 3600);
 
 /// See the module.
 pub(super) struct HostQueue {
-    /// Entries at hand, and how many there are with those still in the store.
+    /// Entries at hand; more may be in the store.
     pub(super) fresh: VecDeque<Entry>,
-    pub(super) queued: u64,
+    /// How many to ask of the store.
+    visit: u32,
     retries: BinaryHeap<Reverse<Retry>>,
     in_flight: u32,
+    /// Entries that are out only to be recorded.
+    settling: u32,
     next_start: Instant,
     snoozed_until: Instant,
     robots: Robots,
@@ -49,6 +62,8 @@ pub(super) struct HostQueue {
     /// Failures in a row to reach it, each after a rest.
     waves: u32,
     retired: Option<Fate>,
+    /// A mark was made that is not saved.
+    marked: bool,
 }
 
 /// What is known of robots.txt.
@@ -88,9 +103,10 @@ impl HostQueue {
     pub(super) fn new(obey_robots: bool, by_depth: bool, now: Instant) -> Self {
         Self {
             fresh: VecDeque::new(),
-            queued: 0,
+            visit: VISIT,
             retries: BinaryHeap::new(),
             in_flight: 0,
+            settling: 0,
             next_start: now,
             snoozed_until: now,
             robots: if obey_robots { Robots::Unasked { asked: 0, returned: 0 } } else { Robots::Ignored },
@@ -100,16 +116,18 @@ impl HostQueue {
             last_strike: now,
             waves: 0,
             retired: None,
+            marked: false,
         }
     }
 
-    /// When something of this host may be handed out; `None` when only a report or a new URL can tell.
-    /// With `closed`, entries never handed out before do not count.
-    pub(super) fn next_at(&self, per_host: u32, closed: bool) -> Option<Instant> {
+    /// When something of this host may be handed out; `None` when only a report, a new URL or the store can tell,
+    /// which has `stored` more. With `closed`, entries never handed out before do not count.
+    pub(super) fn next_at(&self, per_host: u32, closed: bool, stored: u64) -> Option<Instant> {
+        // robots.txt can be asked for before anything is at hand.
+        let asks = stored > 0 && self.retired.is_none() && matches!(self.robots, Robots::Unasked { .. });
+        let has_fresh = !closed && (asks || !self.fresh.is_empty());
         let work_at = match self.retries.peek() {
-            _ if self.queued > 0 && !closed && (self.retired.is_some() || self.level_is_open()) => {
-                self.next_start
-            }
+            _ if has_fresh && (self.retired.is_some() || self.level_is_open()) => self.next_start,
             Some(Reverse(retry)) => retry.due,
             None => return None,
         };
@@ -124,10 +142,56 @@ impl HostQueue {
         may_start.then(|| work_at.max(self.next_start).max(self.snoozed_until))
     }
 
+    /// Until when nothing of this host may be handed out, whatever it has.
+    pub(super) fn rests_until(&self) -> Instant {
+        match self.retired {
+            Some(_) => self.next_start,
+            None => self.next_start.max(self.snoozed_until),
+        }
+    }
+
+    /// Whether it can use more entries of the store: not when it has enough at hand, nor before something else happens.
+    pub(super) fn is_hungry(&self) -> bool {
+        let is_low = self.fresh.len() as u32 <= self.visit / 2;
+        let is_asking = matches!(self.robots, Robots::Unasked { .. } | Robots::Asking { .. });
+        let is_shut = !self.fresh.is_empty() && !self.level_is_open();
+        is_low && (self.retired.is_some() || (!is_asking && !is_shut))
+    }
+
+    /// How many entries a visit of the store is to bring.
+    pub(super) fn visit(&self) -> usize {
+        self.visit as usize
+    }
+
+    /// Takes in what a visit brought. One that comes when all of the last is out was too small.
+    pub(super) fn stock(&mut self, mut entries: VecDeque<Entry>) {
+        if !self.fresh.is_empty() {
+            self.fresh.append(&mut entries);
+            return;
+        }
+        if self.in_flight > 0 {
+            self.visit = (self.visit * 2).min(MAX_VISIT);
+        }
+        self.fresh = entries;
+    }
+
+    /// What waits for nothing but a retry in the distant future is better kept by the store. The first stays if there
+    /// are levels: it says that its level is shut.
+    pub(super) fn spare(&mut self, soon: Instant) -> VecDeque<Entry> {
+        if self.rests_until() > soon {
+            return std::mem::take(&mut self.fresh);
+        }
+        let is_far = self.retries.peek().is_some_and(|Reverse(retry)| retry.due > soon);
+        match is_far && self.in_flight == 0 && self.fresh.len() > 1 && !self.level_is_open() {
+            true => self.fresh.split_off(1),
+            false => VecDeque::new(),
+        }
+    }
+
     /// Takes what may be handed out now; call it only when [`next_at`](Self::next_at) has come.
     pub(super) fn next(&mut self, now: Instant, delay: Duration, closed: bool) -> Option<Next> {
         if let Some(fate) = self.retired.clone() {
-            return self.take(None, closed).map(|entry| Next::Settle(entry, fate));
+            return self.take(None, closed).map(|entry| self.settle(entry, fate));
         }
         if let Robots::Known { until, .. } = self.robots
             && now >= until
@@ -145,8 +209,12 @@ impl HostQueue {
             Robots::Ignored => None,
         };
         let mut entry = self.take(Some(now), closed)?;
+        if entry.lost >= MAX_LOST {
+            let fate = Fate::Deadly(entry.lost);
+            return Some(self.settle(entry, fate));
+        }
         if rules.as_ref().is_some_and(|rules| !rules.allows(entry.url.path_and_query())) {
-            return Some(Next::Settle(entry, Fate::RobotsDenied));
+            return Some(self.settle(entry, Fate::RobotsDenied));
         }
         self.in_flight += 1;
         entry.attempts += 1;
@@ -159,6 +227,11 @@ impl HostQueue {
         Some(Next::Fetch(entry, rules))
     }
 
+    fn settle(&mut self, entry: Entry, fate: Fate) -> Next {
+        self.settling += 1;
+        Next::Settle(entry, fate)
+    }
+
     /// A retry that is due by `now` (any, without it), else the next fresh entry.
     fn take(&mut self, now: Option<Instant>, closed: bool) -> Option<Entry> {
         if self.retries.peek().is_some_and(|Reverse(retry)| now.is_none_or(|now| retry.due <= now)) {
@@ -167,9 +240,7 @@ impl HostQueue {
         if closed || (now.is_some() && !self.level_is_open()) {
             return None;
         }
-        let entry = self.fresh.pop_front()?;
-        self.queued -= 1;
-        Some(entry)
+        self.fresh.pop_front()
     }
 
     /// May the next fresh entry go out? With an order by depth only when none above it is open, since what
@@ -179,11 +250,17 @@ impl HostQueue {
         open.is_none_or(|(depth, _)| self.fresh.front().is_some_and(|entry| entry.depth <= *depth))
     }
 
+    /// Whether it has nothing at hand, out or to be tried again.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let asking = matches!(self.robots, Robots::Asking { .. });
+        let out = self.in_flight + self.settling;
+        self.fresh.is_empty() && self.retries.is_empty() && out == 0 && !asking
+    }
+
     /// Whether it holds nothing that the next URL of this host would have to know.
     pub(super) fn is_forgettable(&self, now: Instant) -> bool {
-        let at_rest = self.queued == 0 && self.retries.is_empty() && self.in_flight == 0;
         let unmarked = self.waves == 0 && self.strikes == 0 && self.retired.is_none();
-        at_rest
+        self.is_at_rest()
             && unmarked
             && matches!(self.robots, Robots::Ignored)
             && self.next_start.max(self.snoozed_until) <= now
@@ -202,7 +279,17 @@ impl HostQueue {
 
     /// Any entry at all, for an end that asks no politeness.
     pub(super) fn evict(&mut self) -> Option<Entry> {
-        self.take(None, false)
+        let entry = self.take(None, false)?;
+        self.settling += 1;
+        Some(entry)
+    }
+
+    /// An entry that an earlier run had handed out: it keeps its level open as if this one had.
+    pub(super) fn adopt(&mut self, entry: Entry, due: Instant) {
+        if let (Some(levels), true) = (&mut self.levels, entry.handed_out) {
+            *levels.entry(entry.depth).or_default() += 1;
+        }
+        self.retry(entry, due);
     }
 
     pub(super) fn retry(&mut self, entry: Entry, due: Instant) {
@@ -218,15 +305,24 @@ impl HostQueue {
         self.in_flight = self.in_flight.saturating_sub(1);
     }
 
+    /// What was out only to be recorded is back.
+    pub(super) fn recorded(&mut self) {
+        self.settling = self.settling.saturating_sub(1);
+    }
+
     /// What an answer says about the host (design: failure policy).
     pub(super) fn heed(&mut self, signal: HostSignal, now: Instant) {
         match signal {
             HostSignal::Neutral => {}
-            HostSignal::Healthy => (self.waves, self.parked) = (0, Duration::ZERO),
+            HostSignal::Healthy => {
+                self.marked |= self.waves > 0 || !self.parked.is_zero();
+                (self.waves, self.parked) = (0, Duration::ZERO);
+            }
             HostSignal::Throttled(asked) => self.park(asked, now),
             // Requests that were under way when the host went down tell nothing new.
             HostSignal::Unreachable(..) if now < self.snoozed_until => {}
             HostSignal::Unreachable(kind, message) => {
+                self.marked = true;
                 self.waves += 1;
                 self.snoozed_until = now + BACKOFF * 2u32.pow((self.waves - 1).min(6));
                 if self.waves >= MAX_WAVES {
@@ -241,6 +337,7 @@ impl HostQueue {
 
     /// Parks the whole host: as long as it asks, else a time that doubles.
     fn park(&mut self, asked: Option<Duration>, now: Instant) {
+        self.marked = true;
         self.waves = 0;
         // A host that is not asked is quiet without having earned it.
         let answering_since = self.last_strike.max(self.snoozed_until);
@@ -262,6 +359,7 @@ impl HostQueue {
     /// robots.txt was answered, or could not be had.
     pub(super) fn robots(&mut self, answer: Result<Rules, RobotsDown>, retries: u32, now: Instant) {
         let Robots::Asking { asked, .. } = self.robots else { return };
+        self.marked = true;
         match answer {
             Ok(rules) => {
                 if let Some(delay) = rules.crawl_delay().filter(|delay| *delay > MAX_CRAWL_DELAY) {
@@ -288,6 +386,7 @@ impl HostQueue {
     /// The robots.txt request was called off.
     pub(super) fn robots_returned(&mut self) {
         if let Robots::Asking { asked, returned } = self.robots {
+            self.marked = true;
             self.robots = Robots::Unasked { asked: asked - 1, returned: returned + 1 };
         }
     }

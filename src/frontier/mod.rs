@@ -5,7 +5,9 @@
 //! [`Store`](store::Store) behind it keeps queues and the set of URLs seen. Time comes in as an
 //! argument, so all of it is tested without a runtime.
 
+mod clock;
 mod host_queue;
+mod limits;
 mod scheduler;
 #[cfg(test)]
 mod scheduler_tests;
@@ -14,8 +16,14 @@ pub mod store;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub use self::host_queue::{BACKOFF, FORGIVEN_AFTER, MAX_CRAWL_DELAY, MAX_PARK, MAX_PARKED, MAX_WAVES, PARK};
-pub use self::scheduler::{Politeness, Scheduler};
+use self::clock::WallClock;
+pub use self::host_queue::{
+    BACKOFF, FORGIVEN_AFTER, MAX_CRAWL_DELAY, MAX_LOST, MAX_PARK, MAX_PARKED, MAX_WAVES, PARK,
+};
+pub use self::limits::{Limits, Politeness};
+pub use self::scheduler::Scheduler;
+
+use tokio::sync::Notify;
 
 use crate::error::Error;
 use crate::fetch::{ErrorKind, Phase};
@@ -44,17 +52,45 @@ pub trait Frontier: Send {
     /// Gives out any pending URL at once, as a job that is [cancelled](Fate::Cancelled), politeness aside.
     fn evict(&mut self) -> Option<Job>;
 
-    /// The next number in the order of admission, for a seed that ends without entering a queue.
-    fn number(&mut self) -> u64;
+    /// Takes in what the store has got ready since. Call it whenever [`bell`](Self::bell) rings.
+    ///
+    /// # Errors
+    /// When the store cannot go on, e.g. because its disk is full.
+    fn poll(&mut self, now: Instant) -> Result<Late, Error>;
+
+    /// Rings when [`poll`](Self::poll) has something to take in.
+    fn bell(&self) -> Option<Arc<Notify>>;
 
     /// How many URLs are where.
     fn counts(&self) -> Counts;
 
-    /// Saves what must survive the process.
-    ///
-    /// # Errors
-    /// When saving fails.
-    fn checkpoint(&mut self) -> Result<(), Error>;
+    /// A seed that ends without entering a queue: gives it a number and keeps `what` until
+    /// [`drop_aside`](Self::drop_aside).
+    fn put_aside(&mut self, what: &[u8]) -> u64;
+
+    /// What was put aside has its outcome.
+    fn drop_aside(&mut self, number: u64);
+
+    /// A source was read up to this line of it (exclusive); `ended` when that was all.
+    fn read_to(&mut self, source: u32, line: u64, ended: bool);
+
+    /// Makes what happened since the last call a unit that survives whole or not at all, if it is time to; `note` says
+    /// what the run wants to find beside it. Call it between two reports.
+    fn commit(&mut self, now: Instant, note: &mut dyn FnMut() -> Vec<u8>);
+
+    /// Ends it: saves what makes the next start quick.
+    fn shut(&mut self, note: &mut dyn FnMut() -> Vec<u8>);
+}
+
+/// What turned out about URLs that were admitted provisionally.
+#[derive(Debug, Default)]
+pub struct Late {
+    /// Links that are new.
+    pub discovered: u64,
+    /// Links that were known.
+    pub seen: u64,
+    /// Seeds that were known.
+    pub seeds: Vec<Candidate>,
 }
 
 /// A URL proposed for fetching.
@@ -131,6 +167,8 @@ pub struct Entry {
     pub attempts: u32,
     /// How often it came back untried.
     pub returned: u32,
+    /// How often the process died while it was out.
+    pub lost: u32,
     /// Whether it was ever handed out to be fetched, successfully or not.
     pub handed_out: bool,
     /// When it was admitted.
@@ -226,13 +264,20 @@ pub enum Fate {
     },
     /// The run is being stopped.
     Cancelled,
+    /// The process died while it was out, so often.
+    Deadly(u32),
 }
 
 /// What the frontier does next with a job that ended.
 #[derive(Debug)]
 pub enum Disposition {
-    /// Its outcome is recorded.
-    Done(HostSignal),
+    /// Its outcome is recorded, and what it tells about the host.
+    Done {
+        /// About the host.
+        signal: HostSignal,
+        /// No whole answer came, so that somebody may want to try it again.
+        failed: bool,
+    },
     /// The same URL again, after this long.
     Retry(Duration, HostSignal),
     /// It was not tried: back to its queue, before all others.
@@ -278,6 +323,8 @@ pub struct Counts {
     pub hosts: u64,
     /// Host queues with work that wait for a time to come.
     pub waiting_hosts: u64,
+    /// Offered, and not known yet whether new. They are no part of `pending`.
+    pub undecided: u64,
 }
 
 impl Counts {

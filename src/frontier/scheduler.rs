@@ -1,154 +1,184 @@
 //! The scheduler: which host may be asked next. Knows time and politeness, nothing of disks.
 //!
-//! Every host queue with work is in exactly one place: the *ready* ring (it may start a request now;
-//! served in turn, so hosts are treated alike), the *due* heap (it may at a known time), or neither (only
-//! a report can change it). [`Scheduler::pop`] costs O(log hosts) and never scans.
+//! Every host is in at most one place: the *ready* ring (it may start a request now; served in turn, so hosts are
+//! treated alike), the *due* heap (it may at a known time), or neither (only a report or the store can change it).
+//! Beside that it may stand in the rings of the [`supply`]: those that want more from the store, and those at rest.
+//! [`Scheduler::pop`] costs O(log hosts) and never scans. What a host is, is in [`host`].
+
+mod ending;
+mod host;
+mod supply;
+#[cfg(test)]
+mod supply_tests;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::host_queue::{HostQueue, Next};
-use super::store::{GroupId, Store};
-use super::{Candidate, Counts, Disposition, Entry, Fate, Found, Frontier, HostSignal, Job, Position, Work};
+use tokio::sync::Notify;
+
+use self::host::{Host, Place};
+use super::host_queue::Next;
+use super::store::{Arrival, GroupId, Store};
+use super::{
+    Candidate, Counts, Disposition, Entry, Fate, Found, Frontier, Job, Late, Limits, Politeness, Position,
+    WallClock, Work,
+};
 use crate::error::Error;
 use crate::url::CrawlUrl;
 
 /// How late a timer may be without slowing the pace.
 const TIMER_SLACK: Duration = Duration::from_millis(10);
-/// Entries taken from the store at a visit of a host.
-const VISIT: usize = 16;
-
-/// The limits that hold for every host, and for all together.
-#[derive(Clone, Debug)]
-pub struct Politeness {
-    /// Requests in flight to one host; default 6, what browsers use.
-    pub per_host: u32,
-    /// Least time between the starts of two requests to one host; default 0.
-    pub delay: Duration,
-    /// Least time between the starts of any two requests; default 0.
-    pub pace: Duration,
-    /// Hand out the URLs of a host level by level, so that each has the least depth that it can have on its
-    /// host; default false.
-    pub by_depth: bool,
-    /// Ask for robots.txt first, and obey it; default true.
-    pub robots: bool,
-    /// How often robots.txt is asked for again when it cannot be had; default 2.
-    pub retries: u32,
-}
-
-impl Default for Politeness {
-    fn default() -> Self {
-        Self {
-            per_host: 6,
-            delay: Duration::ZERO,
-            pace: Duration::ZERO,
-            by_depth: false,
-            robots: true,
-            retries: 2,
-        }
-    }
-}
-
-impl Politeness {
-    /// Whether requests keep a distance in time.
-    pub fn is_paced(&self) -> bool {
-        !self.delay.is_zero() || !self.pace.is_zero()
-    }
-}
+/// So much earlier than now a caller's time may be, e.g. because it was taken before the scheduler was made.
+const EARLIER: Duration = Duration::from_secs(60);
 
 /// The [`Frontier`] over any [`Store`].
 pub struct Scheduler<S> {
     store: S,
     politeness: Politeness,
+    limits: Limits,
     hosts: Vec<Host>,
     ready: VecDeque<GroupId>,
-    due: BinaryHeap<Reverse<(Instant, GroupId)>>,
-    /// A time that is always past.
+    due: BinaryHeap<Reverse<(u64, GroupId)>>,
+    /// Hosts that want more from the store, and hosts at rest.
+    wants: VecDeque<GroupId>,
+    resting: VecDeque<GroupId>,
+    /// A time that is always past; the times of hosts count from here.
     born: Instant,
+    clock: WallClock,
+    /// The last time that somebody told.
+    now: Instant,
+    /// When the run was taken up again, if it was.
+    resumed: Option<Instant>,
     /// When the pace of the whole run allows the next start.
     next_start: Option<Instant>,
     closed: bool,
     counts: Counts,
+    /// Entries at hand, entries asked of the store, and hosts with a queue.
+    at_hand: usize,
+    asked: usize,
+    awake: usize,
     /// Where [`Frontier::evict`] goes on.
     evicting: usize,
     grown: Vec<GroupId>,
-}
-
-struct Host {
-    queue: HostQueue,
-    place: Place,
-    /// Stands in the ring, ready or not: at most once.
-    in_ring: bool,
-    /// Is counted among the hosts.
-    counted: bool,
-}
-
-/// Where a host stands. Entries of the due heap that disagree are stale.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Nowhere,
-    Ready,
-    Due(Instant),
-}
-
-impl Host {
-    fn new(politeness: &Politeness, now: Instant) -> Self {
-        let queue = HostQueue::new(politeness.robots, politeness.by_depth, now);
-        Self { queue, place: Place::Nowhere, in_ring: false, counted: false }
-    }
+    arrivals: Vec<Arrival>,
 }
 
 impl<S: Store> Scheduler<S> {
-    /// A scheduler over an empty store.
+    /// A scheduler over a store, with the default [`Limits`].
     pub fn new(store: S, mut politeness: Politeness) -> Self {
         // None at all would be a crawl that never ends.
         politeness.per_host = politeness.per_host.max(1);
+        let now = Instant::now();
         Self {
             store,
             politeness,
+            limits: Limits::default(),
             hosts: Vec::new(),
             ready: VecDeque::new(),
             due: BinaryHeap::new(),
-            born: Instant::now(),
+            wants: VecDeque::new(),
+            resting: VecDeque::new(),
+            born: now.checked_sub(EARLIER).unwrap_or(now),
+            clock: WallClock::now(),
+            now,
+            resumed: None,
             next_start: None,
             closed: false,
             counts: Counts::default(),
+            at_hand: 0,
+            asked: 0,
+            awake: 0,
             evicting: 0,
             grown: Vec::new(),
+            arrivals: Vec::new(),
         }
+    }
+
+    /// The same with other limits.
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = Limits { at_hand: limits.at_hand.max(1), ..limits };
+        self
+    }
+
+    /// The same for a run that goes on where an earlier process left it: no host is asked before its delay has passed
+    /// from `now` on, since nobody knows when it was asked last. Call it before anything else.
+    pub fn resumed(mut self, now: Instant) -> Self {
+        self.resumed = Some(now);
+        self
+    }
+
+    fn stamp(&self, at: Instant) -> u64 {
+        at.saturating_duration_since(self.born).as_nanos() as u64
+    }
+
+    fn instant(&self, stamp: u64) -> Instant {
+        self.born + Duration::from_nanos(stamp)
     }
 
     /// Puts a host where it belongs after a change.
     fn place(&mut self, id: GroupId, now: Instant) {
-        if self.politeness.by_depth {
-            self.refill(id);
+        self.give_back(id, now);
+        let host = &self.hosts[id.0 as usize];
+        if host.queue.is_some() && host.is_unread() && !host.loading {
+            // It has a retry of an earlier run, which needs no room, but the marks.
+            self.load(id, now);
+        }
+        let (start, hunger) = (self.start_at(id), self.hunger(id));
+        let later = [start, hunger].into_iter().flatten().filter(|at| *at > now).min();
+        match (start, later) {
+            (Some(at), _) if at <= now => self.stand(id, Place::Ready, now),
+            (_, Some(at)) => self.stand(id, Place::Due, at),
+            _ => self.stand(id, Place::Nowhere, now),
         }
         let host = &mut self.hosts[id.0 as usize];
-        let place = match host.queue.next_at(self.politeness.per_host, self.closed) {
-            None => Place::Nowhere,
-            Some(at) if at <= now => Place::Ready,
-            Some(at) => Place::Due(at),
-        };
-        let before = std::mem::replace(&mut host.place, place);
-        match place {
-            // One that lost its readiness while in the ring is found out when its turn comes.
-            Place::Ready if !host.in_ring => {
-                host.in_ring = true;
-                self.ready.push_back(id);
-            }
-            Place::Due(at) if before != place => self.due.push(Reverse((at, id))),
-            _ => {}
+        if hunger.is_some_and(|at| at <= now) && !std::mem::replace(&mut host.in_wants, true) {
+            self.wants.push_back(id);
         }
-        self.counts.waiting_hosts += u64::from(matches!(place, Place::Due(_)));
-        self.counts.waiting_hosts -= u64::from(matches!(before, Place::Due(_)));
+        if host.is_at_rest() && !std::mem::replace(&mut host.in_resting, true) {
+            self.resting.push_back(id);
+        }
     }
 
-    /// Moves hosts whose time has come to the ring.
+    /// When something of this host may be handed out, from what is at hand.
+    fn start_at(&self, id: GroupId) -> Option<Instant> {
+        let host = &self.hosts[id.0 as usize];
+        match &host.queue {
+            Some(_) if host.is_unread() => None,
+            Some(queue) => queue.next_at(self.politeness.per_host, self.closed, host.stored),
+            // Its robots.txt comes first, and needs nothing at hand.
+            None if self.politeness.robots && !host.saved && !host.loading => {
+                (host.stored > 0 && !self.closed).then(|| self.instant(host.at))
+            }
+            None => None,
+        }
+    }
+
+    fn stand(&mut self, id: GroupId, place: Place, at: Instant) {
+        let at = self.stamp(at);
+        let host = &mut self.hosts[id.0 as usize];
+        let before = (std::mem::replace(&mut host.place, place), host.at);
+        match place {
+            // One that lost its readiness while in the ring is found out when its turn comes.
+            Place::Ready if !std::mem::replace(&mut host.in_ready, true) => self.ready.push_back(id),
+            Place::Due if before != (place, at) => {
+                host.at = at;
+                self.due.push(Reverse((at, id)));
+            }
+            _ => {}
+        }
+        self.counts.waiting_hosts += u64::from(place == Place::Due);
+        self.counts.waiting_hosts -= u64::from(before.0 == Place::Due);
+    }
+
+    /// Looks again at hosts whose time has come.
     fn wake(&mut self, now: Instant) {
+        let now_stamp = self.stamp(now);
         while let Some(Reverse((at, id))) = self.due.peek().copied() {
-            let stale = self.hosts[id.0 as usize].place != Place::Due(at);
-            if !stale && at > now {
+            let host = &self.hosts[id.0 as usize];
+            let stale = host.place != Place::Due || host.at != at;
+            if !stale && at > now_stamp {
                 return;
             }
             self.due.pop();
@@ -158,24 +188,16 @@ impl<S: Store> Scheduler<S> {
         }
     }
 
-    /// Takes more entries of a host from the store when none are at hand.
-    fn refill(&mut self, id: GroupId) {
-        let queue = &mut self.hosts[id.0 as usize].queue;
-        if queue.fresh.is_empty() && queue.queued > 0 {
-            self.store.take(id, VISIT, &mut queue.fresh);
-        }
-    }
-
     /// What this host may do now, as a job.
     fn next_of(&mut self, id: GroupId, now: Instant) -> Option<Job> {
-        let Host { queue, .. } = &mut self.hosts[id.0 as usize];
-        if queue.next_at(self.politeness.per_host, self.closed).is_none_or(|at| at > now) {
+        if self.hosts[id.0 as usize].place != Place::Ready || self.start_at(id).is_none_or(|at| at > now) {
             return None;
         }
-        self.refill(id);
-        let Host { queue, .. } = &mut self.hosts[id.0 as usize];
-        let (queued, retries) = (queue.queued, queue.retries());
-        let next = queue.next(now, self.politeness.delay, self.closed)?;
+        let (delay, closed) = (self.politeness.delay, self.closed);
+        let queue = self.queue(id, now);
+        let (fresh, retries) = (queue.fresh.len(), queue.retries());
+        let next = queue.next(now, delay, closed)?;
+        let (fresh, retries) = (fresh - queue.fresh.len(), retries - queue.retries());
         let (mut entry, work) = match next {
             Next::Fetch(entry, rules) => (entry, Work::Fetch(rules)),
             Next::Settle(entry, fate) => (entry, Work::Settle(fate)),
@@ -184,11 +206,21 @@ impl<S: Store> Scheduler<S> {
                 return Some(Job { entry, host: id, work: Work::Robots, first: false });
             }
         };
-        let first = matches!(work, Work::Fetch(_)) && !std::mem::replace(&mut entry.handed_out, true);
-        self.counts.queued -= queued - queue.queued;
-        self.counts.retrying -= retries - queue.retries();
-        self.counts.in_flight += 1;
+        let mut first = false;
+        if matches!(work, Work::Fetch(_)) {
+            first = !std::mem::replace(&mut entry.handed_out, true);
+            self.store.handed_out(id, &entry);
+        }
+        self.goes_out(fresh, retries);
         Some(Job { entry, host: id, work, first })
+    }
+
+    /// Of what was at hand and what was to be tried again, one is now out.
+    fn goes_out(&mut self, fresh: usize, retries: u64) {
+        self.at_hand -= fresh;
+        self.counts.queued -= fresh as u64;
+        self.counts.retrying -= retries;
+        self.counts.in_flight += 1;
     }
 
     /// Keeps the pace of the whole run; a late start earns credit for what a timer may be late, no more.
@@ -200,66 +232,76 @@ impl<S: Store> Scheduler<S> {
         }
     }
 
-    /// Forgets a host that left no mark, so that memory does not grow with the hosts of a list. (A host of a crawl
-    /// has its robots.txt, and is kept.)
-    fn forget(&mut self, id: GroupId, now: Instant) {
-        let host = &mut self.hosts[id.0 as usize];
-        if host.place == Place::Nowhere && !host.in_ring && host.queue.is_forgettable(now) {
-            *host = Host::new(&self.politeness, now);
-            self.counts.hosts -= 1;
-            self.store.release(id);
+    /// Any entry of a host; asks the store when it has some and none are at hand.
+    fn evict_of(&mut self, id: GroupId) -> Option<Entry> {
+        let Host { stored, loading, queue, .. } = &self.hosts[id.0 as usize];
+        let has_any = queue.as_ref().is_some_and(|queue| queue.retries() > 0 || !queue.fresh.is_empty());
+        if !has_any {
+            if *stored == 0 || *loading || !self.has_room() {
+                return None;
+            }
+            self.load(id, self.now);
         }
+        let queue = self.hosts[id.0 as usize].queue.as_mut()?;
+        let (fresh, retries) = (queue.fresh.len(), queue.retries());
+        let entry = queue.evict()?;
+        let (fresh, retries) = (fresh - queue.fresh.len(), retries - queue.retries());
+        self.goes_out(fresh, retries);
+        Some(entry)
     }
 
-    fn landed(&mut self, id: GroupId, signal: HostSignal, now: Instant) {
-        let queue = &mut self.hosts[id.0 as usize].queue;
-        queue.landed();
-        queue.heed(signal, now);
+    /// There is nothing else to do: the store should decide about what was offered.
+    fn decide(&mut self, now: Instant) {
+        let wants = !self.closed && !self.wants.is_empty();
+        if self.asked == 0 && !wants && self.store.undecided() > 0 {
+            self.store.decide(now);
+        }
     }
 }
 
 impl<S: Store> Frontier for Scheduler<S> {
     fn admit(&mut self, candidates: &mut Vec<Candidate>, now: Instant) -> u64 {
+        self.now = now;
         let mut grown = std::mem::take(&mut self.grown);
         self.store.offer(candidates, now, &mut grown);
         let admitted = grown.len() as u64;
-        self.counts.queued += admitted;
         for id in grown.drain(..) {
-            // Ids are dense: a new one is the next.
-            if id.0 as usize == self.hosts.len() {
-                self.hosts.push(Host::new(&self.politeness, now));
-            }
-            let host = &mut self.hosts[id.0 as usize];
-            self.counts.hosts += u64::from(!std::mem::replace(&mut host.counted, true));
-            host.queue.queued += 1;
-            // More of the same changes nothing; the first may come before a retry that is due later.
-            if host.queue.queued == 1 {
-                self.place(id, now);
-            }
+            self.grow(id, 1, false, now);
         }
         self.grown = grown;
+        self.tend(now);
         admitted
     }
 
     fn pop(&mut self, now: Instant) -> Option<Job> {
-        self.wake(now);
-        if self.next_start.is_some_and(|at| at > now) {
+        self.now = now;
+        if self.store.is_behind() {
             return None;
         }
-        while let Some(id) = self.ready.pop_front() {
-            self.hosts[id.0 as usize].in_ring = false;
+        self.wake(now);
+        self.tend(now);
+        let may_start = self.next_start.is_none_or(|at| at <= now);
+        while may_start && let Some(id) = self.ready.pop_front() {
+            self.hosts[id.0 as usize].in_ready = false;
             let job = self.next_of(id, now);
             self.place(id, now);
+            self.tend(now);
             if let Some(job) = job {
                 self.started(&job.work, now);
                 return Some(job);
             }
         }
+        if self.ready.is_empty() {
+            self.decide(now);
+        }
         None
     }
 
     fn ready_at(&self) -> Option<Instant> {
-        let due = self.due.peek().map(|Reverse((at, _))| *at);
+        if self.store.is_behind() {
+            return None;
+        }
+        let due = self.due.peek().map(|Reverse((at, _))| self.instant(*at));
         match (self.ready.is_empty(), self.next_start) {
             (false, pace) => Some(pace.unwrap_or(self.born)),
             (true, Some(pace)) => due.map(|at| at.max(pace)),
@@ -268,47 +310,19 @@ impl<S: Store> Frontier for Scheduler<S> {
     }
 
     fn finished(&mut self, job: Job, how: Disposition, now: Instant) {
-        let Job { mut entry, host: id, work, .. } = job;
-        if let Disposition::Robots(answer) = how {
-            self.hosts[id.0 as usize].queue.robots(answer, self.politeness.retries, now);
-            self.place(id, now);
-            return;
-        }
-        if matches!(work, Work::Robots) {
-            self.hosts[id.0 as usize].queue.robots_returned();
-            self.place(id, now);
-            return;
-        }
-        self.counts.in_flight -= 1;
-        let fetched = matches!(work, Work::Fetch(_));
-        match how {
-            Disposition::Done(signal) => {
-                self.store.complete(id, entry.seq);
-                if entry.handed_out {
-                    self.hosts[id.0 as usize].queue.settled(entry.depth);
-                }
-                if fetched {
-                    self.landed(id, signal, now);
-                }
+        self.now = now;
+        let Job { entry, host: id, work, .. } = job;
+        match work {
+            Work::Robots => self.robots_ended(id, how, now),
+            work => {
+                self.counts.in_flight -= 1;
+                self.ended(id, entry, matches!(work, Work::Fetch(_)), how, now);
             }
-            Disposition::Retry(after, signal) => {
-                self.landed(id, signal, now);
-                self.hosts[id.0 as usize].queue.retry(entry, now + after);
-                self.counts.retrying += 1;
-            }
-            Disposition::Returned => {
-                if fetched {
-                    entry.attempts -= 1;
-                    entry.returned += 1;
-                    self.landed(id, HostSignal::Neutral, now);
-                }
-                self.hosts[id.0 as usize].queue.retry(entry, now);
-                self.counts.retrying += 1;
-            }
-            Disposition::Robots(_) => {}
         }
+        self.keep_marks(id, now);
         self.place(id, now);
         self.forget(id, now);
+        self.tend(now);
     }
 
     fn close(&mut self) {
@@ -316,37 +330,68 @@ impl<S: Store> Frontier for Scheduler<S> {
     }
 
     fn evict(&mut self) -> Option<Job> {
-        // Hosts already passed may have got more meanwhile: go round until nothing waits.
-        while self.counts.queued + self.counts.retrying > 0 {
+        if self.store.is_behind() {
+            return None;
+        }
+        // Hosts already passed may have got more meanwhile: go round until nothing waits, or only for the store.
+        for _ in 0..self.hosts.len() {
+            if self.counts.queued + self.counts.retrying == 0 {
+                break;
+            }
             if self.evicting >= self.hosts.len() {
                 self.evicting = 0;
             }
             let id = GroupId(self.evicting as u32);
-            self.refill(id);
-            let queue = &mut self.hosts[self.evicting].queue;
-            let retries = queue.retries();
-            if let Some(entry) = queue.evict() {
-                let retried = retries > queue.retries();
-                self.counts.retrying -= u64::from(retried);
-                self.counts.queued -= u64::from(!retried);
-                self.counts.in_flight += 1;
+            if let Some(entry) = self.evict_of(id) {
                 return Some(Job { entry, host: id, work: Work::Settle(Fate::Cancelled), first: false });
             }
             self.evicting += 1;
         }
+        self.decide(self.now);
         None
     }
 
-    fn number(&mut self) -> u64 {
-        self.store.number()
+    fn poll(&mut self, now: Instant) -> Result<Late, Error> {
+        self.now = now;
+        let mut late = Late::default();
+        let mut arrivals = std::mem::take(&mut self.arrivals);
+        let how = self.store.arrivals(now, &mut arrivals);
+        for arrival in arrivals.drain(..) {
+            self.arrived(arrival, now, &mut late);
+        }
+        self.arrivals = arrivals;
+        self.tend(now);
+        how.map(|()| late)
+    }
+
+    fn bell(&self) -> Option<Arc<Notify>> {
+        self.store.bell()
     }
 
     fn counts(&self) -> Counts {
-        self.counts
+        Counts { undecided: self.store.undecided(), ..self.counts }
     }
 
-    fn checkpoint(&mut self) -> Result<(), Error> {
-        self.store.sync()
+    fn put_aside(&mut self, what: &[u8]) -> u64 {
+        let number = self.store.number();
+        self.store.put_aside(number, what);
+        number
+    }
+
+    fn drop_aside(&mut self, number: u64) {
+        self.store.drop_aside(number);
+    }
+
+    fn read_to(&mut self, source: u32, line: u64, ended: bool) {
+        self.store.read_to(source, line, ended);
+    }
+
+    fn commit(&mut self, now: Instant, note: &mut dyn FnMut() -> Vec<u8>) {
+        self.store.commit(now, false, note);
+    }
+
+    fn shut(&mut self, note: &mut dyn FnMut() -> Vec<u8>) {
+        self.store.close(note);
     }
 }
 
@@ -354,5 +399,15 @@ impl<S: Store> Frontier for Scheduler<S> {
 fn robots_entry(host_key: &str, now: Instant) -> Option<Entry> {
     let url = CrawlUrl::parse(&format!("{host_key}/robots.txt")).ok()?;
     let found = Found::Seed { position: Position::NONE, input: None };
-    Some(Entry { url, seq: 0, depth: 0, attempts: 1, returned: 0, handed_out: true, admitted: now, found })
+    Some(Entry {
+        url,
+        seq: 0,
+        depth: 0,
+        attempts: 1,
+        returned: 0,
+        lost: 0,
+        handed_out: true,
+        admitted: now,
+        found,
+    })
 }

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use super::scheduler::{Politeness, Scheduler};
 use super::store::Memory;
 use super::*;
 use crate::fetch::ErrorKind;
@@ -48,7 +47,7 @@ fn pop(s: &mut Scheduler<Memory>, now: Instant) -> Option<String> {
 }
 
 fn done() -> Disposition {
-    Disposition::Done(HostSignal::Healthy)
+    Disposition::Done { signal: HostSignal::Healthy, failed: false }
 }
 
 #[test]
@@ -133,7 +132,7 @@ fn parking_doubles_and_is_forgiven() {
     admit(&mut s, &urls.iter().map(String::as_str).collect::<Vec<_>>(), now);
     let mut throttled_for = |now: Instant| {
         let job = s.pop(now).unwrap();
-        s.finished(job, Disposition::Done(HostSignal::Throttled(None)), now);
+        s.finished(job, Disposition::Done { signal: HostSignal::Throttled(None), failed: false }, now);
         assert!(s.pop(now).is_none());
         s.ready_at().unwrap() - now
     };
@@ -155,14 +154,14 @@ fn an_unreachable_host_is_probed_and_given_up() {
     let six: Vec<_> = std::iter::from_fn(|| s.pop(now)).collect();
     assert_eq!(six.len(), 6);
     for job in six {
-        s.finished(job, Disposition::Done(down()), now);
+        s.finished(job, Disposition::Done { signal: down(), failed: false }, now);
     }
     for wave in 1..MAX_WAVES {
         assert!(s.pop(now).is_none());
         now = s.ready_at().unwrap();
         let probe = s.pop(now).unwrap();
         assert!(s.pop(now).is_none(), "one probe at a time, wave {wave}");
-        s.finished(probe, Disposition::Done(down()), now);
+        s.finished(probe, Disposition::Done { signal: down(), failed: false }, now);
     }
     let rest: Vec<_> = std::iter::from_fn(|| s.pop(now)).collect();
     assert_eq!(rest.len(), 20 - 6 - (MAX_WAVES as usize - 1));
@@ -197,7 +196,7 @@ fn returned_jobs_and_evicted_ones_are_accounted_for() {
     assert_eq!((s.counts().queued, s.counts().retrying), (2, 1));
     let mut evicted = 0;
     while let Some(job) = s.evict() {
-        s.finished(job, Disposition::Done(HostSignal::Neutral), now);
+        s.finished(job, Disposition::Done { signal: HostSignal::Neutral, failed: false }, now);
         evicted += 1;
     }
     assert_eq!((evicted, s.counts().pending()), (3, 0));
@@ -216,7 +215,7 @@ fn a_host_that_always_throttles_is_given_up() {
             assert!(matches!(fate, Fate::Throttled));
             break;
         }
-        s.finished(job, Disposition::Done(HostSignal::Throttled(None)), now);
+        s.finished(job, Disposition::Done { signal: HostSignal::Throttled(None), failed: false }, now);
         now += PARK * 2u32.pow(tries);
         tries += 1;
     }
@@ -283,7 +282,7 @@ fn hosts_that_leave_no_mark_are_forgotten() {
         let job = s.pop(now).unwrap();
         assert!(job.host.0 < 2, "the ids of hosts that are done are used again");
         let signal = if n == 0 { down() } else { HostSignal::Healthy };
-        s.finished(job, Disposition::Done(signal), now);
+        s.finished(job, Disposition::Done { signal, failed: false }, now);
     }
     assert_eq!((s.counts().hosts, s.counts().pending()), (1, 0));
     admit(&mut s, &["http://host-0/again"], now);

@@ -12,6 +12,7 @@
 
 mod matcher;
 mod parse;
+mod write;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -100,6 +101,12 @@ impl Rules {
     /// They belong to no group (RFC 9309 §2.2.4), so they do not depend on the product token.
     pub fn sitemaps(&self) -> &[String] {
         &self.sitemaps
+    }
+
+    /// A robots.txt with one group for all, from which [`parse`](Self::parse) makes equal rules whatever the token;
+    /// only the numbers of lines are lost. `None` when it would have a line, or be, longer than what is read.
+    pub fn to_text(&self) -> Option<String> {
+        write::text(self)
     }
 }
 

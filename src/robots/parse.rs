@@ -13,7 +13,7 @@ use super::{Group, MAX_BYTES, MAX_CRAWL_DELAY, Rules};
 
 /// Bytes of a line that are read. Google's parser keeps eight times the longest URL of a browser that
 /// was once common, and its terminator.
-const MAX_LINE: usize = 8 * 2083 - 1;
+pub(super) const MAX_LINE: usize = 8 * 2083 - 1;
 
 /// Reads a whole file. See [`Rules::parse`].
 pub(super) fn rules(body: &[u8], product_token: &str) -> Rules {

@@ -122,7 +122,41 @@ fn rules_cross_threads() {
     shared(Rules::allow_all());
 }
 
+/// All that rules say, line numbers aside.
+fn said(rules: &Rules) -> (Vec<(bool, &str)>, Option<Duration>, &[String]) {
+    let entries = rules.group.entries.iter().map(|e| (e.allow, pattern(&rules.group.text, *e))).collect();
+    (entries, rules.crawl_delay(), rules.sitemaps())
+}
+
+#[test]
+fn written_rules_read_back() {
+    for text in [
+        "",
+        "User-agent: *\nAllow: /a/index.html\nAllow: /b/%69ndex.html\nDisallow: /index.html\n",
+        "User-agent: *\nDisallow: /%23%24%2a$\nDisallow: *$\nAllow: $\nDisallow: /ä b'\n",
+        "User-agent: *\nCrawl-delay: 0.1\nSitemap: https://h/ä\nSitemap: /x y\n",
+    ] {
+        let before = rules(text);
+        let after = rules(&before.to_text().unwrap());
+        assert_eq!(said(&before), said(&after), "{text}");
+    }
+    assert!(!rules(&Rules::disallow_all().to_text().unwrap()).allows("/x"));
+    let long = format!("User-agent: *\nDisallow: /{}", "ä".repeat(8000));
+    assert_eq!(rules(&long).to_text(), None, "its line would be cut");
+}
+
 proptest! {
+    #[test]
+    fn any_rules_read_back(
+        lines in prop::collection::vec(("(allow|disallow|crawl-delay|sitemap)", "[*$a-b/%0-9.é' -]{0,12}", "(/index\\.html?|/%69ndex.htm)?[$]?"), 0..20),
+    ) {
+        let lines = lines.iter().map(|(key, value, end)| format!("{key}: {value}{end}\n"));
+        let before = rules(&format!("User-agent: *\n{}", lines.collect::<String>()));
+        let text = before.to_text().unwrap();
+        let after = Rules::parse(text.as_bytes(), "whoever");
+        prop_assert_eq!(said(&before), said(&after), "{}", text);
+    }
+
     #[test]
     fn any_bytes_parse(body in prop::collection::vec(any::<u8>(), 0..600), token in "\\PC{0,8}", path in "\\PC{0,60}") {
         let rules = Rules::parse(&body, &token);

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gannet::crawl::Ended;
+use gannet::frontier::store::Memory;
+use gannet::frontier::{Limits, Scheduler};
 use gannet::outcome::Skip;
 use gannet::{Error, OutcomeKind};
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
 
 use crate::engine_cases::{Case, Halt};
-use crate::engine_web::{End, Web, run_with};
+use crate::engine_web::{End, Web, run_over, run_with};
+use crate::frontier_lazy::Lazy;
 
 /// Names the case when its test fails.
 struct Named(u64);
@@ -38,8 +41,22 @@ async fn play(case: &Case) -> (End, Web) {
             }
         }
     };
-    let end = run_with(case.plan.clone(), &web, case.sources(), case.rest, steer).await;
+    let (plan, sources) = (case.plan.clone(), case.sources());
+    let end = match case.seed % 3 {
+        0 => run_over(late(case), plan, &web, sources, case.rest, steer).await,
+        _ => run_with(plan, &web, sources, case.rest, steer).await,
+    };
     (end, web)
+}
+
+/// A frontier whose store takes its time, and whose hosts sleep whenever they can.
+fn late(case: &Case) -> Scheduler<Lazy> {
+    let memory = match case.plan.unique || case.plan.follow.is_some() {
+        true => Memory::unique(),
+        false => Memory::repeating(),
+    };
+    let store = Lazy::new(memory, case.seed, Arc::default());
+    Scheduler::new(store, case.plan.politeness.clone()).with_limits(Limits { at_hand: 4, awake: 1 })
 }
 
 /// What holds however a run ended.

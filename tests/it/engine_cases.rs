@@ -53,7 +53,7 @@ pub(crate) enum Halt {
 /// A run, all of it from one number.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
-    seed: u64,
+    pub(crate) seed: u64,
     pages: usize,
     hosts: usize,
     /// In real time: latencies of some milliseconds and no waits of seconds.

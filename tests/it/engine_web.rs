@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gannet::crawl::{Handle, Plan, Recorder, Summary, start};
+use gannet::crawl::{Handle, Plan, Recorder, Run, Summary, start, start_over};
 use gannet::fetch::{Body, HeaderMap, Hop, HopRecord, Phase, Timings};
+use gannet::frontier::Frontier;
 use gannet::{CrawlUrl, Error, ErrorKind, Fetch, FetchError, Outcome, Request, Response, Source};
+use tokio::sync::mpsc;
 
 /// What a URL answers.
 #[derive(Clone, Debug)]
@@ -253,8 +255,29 @@ pub(crate) async fn run_with(
     steer: impl AsyncFnOnce(Handle),
 ) -> End {
     let (recorder, mut receivers) = Recorder::new(1, plan.capacity);
-    let mut receiver = receivers.remove(0);
-    let run = start(plan, web.clone(), seeds, recorder);
+    attend(start(plan, web.clone(), seeds, recorder), receivers.remove(0), rest, steer).await
+}
+
+/// The same over a frontier.
+pub(crate) async fn run_over(
+    frontier: impl Frontier + 'static,
+    plan: Plan,
+    web: &Web,
+    seeds: Vec<Source>,
+    rest: Duration,
+    steer: impl AsyncFnOnce(Handle),
+) -> End {
+    let (recorder, mut receivers) = Recorder::new(1, plan.capacity);
+    let run = start_over(frontier, plan, web.clone(), seeds, recorder);
+    attend(run, receivers.remove(0), rest, steer).await
+}
+
+async fn attend(
+    run: Run,
+    mut receiver: mpsc::Receiver<Arc<Outcome>>,
+    rest: Duration,
+    steer: impl AsyncFnOnce(Handle),
+) -> End {
     let handle = run.handle();
     let read = async {
         let mut records = Vec::new();

@@ -23,6 +23,7 @@ mod engine_web;
 mod extract_conformance;
 mod extract_differential;
 mod fetch;
+mod frontier_lazy;
 mod frontier_model;
 mod frontier_walk;
 mod gannet;

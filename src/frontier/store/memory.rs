@@ -5,11 +5,10 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{GroupId, Store};
-use crate::error::Error;
+use super::{GroupId, Loaded, Store};
 use crate::frontier::{Candidate, Entry};
 
-/// Queues in memory; about 12 bytes per URL seen and 200 per URL pending.
+/// Queues in memory; about 12 bytes per URL seen, 200 per URL pending and 150 per host.
 #[derive(Default)]
 pub struct Memory {
     /// `None` when repeated URLs are wanted.
@@ -21,8 +20,10 @@ pub struct Memory {
 }
 
 struct Group {
+    /// Shared with the map of ids.
     name: Arc<str>,
     queue: VecDeque<Entry>,
+    state: Option<Box<[u8]>>,
 }
 
 impl Memory {
@@ -41,7 +42,7 @@ impl Memory {
             return *id;
         }
         let name: Arc<str> = Arc::from(name);
-        let group = Group { name: Arc::clone(&name), queue: VecDeque::new() };
+        let group = Group { name: Arc::clone(&name), queue: VecDeque::new(), state: None };
         let id = match self.released.pop() {
             Some(id) => {
                 self.groups[id.0 as usize] = group;
@@ -68,26 +69,50 @@ impl Store for Memory {
             let group = self.group(candidate.url.host_key().as_str());
             let Candidate { url, depth, found, .. } = candidate;
             let seq = self.number();
-            let entry =
-                Entry { url, seq, depth, attempts: 0, returned: 0, handed_out: false, admitted: now, found };
-            self.groups[group.0 as usize].queue.push_back(entry);
+            let queue = &mut self.groups[group.0 as usize].queue;
+            if queue.is_empty() {
+                // Most groups of a wide crawl hold one: no room for more until there are more.
+                queue.reserve_exact(1);
+            }
+            queue.push_back(Entry {
+                url,
+                seq,
+                depth,
+                attempts: 0,
+                returned: 0,
+                lost: 0,
+                handed_out: false,
+                admitted: now,
+                found,
+            });
             grown.push(group);
         }
         *candidates = seen_before;
     }
 
-    fn take(&mut self, group: GroupId, max: usize, into: &mut VecDeque<Entry>) {
-        let queue = &mut self.groups[group.0 as usize].queue;
-        into.extend(queue.drain(..max.min(queue.len())));
-        if queue.is_empty() {
-            queue.shrink_to(0);
-        }
+    fn load(&mut self, group: GroupId, max: usize) -> Option<Loaded> {
+        let Group { queue, state, .. } = &mut self.groups[group.0 as usize];
+        let entries = match queue.len() <= max {
+            true => std::mem::take(queue),
+            false => queue.drain(..max).collect(),
+        };
+        Some(Loaded { entries, left: queue.len() as u64, state: state.take() })
     }
 
-    fn complete(&mut self, _group: GroupId, _seq: u64) {}
+    fn put_back(&mut self, group: GroupId, mut entries: VecDeque<Entry>) {
+        let queue = &mut self.groups[group.0 as usize].queue;
+        entries.append(queue);
+        *queue = entries;
+    }
+
+    fn save(&mut self, group: GroupId, state: Box<[u8]>) {
+        self.groups[group.0 as usize].state = Some(state);
+    }
 
     fn release(&mut self, group: GroupId) {
-        self.ids.remove(&self.groups[group.0 as usize].name);
+        let freed = &mut self.groups[group.0 as usize];
+        freed.state = None;
+        self.ids.remove(&freed.name);
         self.released.push(group);
     }
 
@@ -98,10 +123,6 @@ impl Store for Memory {
 
     fn name(&self, group: GroupId) -> &str {
         &self.groups[group.0 as usize].name
-    }
-
-    fn sync(&mut self) -> Result<(), Error> {
-        Ok(())
     }
 }
 

@@ -1,0 +1,72 @@
+//! What the end of a job changes: for its host, for the store, and for the URL itself.
+//!
+//! Called by [`finished`](crate::frontier::Frontier::finished), which then puts the host where it belongs.
+
+use std::time::Instant;
+
+use super::{Place, Scheduler};
+use crate::frontier::store::{GroupId, Store};
+use crate::frontier::{Disposition, Entry};
+
+impl<S: Store> Scheduler<S> {
+    /// Forgets a host that left no mark, so that memory does not grow with the hosts of a list. (A host of a crawl
+    /// has its robots.txt, and is kept.)
+    pub(super) fn forget(&mut self, id: GroupId, now: Instant) {
+        let host = &mut self.hosts[id.0 as usize];
+        let is_done = host.place == Place::Nowhere && host.stored == 0 && !host.loading;
+        if is_done && host.queue.as_ref().is_some_and(|queue| queue.is_forgettable(now)) {
+            host.forget();
+            self.awake -= 1;
+            self.counts.hosts -= 1;
+            self.store.release(id);
+        }
+    }
+
+    /// robots.txt was answered, or its request called off.
+    pub(super) fn robots_ended(&mut self, id: GroupId, how: Disposition, now: Instant) {
+        let retries = self.politeness.retries;
+        let queue = self.queue(id, now);
+        match how {
+            Disposition::Robots(answer) => queue.robots(answer, retries, now),
+            _ => queue.robots_returned(),
+        }
+    }
+
+    /// A URL came back, fetched or only recorded.
+    pub(super) fn ended(&mut self, id: GroupId, entry: Entry, fetched: bool, how: Disposition, now: Instant) {
+        let queue = self.queue(id, now);
+        match fetched {
+            true => queue.landed(),
+            false => queue.recorded(),
+        }
+        match how {
+            Disposition::Done { signal, failed } => {
+                if entry.handed_out {
+                    queue.settled(entry.depth);
+                }
+                if fetched {
+                    queue.heed(signal, now);
+                }
+                self.store.done(id, &entry, failed);
+            }
+            Disposition::Retry(after, signal) => {
+                queue.heed(signal, now);
+                self.try_again(id, entry, fetched, now + after, now);
+            }
+            Disposition::Returned | Disposition::Robots(_) => {
+                let untried = u32::from(fetched);
+                let attempts = entry.attempts - untried;
+                let entry = Entry { attempts, returned: entry.returned + untried, ..entry };
+                self.try_again(id, entry, fetched, now, now);
+            }
+        }
+    }
+
+    fn try_again(&mut self, id: GroupId, entry: Entry, fetched: bool, due: Instant, now: Instant) {
+        if fetched {
+            self.store.waits(id, &entry, due);
+        }
+        self.queue(id, now).retry(entry, due);
+        self.counts.retrying += 1;
+    }
+}
