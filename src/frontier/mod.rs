@@ -78,6 +78,9 @@ pub trait Frontier: Send {
     /// what the run wants to find beside it. Call it between two reports.
     fn commit(&mut self, now: Instant, note: &mut dyn FnMut() -> Vec<u8>);
 
+    /// When [`commit`](Self::commit) is to be called at the latest, if anything waits for it.
+    fn commit_at(&self) -> Option<Instant>;
+
     /// Ends it: saves what makes the next start quick.
     fn shut(&mut self, note: &mut dyn FnMut() -> Vec<u8>);
 }

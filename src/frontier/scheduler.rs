@@ -390,6 +390,10 @@ impl<S: Store> Frontier for Scheduler<S> {
         self.store.commit(now, false, note);
     }
 
+    fn commit_at(&self) -> Option<Instant> {
+        self.store.commit_at()
+    }
+
     fn shut(&mut self, note: &mut dyn FnMut() -> Vec<u8>) {
         self.store.close(note);
     }

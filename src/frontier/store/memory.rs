@@ -128,7 +128,7 @@ impl Store for Memory {
 
 /// Fingerprints are uniform already.
 #[derive(Default)]
-struct Identity(u64);
+pub(super) struct Identity(u64);
 
 impl Hasher for Identity {
     fn write(&mut self, _: &[u8]) {

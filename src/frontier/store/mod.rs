@@ -6,7 +6,7 @@
 //!
 //! A store that outlives the process is told of everything that must: what goes out, what comes back, what is done.
 
-mod disk;
+pub(crate) mod disk;
 mod memory;
 
 use std::collections::VecDeque;
@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
+pub use self::disk::{Disk, Opened, Options as DiskOptions, Recovery, State as DiskState, Stock};
 pub use self::memory::Memory;
 
 use super::{Candidate, Entry};
@@ -130,6 +131,11 @@ pub trait Store: Send {
     /// Makes a unit of all that was told since the last call, which survives whole or not at all, if it is time to;
     /// `note` gives what the run wants to find beside it.
     fn commit(&mut self, _now: Instant, _force: bool, _note: &mut dyn FnMut() -> Vec<u8>) {}
+
+    /// When [`commit`](Self::commit) should be called at the latest, if anything waits for it.
+    fn commit_at(&self) -> Option<Instant> {
+        None
+    }
 
     /// Nothing more will come: saves what makes the next start quick.
     fn close(&mut self, _note: &mut dyn FnMut() -> Vec<u8>) {}

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// What the file system says; the old file is untouched then, unless only the last sync failed.
-pub fn write_atomically(path: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".new");
     let temporary = PathBuf::from(temporary);
@@ -41,7 +41,7 @@ fn write(path: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {
 ///
 /// # Errors
 /// What the file system says.
-pub fn sync_dir(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     // The parent of a bare file name is the empty path.
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
@@ -50,7 +50,7 @@ pub fn sync_dir(path: &Path) -> io::Result<()> {
 /// An exclusive lock, held until it is dropped or the process ends. Locks of one process exclude each other
 /// too.
 #[derive(Debug)]
-pub struct Lock {
+pub(crate) struct Lock {
     file: File,
     #[cfg(not(unix))]
     path: PathBuf,
@@ -58,7 +58,7 @@ pub struct Lock {
 
 /// Why a lock was not acquired.
 #[derive(Debug)]
-pub enum LockError {
+pub(crate) enum LockError {
     /// Another has it: the text it left, which is empty if it has only just begun.
     Held(String),
     /// Locking failed; `Unsupported` when the file system has no locks.
@@ -73,7 +73,7 @@ impl Lock {
     /// # Errors
     /// [`LockError::Held`] when it is locked, at once; [`LockError::Io`] when the file cannot be opened, locked
     /// or written.
-    pub fn acquire(path: &Path, who: &str) -> Result<Self, LockError> {
+    pub(crate) fn acquire(path: &Path, who: &str) -> Result<Self, LockError> {
         let mut lock = Self::take(path)?;
         lock.file.set_len(0).and_then(|()| lock.file.write_all(who.as_bytes())).map_err(LockError::Io)?;
         Ok(lock)
@@ -139,18 +139,18 @@ impl fmt::Display for LockError {
 impl std::error::Error for LockError {}
 
 /// This process as a lock names it: `pid host`.
-pub fn this_process() -> String {
+pub(crate) fn this_process() -> String {
     format!("{} {}", std::process::id(), host_name())
 }
 
 /// What tells this boot of the machine from any other, on Linux.
-pub fn boot_id() -> Option<String> {
+pub(crate) fn boot_id() -> Option<String> {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(id.trim().to_owned())
 }
 
 /// The name of this machine as far as it is known; may be empty.
-pub fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     #[cfg(unix)]
     return rustix::system::uname().nodename().to_string_lossy().into_owned();
     #[cfg(not(unix))]

@@ -19,7 +19,7 @@ use siphasher::sip::SipHasher13;
 use super::files::sync_dir;
 
 /// The longest payload, in bytes: 64 MiB. It bounds what reading a damaged length can allocate.
-pub const MAX_PAYLOAD: usize = 64 << 20;
+pub(crate) const MAX_PAYLOAD: usize = 64 << 20;
 
 const MAGIC: [u8; 8] = *b"GANNETWL";
 const VERSION: u32 = 1;
@@ -30,7 +30,7 @@ const KEPT: usize = 1 << 20;
 const READ_BUFFER: usize = 64 << 10;
 
 /// A segment that is being written.
-pub struct Journal {
+pub(crate) struct Journal {
     file: File,
     segment: u64,
     key: (u64, u64),
@@ -45,7 +45,7 @@ impl Journal {
     /// # Errors
     /// `AlreadyExists` when there is such a segment, which is left as it is; otherwise what the file system
     /// says, and the segment is removed again if that can be done.
-    pub fn create(dir: &Path, segment: u64, key: (u64, u64)) -> io::Result<Self> {
+    pub(crate) fn create(dir: &Path, segment: u64, key: (u64, u64)) -> io::Result<Self> {
         let path = path(dir, segment);
         let mut file = OpenOptions::new().write(true).create_new(true).open(&path)?;
         let written = file.write_all(&header(segment)).and_then(|()| file.sync_all());
@@ -56,6 +56,11 @@ impl Journal {
         Ok(Self { file, segment, key, end: HEADER as u64, frame: Vec::new(), failed: None })
     }
 
+    /// Its number.
+    pub(crate) fn segment(&self) -> u64 {
+        self.segment
+    }
+
     /// Appends a frame with one write and returns where it ends, in bytes from the start of the segment. It is
     /// durable only after [`sync`](Self::sync).
     ///
@@ -63,7 +68,7 @@ impl Journal {
     /// `InvalidInput` when the payload is longer than [`MAX_PAYLOAD`]; nothing happened then. Otherwise the
     /// write failed: the segment is cut back to the frame before, if that can be done, and from then on the
     /// journal refuses everything with an error of the same kind.
-    pub fn append(&mut self, payload: &[u8]) -> io::Result<u64> {
+    pub(crate) fn append(&mut self, payload: &[u8]) -> io::Result<u64> {
         self.check()?;
         if payload.len() > MAX_PAYLOAD {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a journal frame is at most 64 MiB"));
@@ -90,13 +95,13 @@ impl Journal {
     /// # Errors
     /// When it fails, or something failed before. A second try is refused because the system may have dropped
     /// the pages it could not write and would then report success.
-    pub fn sync(&mut self) -> io::Result<()> {
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
         self.check()?;
         self.file.sync_data().map_err(|error| self.fail(error))
     }
 
     /// Where the last good frame ends, in bytes from the start of the segment.
-    pub fn end(&self) -> u64 {
+    pub(crate) fn end(&self) -> u64 {
         self.end
     }
 
@@ -112,7 +117,7 @@ impl Journal {
 
 /// How far a segment is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tail {
+pub(crate) struct Tail {
     /// Bytes that are good, header included; 0 when not even the header is.
     pub end: u64,
     /// Bytes after these.
@@ -126,7 +131,7 @@ pub struct Tail {
 /// # Errors
 /// `InvalidData` when the file is no journal, is of another version of gannet, or is another segment; what
 /// the file system or `deliver` says.
-pub fn read(
+pub(crate) fn read(
     dir: &Path,
     segment: u64,
     key: (u64, u64),
@@ -156,7 +161,7 @@ pub fn read(
 ///
 /// # Errors
 /// What the file system says.
-pub fn cut(dir: &Path, segment: u64, end: u64) -> io::Result<()> {
+pub(crate) fn cut(dir: &Path, segment: u64, end: u64) -> io::Result<()> {
     let path = path(dir, segment);
     if end < HEADER as u64 {
         fs::remove_file(&path)?;
@@ -173,7 +178,7 @@ pub fn cut(dir: &Path, segment: u64, end: u64) -> io::Result<()> {
 ///
 /// # Errors
 /// When the directory cannot be read.
-pub fn segments(dir: &Path) -> io::Result<Vec<u64>> {
+pub(crate) fn segments(dir: &Path) -> io::Result<Vec<u64>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir)? {
         found.extend(entry?.file_name().to_str().and_then(number));
@@ -187,12 +192,12 @@ pub fn segments(dir: &Path) -> io::Result<Vec<u64>> {
 ///
 /// # Errors
 /// What the file system says.
-pub fn remove_before(dir: &Path, segment: u64) -> io::Result<()> {
+pub(crate) fn remove_before(dir: &Path, segment: u64) -> io::Result<()> {
     segments(dir)?.into_iter().take_while(|n| *n < segment).try_for_each(|n| fs::remove_file(path(dir, n)))
 }
 
 /// The file of a segment.
-pub fn path(dir: &Path, segment: u64) -> PathBuf {
+pub(crate) fn path(dir: &Path, segment: u64) -> PathBuf {
     dir.join(name(segment))
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::hash::Hasher;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use proptest::prelude::*;

@@ -26,7 +26,7 @@ mod tests;
 use std::io;
 use std::path::Path;
 
-pub use self::block::{blocks, push_block};
+pub(super) use self::block::{blocks, encoded_len, push_block};
 
 use self::chunk::{HEADER, Link, Place};
 use self::group::{Group, Groups};
@@ -34,40 +34,38 @@ use self::log::{Limits, Log};
 
 /// The queues of all groups. A group is a number, small because memory is proportional to the highest, or
 /// `u32::MAX`; it needs no announcement and is empty at first.
-pub struct Queues {
+pub(super) struct Queues {
     log: Log,
     groups: Groups,
-    total: u64,
     /// The chunk read last, kept for its capacity.
     chunk: Vec<u8>,
 }
 
 impl Queues {
     /// Opens the queues in `dir`, which exists, as they were at the [`save`](Self::save) that gave `saved`,
-    /// or empty. Deletes every queue file that the save does not know.
+    /// or empty. If it is to be written, deletes every queue file that the save does not know.
     ///
     /// # Errors
     /// When the directory cannot be read or cleared; `InvalidData` when `saved` does not come from a save.
     /// It is checked for sense only: that it is whole is for the caller to know.
-    pub fn open(dir: &Path, saved: Option<&[u8]>) -> io::Result<Self> {
-        Self::open_with(dir, saved, Limits::default())
+    pub(super) fn open(dir: &Path, saved: Option<&[u8]>, writable: bool) -> io::Result<Self> {
+        Self::open_with(dir, saved, writable, Limits::default())
     }
 
-    fn open_with(dir: &Path, saved: Option<&[u8]>, limits: Limits) -> io::Result<Self> {
+    fn open_with(dir: &Path, saved: Option<&[u8]>, writable: bool, limits: Limits) -> io::Result<Self> {
         let state = match saved {
             Some(bytes) => saved::decode(bytes).ok_or_else(|| invalid("the saved queues make no sense"))?,
             None => saved::State::default(),
         };
-        let total = state.groups.iter().map(|(_, group)| group.entries()).sum();
-        let log = Log::open(dir, state.current, state.files, limits)?;
-        Ok(Self { log, groups: state.groups, total, chunk: Vec::new() })
+        let log = Log::open(dir, state.current, state.files, writable, limits)?;
+        Ok(Self { log, groups: state.groups, chunk: Vec::new() })
     }
 
     /// Puts blocks (see [`push_block`]) behind all others of the group; `entries` is the sum of their counts.
     ///
     /// # Errors
     /// When writing fails; `InvalidInput` when the bytes are not blocks with that many entries.
-    pub fn append(&mut self, id: u32, blocks: &[u8], entries: u32) -> io::Result<()> {
+    pub(super) fn append(&mut self, id: u32, blocks: &[u8], entries: u32) -> io::Result<()> {
         let mut group = self.groups.get(id);
         if group.is_empty() {
             return self.prepend(id, blocks, entries);
@@ -78,7 +76,6 @@ impl Queues {
             group.tail_runs += 1;
         }
         group.tail_entries += u64::from(entries);
-        self.total += u64::from(entries);
         self.groups.set(id, group);
         Ok(())
     }
@@ -87,14 +84,13 @@ impl Queues {
     ///
     /// # Errors
     /// As for [`append`](Self::append).
-    pub fn prepend(&mut self, id: u32, blocks: &[u8], entries: u32) -> io::Result<()> {
+    pub(super) fn prepend(&mut self, id: u32, blocks: &[u8], entries: u32) -> io::Result<()> {
         block::check(blocks, entries)?;
         let mut group = self.groups.get(id);
         for run in block::cut(blocks, self.log.limits().run)?.into_iter().rev() {
             group.head = Place::start(self.log.write(id, run, Link::After(group.head))?);
         }
         group.head_entries += u64::from(entries);
-        self.total += u64::from(entries);
         self.groups.set(id, group);
         Ok(())
     }
@@ -105,7 +101,7 @@ impl Queues {
     /// # Errors
     /// When reading fails, or writing, as a tail may have to be turned around; `InvalidData` for damage. What
     /// was moved before it stays in `out` and is no longer in the queue.
-    pub fn take(&mut self, id: u32, at_least: u32, out: &mut Vec<u8>) -> io::Result<u32> {
+    pub(super) fn take(&mut self, id: u32, at_least: u32, out: &mut Vec<u8>) -> io::Result<u32> {
         let mut taken = 0;
         while taken < u64::from(at_least) {
             let group = self.groups.get(id);
@@ -139,28 +135,29 @@ impl Queues {
             self.log.release(at.file, header.size())?;
         }
         out.extend_from_slice(&waiting[..used]);
-        self.total -= entries;
         self.groups.set(id, group);
         Ok(entries)
     }
 
     /// Number of entries that wait in the group.
-    pub fn len(&self, id: u32) -> u64 {
+    pub(super) fn len(&self, id: u32) -> u64 {
         self.groups.get(id).entries()
     }
 
     /// Number of entries that wait in all groups.
-    pub fn total(&self) -> u64 {
-        self.total
+    #[cfg(test)]
+    fn total(&self) -> u64 {
+        self.groups.iter().map(|(_, group)| group.entries()).sum()
     }
 
     /// The groups that have entries, by number.
-    pub fn groups(&self) -> impl Iterator<Item = u32> {
+    pub(super) fn groups(&self) -> impl Iterator<Item = u32> {
         self.groups.iter().map(|(id, _)| id)
     }
 
     /// Bytes in the queue files, those not yet flushed included.
-    pub fn disk_bytes(&self) -> u64 {
+    #[cfg(test)]
+    fn disk_bytes(&self) -> u64 {
         self.log.disk_bytes()
     }
 
@@ -168,7 +165,7 @@ impl Queues {
     ///
     /// # Errors
     /// When reading fails; `InvalidData` for damage.
-    pub fn walk(&mut self, id: u32, mut each: impl FnMut(u32, &[u8])) -> io::Result<()> {
+    pub(super) fn walk(&mut self, id: u32, mut each: impl FnMut(u32, &[u8])) -> io::Result<()> {
         let group = self.groups.get(id);
         self.walk_chunks(id, group.head, &mut each)?;
         let mut starts = Vec::with_capacity(group.tail_runs as usize);
@@ -200,7 +197,7 @@ impl Queues {
     ///
     /// # Errors
     /// When writing fails.
-    pub fn save(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
+    pub(super) fn save(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
         self.log.flush()?;
         self.log.retire();
         saved::encode(self.log.current(), self.log.files(), &self.groups, out);
@@ -211,7 +208,7 @@ impl Queues {
     ///
     /// # Errors
     /// When writing fails.
-    pub fn sync(&mut self) -> io::Result<()> {
+    pub(super) fn sync(&mut self) -> io::Result<()> {
         self.log.sync()
     }
 
@@ -220,7 +217,7 @@ impl Queues {
     ///
     /// # Errors
     /// When a file cannot be deleted; the next sweep tries again.
-    pub fn sweep(&mut self) -> io::Result<usize> {
+    pub(super) fn sweep(&mut self) -> io::Result<usize> {
         self.log.sweep()
     }
 }

@@ -26,8 +26,6 @@ pub(super) struct Seen {
     /// The tables that also have the key 0, which a [`Table`] cannot hold. Ascending; as good as never any.
     zeros: Vec<u16>,
     len: u64,
-    /// What the tables own.
-    table_bytes: usize,
 }
 
 impl Seen {
@@ -55,16 +53,6 @@ impl Seen {
     /// How many fingerprints are in the set.
     pub(super) fn len(&self) -> u64 {
         self.len
-    }
-
-    /// Bytes of heap, as asked of the allocator. Costs nothing to ask.
-    ///
-    /// What is resident is more, by 15 to 45 % beyond some million fingerprints: tables grow in no order of
-    /// address, so what they leave behind is not all used again.
-    pub(super) fn bytes(&self) -> usize {
-        self.table_bytes
-            + self.tables.capacity() * size_of::<Table>()
-            + self.zeros.capacity() * size_of::<u16>()
     }
 
     /// All fingerprints, ascending.
@@ -111,19 +99,13 @@ impl Seen {
             self.zeros.remove(at);
         }
         let keys = kept.iter().map(|fingerprint| split(*fingerprint).1).filter(|key| *key != 0);
-        self.table_bytes -= table.bytes();
         *table = Table::from_keys(keys.clone().count(), keys);
-        self.table_bytes += table.bytes();
         self.len -= (before - kept.len()) as u64;
     }
 
     fn insert_key(&mut self, table: u16, key: u64) -> bool {
         self.allocate();
-        let table = &mut self.tables[usize::from(table)];
-        let before = table.bytes();
-        let new = table.insert(key);
-        self.table_bytes += table.bytes() - before;
-        new
+        self.tables[usize::from(table)].insert(key)
     }
 
     fn insert_zero(&mut self, table: u16) -> bool {

@@ -9,22 +9,27 @@ use std::io;
 use super::varint;
 
 /// Longest block in bytes; well below the size of a queue file, which a block cannot leave.
-pub const MAX_BLOCK: usize = 16 << 20;
+pub(super) const MAX_BLOCK: usize = 16 << 20;
 
 /// Adds a block of `entries` entries, at least 1, to `out`.
-pub fn push_block(out: &mut Vec<u8>, entries: u32, bytes: &[u8]) {
+pub(crate) fn push_block(out: &mut Vec<u8>, entries: u32, bytes: &[u8]) {
     varint::put(out, u64::from(entries));
     varint::put(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
+/// How many bytes [`push_block`] adds.
+pub(crate) fn encoded_len(entries: u32, bytes: &[u8]) -> usize {
+    varint::len(u64::from(entries)) + varint::len(bytes.len() as u64) + bytes.len()
+}
+
 /// The blocks in `bytes`, each with its number of entries. Ends after an error.
-pub fn blocks(bytes: &[u8]) -> Blocks<'_> {
+pub(crate) fn blocks(bytes: &[u8]) -> Blocks<'_> {
     Blocks { rest: bytes }
 }
 
 /// Iterator of [`blocks`].
-pub struct Blocks<'a> {
+pub(crate) struct Blocks<'a> {
     rest: &'a [u8],
 }
 
@@ -54,7 +59,7 @@ impl<'a> Iterator for Blocks<'a> {
 }
 
 /// Whether `bytes` are blocks, none too long, with `entries` entries together; `InvalidInput` if not.
-pub fn check(bytes: &[u8], entries: u32) -> io::Result<()> {
+pub(super) fn check(bytes: &[u8], entries: u32) -> io::Result<()> {
     let refuse = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     let mut sum = 0;
     for block in blocks(bytes) {
@@ -68,7 +73,7 @@ pub fn check(bytes: &[u8], entries: u32) -> io::Result<()> {
 }
 
 /// Bytes and entries of the fewest first blocks with at least `wanted` entries, or of all.
-pub fn first(bytes: &[u8], wanted: u64) -> io::Result<(usize, u64)> {
+pub(super) fn first(bytes: &[u8], wanted: u64) -> io::Result<(usize, u64)> {
     let mut blocks = blocks(bytes);
     let mut sum = 0;
     while sum < wanted {
@@ -79,7 +84,7 @@ pub fn first(bytes: &[u8], wanted: u64) -> io::Result<(usize, u64)> {
 }
 
 /// Divides blocks into pieces of at most `limit` bytes, or of one block that is longer.
-pub fn cut(bytes: &[u8], limit: usize) -> io::Result<Vec<&[u8]>> {
+pub(super) fn cut(bytes: &[u8], limit: usize) -> io::Result<Vec<&[u8]>> {
     let mut pieces = Vec::new();
     let mut rest = bytes;
     while rest.len() > limit {

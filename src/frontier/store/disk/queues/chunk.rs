@@ -12,10 +12,10 @@ use std::hash::Hasher;
 use siphasher::sip::SipHasher13;
 
 /// Bytes of a header.
-pub const HEADER: usize = 32;
+pub(super) const HEADER: usize = 32;
 /// Bytes of blocks in a chunk, if a block is not longer by itself: what a take reads and checks is little,
 /// and mostly one page.
-pub const PAYLOAD: usize = 4096 - HEADER;
+pub(super) const PAYLOAD: usize = 4096 - HEADER;
 
 const MARKER: [u8; 3] = *b"gQ1";
 const CONTINUES: u8 = 1;
@@ -24,46 +24,46 @@ const CHECKED: usize = 24;
 
 /// Where a chunk starts. Files count from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pointer {
+pub(super) struct Pointer {
     pub file: u32,
     pub offset: u32,
 }
 
 impl Pointer {
-    pub const NONE: Self = Self { file: 0, offset: 0 };
+    pub(super) const NONE: Self = Self { file: 0, offset: 0 };
 
-    pub fn is_none(self) -> bool {
+    pub(super) fn is_none(self) -> bool {
         self.file == 0
     }
 }
 
 /// Where reading goes on: at a chunk, after so many bytes of its blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub(super) struct Place {
     pub at: Pointer,
     pub skip: u32,
 }
 
 impl Place {
-    pub const NONE: Self = Self::start(Pointer::NONE);
+    pub(super) const NONE: Self = Self::start(Pointer::NONE);
 
-    pub const fn start(at: Pointer) -> Self {
+    pub(super) const fn start(at: Pointer) -> Self {
         Self { at, skip: 0 }
     }
 
-    pub fn is_none(self) -> bool {
+    pub(super) fn is_none(self) -> bool {
         self.at.is_none()
     }
 
     /// The place so many bytes further on in the same chunk.
-    pub fn skip(self, bytes: usize) -> Self {
+    pub(super) fn skip(self, bytes: usize) -> Self {
         Self { skip: self.skip + bytes as u32, ..self }
     }
 }
 
 /// What a run is linked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Link {
+pub(super) enum Link {
     /// The start of the run that comes before.
     Before(Pointer),
     /// The place that comes after.
@@ -72,7 +72,7 @@ pub enum Link {
 
 /// A decoded header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Header {
+pub(super) struct Header {
     pub group: u32,
     /// Whether the next chunk of the run follows directly.
     pub continues: bool,
@@ -83,17 +83,17 @@ pub struct Header {
 }
 
 impl Header {
-    pub fn new(group: u32, continues: bool, link: Link, len: usize) -> Self {
+    pub(super) fn new(group: u32, continues: bool, link: Link, len: usize) -> Self {
         Self { group, continues, link, len: len as u32, checksum: 0 }
     }
 
     /// Bytes of the whole chunk.
-    pub fn size(&self) -> u32 {
+    pub(super) fn size(&self) -> u32 {
         self.len.saturating_add(HEADER as u32)
     }
 
     /// What comes after the chunk, which is at `at`.
-    pub fn next(&self, at: Pointer) -> Place {
+    pub(super) fn next(&self, at: Pointer) -> Place {
         match self.link {
             _ if self.continues => {
                 Place::start(Pointer { offset: at.offset.saturating_add(self.size()), ..at })
@@ -104,7 +104,7 @@ impl Header {
     }
 
     /// The run before the one that this chunk starts.
-    pub fn before(&self) -> Pointer {
+    pub(super) fn before(&self) -> Pointer {
         match self.link {
             Link::Before(pointer) => pointer,
             Link::After(_) => Pointer::NONE,
@@ -112,7 +112,7 @@ impl Header {
     }
 
     /// Adds the chunk to `out`, to be written at `at`.
-    pub fn write(&self, at: Pointer, blocks: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn write(&self, at: Pointer, blocks: &[u8], out: &mut Vec<u8>) {
         let (back, link) = match self.link {
             Link::Before(pointer) => (BACK, Place::start(pointer)),
             Link::After(place) => (0, place),
@@ -131,7 +131,7 @@ impl Header {
     }
 
     /// Decodes the first bytes of a chunk; `None` when they are not a header.
-    pub fn read(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let header = bytes.first_chunk::<HEADER>()?;
         let flags = header[3];
         if header[..3] != MARKER || flags & !(CONTINUES | BACK) != 0 {
@@ -150,7 +150,7 @@ impl Header {
     }
 
     /// Whether the chunk, which was read at `at`, is as it was written.
-    pub fn is_intact(&self, at: Pointer, chunk: &[u8]) -> bool {
+    pub(super) fn is_intact(&self, at: Pointer, chunk: &[u8]) -> bool {
         chunk
             .split_at_checked(HEADER)
             .is_some_and(|(header, blocks)| checksum(at, header, blocks) == self.checksum)

@@ -5,7 +5,7 @@ use super::chunk::{Place, Pointer};
 
 /// The queue of one group: the head, then the tail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Group {
+pub(super) struct Group {
     /// The next block to take; none only when all that waits, if anything, is in the tail.
     pub head: Place,
     /// The newest run of the tail, each linked to the one before.
@@ -17,25 +17,25 @@ pub struct Group {
 }
 
 impl Group {
-    pub const EMPTY: Self =
+    pub(super) const EMPTY: Self =
         Self { head: Place::NONE, tail: Pointer::NONE, tail_runs: 0, head_entries: 0, tail_entries: 0 };
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.entries() == 0
     }
 
-    pub fn entries(&self) -> u64 {
+    pub(super) fn entries(&self) -> u64 {
         self.head_entries + self.tail_entries
     }
 
     /// The same queue when the head is used up and the tail is a single run, which is in order as it is.
-    pub fn with_tail_as_head(self) -> Self {
+    pub(super) fn with_tail_as_head(self) -> Self {
         Self { head: Place::start(self.tail), head_entries: self.tail_entries, ..Self::EMPTY }
     }
 }
 
 /// The groups by number.
-pub struct Groups {
+pub(super) struct Groups {
     dense: Vec<Group>,
     /// That of number `u32::MAX`, which the table cannot reach.
     last: Group,
@@ -48,14 +48,14 @@ impl Default for Groups {
 }
 
 impl Groups {
-    pub fn get(&self, id: u32) -> Group {
+    pub(super) fn get(&self, id: u32) -> Group {
         match id {
             u32::MAX => self.last,
             _ => self.dense.get(id as usize).copied().unwrap_or(Group::EMPTY),
         }
     }
 
-    pub fn set(&mut self, id: u32, group: Group) {
+    pub(super) fn set(&mut self, id: u32, group: Group) {
         let index = id as usize;
         if id == u32::MAX {
             self.last = group;
@@ -68,7 +68,7 @@ impl Groups {
     }
 
     /// The groups that are not empty, by number.
-    pub fn iter(&self) -> impl Iterator<Item = (u32, &Group)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Group)> {
         let dense = (0..).zip(&self.dense);
         dense.chain([(u32::MAX, &self.last)]).filter(|(_, group)| !group.is_empty())
     }

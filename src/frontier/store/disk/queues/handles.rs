@@ -9,23 +9,23 @@ const MAX_OPEN: usize = 64;
 const PREFIX: &str = "queue-";
 
 /// Files of a directory by number.
-pub struct Handles {
+pub(super) struct Handles {
     dir: PathBuf,
     /// The most recently used is last.
     open: Vec<(u32, File)>,
 }
 
 impl Handles {
-    pub fn new(dir: &Path) -> Self {
+    pub(super) fn new(dir: &Path) -> Self {
         Self { dir: dir.to_owned(), open: Vec::new() }
     }
 
-    pub fn path(&self, number: u32) -> PathBuf {
+    pub(super) fn path(&self, number: u32) -> PathBuf {
         self.dir.join(format!("{PREFIX}{number:08}"))
     }
 
     /// The numbers of all queue files there are.
-    pub fn list(&self) -> io::Result<Vec<u32>> {
+    pub(super) fn list(&self) -> io::Result<Vec<u32>> {
         let mut numbers = Vec::new();
         for entry in fs::read_dir(&self.dir).map_err(|error| naming(&self.dir, error))? {
             let name = entry?.file_name();
@@ -36,35 +36,35 @@ impl Handles {
     }
 
     /// Makes an empty file.
-    pub fn create(&mut self, number: u32) -> io::Result<()> {
+    pub(super) fn create(&mut self, number: u32) -> io::Result<()> {
         self.close(number);
         self.open(number, OpenOptions::new().read(true).write(true).create(true).truncate(true))
     }
 
     /// Deletes a file.
-    pub fn delete(&mut self, number: u32) -> io::Result<()> {
+    pub(super) fn delete(&mut self, number: u32) -> io::Result<()> {
         self.close(number);
         let path = self.path(number);
         fs::remove_file(&path).map_err(|error| naming(&path, error))
     }
 
     /// Fills `buffer` from a file.
-    pub fn read(&mut self, number: u32, offset: u32, buffer: &mut [u8]) -> io::Result<()> {
+    pub(super) fn read(&mut self, number: u32, offset: u32, buffer: &mut [u8]) -> io::Result<()> {
         self.with(number, |file| read_exact_at(file, buffer, u64::from(offset)))
     }
 
     /// Writes all of `bytes` to a file.
-    pub fn write(&mut self, number: u32, offset: u32, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn write(&mut self, number: u32, offset: u32, bytes: &[u8]) -> io::Result<()> {
         self.with(number, |file| write_all_at(file, bytes, u64::from(offset)))
     }
 
     /// Makes the content of a file durable.
-    pub fn sync(&mut self, number: u32) -> io::Result<()> {
+    pub(super) fn sync(&mut self, number: u32) -> io::Result<()> {
         self.with(number, |file| file.sync_data())
     }
 
     /// Makes the names of the files durable, where a directory can be synced.
-    pub fn sync_names(&self) -> io::Result<()> {
+    pub(super) fn sync_names(&self) -> io::Result<()> {
         #[cfg(unix)]
         File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(|error| naming(&self.dir, error))?;
         Ok(())

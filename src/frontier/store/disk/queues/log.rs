@@ -19,7 +19,7 @@ const FIRST_READ: u32 = 4096;
 
 /// Sizes in bytes.
 #[derive(Clone, Copy)]
-pub struct Limits {
+pub(super) struct Limits {
     /// A file gets no more runs at this size.
     pub file: u32,
     /// Blocks of a run; also how much of a tail is in memory while it is turned around.
@@ -34,7 +34,7 @@ impl Default for Limits {
 
 /// What is known of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Data {
+pub(super) struct Data {
     /// Its size.
     pub end: u32,
     /// Bytes of the chunks that are still needed.
@@ -46,13 +46,13 @@ pub struct Data {
 }
 
 impl Data {
-    pub fn new(end: u32, live: u32) -> Self {
+    pub(super) fn new(end: u32, live: u32) -> Self {
         Self { end, live, ..Self::default() }
     }
 }
 
 /// All data files.
-pub struct Log {
+pub(super) struct Log {
     handles: Handles,
     files: BTreeMap<u32, Data>,
     limits: Limits,
@@ -66,11 +66,18 @@ pub struct Log {
 }
 
 impl Log {
-    /// Opens the files that a save knew, `current` being the one then written to, and deletes all others.
-    pub fn open(dir: &Path, current: u32, files: BTreeMap<u32, Data>, limits: Limits) -> io::Result<Self> {
+    /// Opens the files that a save knew, `current` being the one then written to; deletes all others if it is to be
+    /// written.
+    pub(super) fn open(
+        dir: &Path,
+        current: u32,
+        files: BTreeMap<u32, Data>,
+        writable: bool,
+        limits: Limits,
+    ) -> io::Result<Self> {
         let mut handles = Handles::new(dir);
         for number in handles.list()? {
-            if !files.contains_key(&number) {
+            if writable && !files.contains_key(&number) {
                 handles.delete(number)?;
             }
         }
@@ -78,25 +85,26 @@ impl Log {
         Ok(Self { handles, files, limits, current, flushed: 0, buffer: Vec::new(), new_names: false })
     }
 
-    pub fn limits(&self) -> Limits {
+    pub(super) fn limits(&self) -> Limits {
         self.limits
     }
 
-    pub fn current(&self) -> u32 {
+    pub(super) fn current(&self) -> u32 {
         self.current
     }
 
     /// The files that are still needed, with their numbers.
-    pub fn files(&self) -> impl Iterator<Item = (u32, Data)> {
+    pub(super) fn files(&self) -> impl Iterator<Item = (u32, Data)> {
         self.files.iter().filter(|(_, data)| !data.retired).map(|(number, data)| (*number, *data))
     }
 
-    pub fn disk_bytes(&self) -> u64 {
+    #[cfg(test)]
+    pub(super) fn disk_bytes(&self) -> u64 {
         self.files.values().map(|data| u64::from(data.end)).sum()
     }
 
     /// Appends blocks, at least one, as a run; returns where it starts.
-    pub fn write(&mut self, group: u32, blocks: &[u8], link: Link) -> io::Result<Pointer> {
+    pub(super) fn write(&mut self, group: u32, blocks: &[u8], link: Link) -> io::Result<Pointer> {
         let pieces = block::cut(blocks, PAYLOAD)?;
         let size = blocks.len() + pieces.len() * HEADER;
         self.make_room(size)?;
@@ -136,7 +144,7 @@ impl Log {
     }
 
     /// Writes the buffer out. After an error it is as before and may be tried again.
-    pub fn flush(&mut self) -> io::Result<()> {
+    pub(super) fn flush(&mut self) -> io::Result<()> {
         if self.buffer.is_empty() {
             return Ok(());
         }
@@ -153,7 +161,7 @@ impl Log {
     }
 
     /// Reads the chunk of `group` at `at` into `chunk`, header included, and checks it.
-    pub fn read(&mut self, at: Pointer, group: u32, chunk: &mut Vec<u8>) -> io::Result<Header> {
+    pub(super) fn read(&mut self, at: Pointer, group: u32, chunk: &mut Vec<u8>) -> io::Result<Header> {
         let available = self.available(at)?;
         chunk.clear();
         self.fetch(at, available.min(FIRST_READ), chunk)?;
@@ -200,7 +208,7 @@ impl Log {
     }
 
     /// So many bytes of a file, of whole chunks, are no longer needed.
-    pub fn release(&mut self, file: u32, bytes: u32) -> io::Result<()> {
+    pub(super) fn release(&mut self, file: u32, bytes: u32) -> io::Result<()> {
         let live = self.files.get(&file).and_then(|data| data.live.checked_sub(bytes));
         let at = Pointer { file, offset: 0 };
         let live = live.ok_or_else(|| self.damaged(at, "more is released than was written"))?;
@@ -209,14 +217,14 @@ impl Log {
     }
 
     /// Marks the files that a save made now does not need.
-    pub fn retire(&mut self) {
+    pub(super) fn retire(&mut self) {
         for (number, data) in &mut self.files {
             data.retired = data.live == 0 && *number != self.current;
         }
     }
 
     /// Deletes the files so marked; returns how many there were.
-    pub fn sweep(&mut self) -> io::Result<usize> {
+    pub(super) fn sweep(&mut self) -> io::Result<usize> {
         let retired: Vec<u32> = self.files.iter().filter(|(_, data)| data.retired).map(|(n, _)| *n).collect();
         for number in &retired {
             self.handles.delete(*number)?;
@@ -226,7 +234,7 @@ impl Log {
     }
 
     /// Makes all that was written durable.
-    pub fn sync(&mut self) -> io::Result<()> {
+    pub(super) fn sync(&mut self) -> io::Result<()> {
         self.flush()?;
         for (number, data) in &mut self.files {
             if data.dirty {
@@ -242,7 +250,7 @@ impl Log {
     }
 
     /// The error for something wrong at a place.
-    pub fn damaged(&self, at: Pointer, what: &str) -> io::Error {
+    pub(super) fn damaged(&self, at: Pointer, what: &str) -> io::Error {
         let path = self.handles.path(at.file);
         super::invalid(&format!("{}: damaged at byte {}: {what}", path.display(), at.offset))
     }

@@ -15,7 +15,7 @@ const VERSION: u64 = 1;
 
 /// What was saved; by default that of empty queues.
 #[derive(Default)]
-pub struct State {
+pub(super) struct State {
     /// The file that was written to last.
     pub current: u32,
     pub files: BTreeMap<u32, Data>,
@@ -23,7 +23,12 @@ pub struct State {
 }
 
 /// Adds the state to `out`.
-pub fn encode(current: u32, files: impl Iterator<Item = (u32, Data)>, groups: &Groups, out: &mut Vec<u8>) {
+pub(super) fn encode(
+    current: u32,
+    files: impl Iterator<Item = (u32, Data)>,
+    groups: &Groups,
+    out: &mut Vec<u8>,
+) {
     put(out, VERSION);
     put(out, u64::from(current));
     let files: Vec<_> = files.collect();
@@ -49,7 +54,7 @@ fn encode_group(group: &Group, out: &mut Vec<u8>) {
 }
 
 /// The state that `bytes` hold, all of them; `None` when they hold none.
-pub fn decode(mut bytes: &[u8]) -> Option<State> {
+pub(super) fn decode(mut bytes: &[u8]) -> Option<State> {
     let input = &mut bytes;
     if get(input)? != VERSION {
         return None;

@@ -69,7 +69,6 @@ impl Queues {
             self.log.release(file, bytes)?;
         }
         out.extend_from_slice(&oldest[..used]);
-        self.total -= entries;
         self.groups.set(id, Group { head, head_entries, ..Group::EMPTY });
         Ok(entries)
     }

@@ -88,7 +88,7 @@ struct Checked {
 impl Checked {
     fn new(limits: Limits) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let queues = Queues::open_with(dir.path(), None, limits).unwrap();
+        let queues = Queues::open_with(dir.path(), None, true, limits).unwrap();
         Self { dir, limits, queues, model: vec![VecDeque::new(); 5], saved: None, made: 0 }
     }
 
@@ -143,7 +143,7 @@ impl Checked {
     /// As after a crash: what was not saved is lost, and so is the buffer.
     fn reopen(&mut self) {
         let saved = self.saved.as_ref().map(|(bytes, _)| bytes.as_slice());
-        self.queues = Queues::open_with(self.dir.path(), saved, self.limits).unwrap();
+        self.queues = Queues::open_with(self.dir.path(), saved, true, self.limits).unwrap();
         self.model = match &self.saved {
             Some((_, model)) => model.clone(),
             None => vec![VecDeque::new(); 5],
@@ -192,7 +192,7 @@ proptest! {
 /// Bytes written per byte appended, when so many appends of `len` bytes are followed by takes of `step`.
 fn written(appends: u32, len: usize, step: u32) -> f64 {
     let dir = tempfile::tempdir().unwrap();
-    let mut queues = Queues::open(dir.path(), None).unwrap();
+    let mut queues = Queues::open(dir.path(), None, true).unwrap();
     let mut appended = 0;
     for n in 0..appends {
         let block = block(1, n as u8, len);
@@ -223,7 +223,7 @@ fn what_is_taken_at_once_is_not_rewritten() {
 #[test]
 fn a_run_larger_than_a_batch_is_kept_in_order() {
     let dir = tempfile::tempdir().unwrap();
-    let mut queues = Queues::open(dir.path(), None).unwrap();
+    let mut queues = Queues::open(dir.path(), None, true).unwrap();
     let mut bytes = Vec::new();
     (0..60_000u32).for_each(|n| push_block(&mut bytes, 1, &n.to_le_bytes().repeat(50)));
     queues.append(1, &block(1, 0, 200), 1).unwrap();
@@ -238,14 +238,14 @@ fn a_run_larger_than_a_batch_is_kept_in_order() {
 #[test]
 fn a_sweep_waits_for_the_next_save_and_frees_disk() {
     let dir = tempfile::tempdir().unwrap();
-    let mut queues = Queues::open_with(dir.path(), None, SMALL).unwrap();
+    let mut queues = Queues::open_with(dir.path(), None, true, SMALL).unwrap();
     (0..50).for_each(|n| queues.append(1, &block(1, n, 500), 1).unwrap());
     let before = save(&mut queues);
     let size = queues.disk_bytes();
     assert_eq!(drain(&mut queues, 1, 1).unwrap().len(), 50);
     assert_eq!(queues.sweep().unwrap(), 0);
 
-    let mut earlier = Queues::open_with(dir.path(), Some(&before), SMALL).unwrap();
+    let mut earlier = Queues::open_with(dir.path(), Some(&before), true, SMALL).unwrap();
     assert_eq!(drain(&mut earlier, 1, 9).unwrap().len(), 50);
     save(&mut earlier);
     assert!(earlier.sweep().unwrap() > 5);
@@ -257,13 +257,13 @@ fn a_sweep_waits_for_the_next_save_and_frees_disk() {
 #[test]
 fn what_was_written_after_the_save_is_deleted_or_not_read() {
     let dir = tempfile::tempdir().unwrap();
-    let mut queues = Queues::open_with(dir.path(), None, SMALL).unwrap();
+    let mut queues = Queues::open_with(dir.path(), None, true, SMALL).unwrap();
     queues.append(1, &block(1, 1, 10), 1).unwrap();
     let saved = save(&mut queues);
     (0..20).for_each(|n| queues.append(1, &block(1, n, 500), 1).unwrap());
     save(&mut queues);
     assert!(files(&dir).len() > 1);
-    let mut queues = Queues::open_with(dir.path(), Some(&saved), SMALL).unwrap();
+    let mut queues = Queues::open_with(dir.path(), Some(&saved), true, SMALL).unwrap();
     assert_eq!(files(&dir).len(), 1);
     queues.append(1, &block(1, 2, 10), 1).unwrap();
     assert_eq!(drain(&mut queues, 1, 9).unwrap(), [(1, vec![1; 10]), (1, vec![2; 10])]);
@@ -272,7 +272,7 @@ fn what_was_written_after_the_save_is_deleted_or_not_read() {
 #[test]
 fn damage_anywhere_is_an_error_that_names_the_place() {
     let dir = tempfile::tempdir().unwrap();
-    let mut queues = Queues::open(dir.path(), None).unwrap();
+    let mut queues = Queues::open(dir.path(), None, true).unwrap();
     // A head of two chunks that leads to another, and a tail of two runs.
     queues.append(1, &block(1, 1, 30), 1).unwrap();
     queues.prepend(1, &[block(1, 2, 4000), block(2, 3, 100)].concat(), 3).unwrap();
@@ -286,7 +286,7 @@ fn damage_anywhere_is_an_error_that_names_the_place() {
         bytes[place] ^= 0x10;
         fs::write(&path, bytes).unwrap();
         for act in [listed, |queues: &mut Queues, id| drain(queues, id, 2)] {
-            let mut queues = Queues::open(dir.path(), Some(&saved)).unwrap();
+            let mut queues = Queues::open(dir.path(), Some(&saved), true).unwrap();
             let error = act(&mut queues, 1).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{place}");
             assert!(error.to_string().contains("queue-00000001: damaged at byte "), "{error}");
@@ -297,11 +297,11 @@ fn damage_anywhere_is_an_error_that_names_the_place() {
 #[test]
 fn a_file_cut_short_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
-    let mut queues = Queues::open(dir.path(), None).unwrap();
+    let mut queues = Queues::open(dir.path(), None, true).unwrap();
     queues.append(1, &block(1, 1, 30), 1).unwrap();
     let saved = save(&mut queues);
     fs::write(files(&dir).remove(0), b"").unwrap();
-    let mut queues = Queues::open(dir.path(), Some(&saved)).unwrap();
+    let mut queues = Queues::open(dir.path(), Some(&saved), true).unwrap();
     let error = queues.take(1, 1, &mut Vec::new()).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     assert_eq!(queues.len(1), 1);
@@ -312,7 +312,7 @@ fn a_failed_write_changes_nothing_and_may_be_tried_again() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("queues");
     fs::create_dir(&path).unwrap();
-    let mut queues = Queues::open(&path, None).unwrap();
+    let mut queues = Queues::open(&path, None, true).unwrap();
     fs::remove_dir(&path).unwrap();
     let mut put = 0;
     while queues.append(1, &block(1, put, 9000), 1).is_ok() {
@@ -329,8 +329,8 @@ fn a_failed_write_changes_nothing_and_may_be_tried_again() {
 #[test]
 fn nonsense_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    assert!(Queues::open(dir.path(), Some(b"nonsense")).is_err());
-    let mut queues = Queues::open(dir.path(), None).unwrap();
+    assert!(Queues::open(dir.path(), Some(b"nonsense"), true).is_err());
+    let mut queues = Queues::open(dir.path(), None, true).unwrap();
     for (bytes, entries) in [(&b"\x01\x09a"[..], 1), (&b"\x01\x01a"[..], 2), (&b"\x00\x01a"[..], 0)] {
         assert_eq!(queues.append(0, bytes, entries).unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }

@@ -2,7 +2,7 @@
 //! the last. Used for the counts of blocks and for the saved state.
 
 /// Adds a number.
-pub fn put(out: &mut Vec<u8>, mut number: u64) {
+pub(super) fn put(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;
@@ -10,8 +10,13 @@ pub fn put(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
+/// How many bytes a number takes.
+pub(super) fn len(number: u64) -> usize {
+    ((64 - (number | 1).leading_zeros()) as usize).div_ceil(7)
+}
+
 /// Takes a number off the front; `None` when there is none or it is too large.
-pub fn get(bytes: &mut &[u8]) -> Option<u64> {
+pub(super) fn get(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0;
     for shift in (0..64).step_by(7) {
         let (&byte, rest) = bytes.split_first()?;
@@ -29,7 +34,7 @@ pub fn get(bytes: &mut &[u8]) -> Option<u64> {
 }
 
 /// Takes a number of 32 bits off the front.
-pub fn get_u32(bytes: &mut &[u8]) -> Option<u32> {
+pub(super) fn get_u32(bytes: &mut &[u8]) -> Option<u32> {
     get(bytes)?.try_into().ok()
 }
 

@@ -64,6 +64,7 @@ impl Table {
     }
 
     /// Bytes of heap.
+    #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         size_of_val(&*self.slots)
     }

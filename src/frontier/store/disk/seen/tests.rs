@@ -23,8 +23,8 @@ fn seen_of(fingerprints: impl IntoIterator<Item = u64>) -> Seen {
     seen
 }
 
-/// What [`Seen::bytes`] has to say, counted.
-fn counted_bytes(seen: &Seen) -> usize {
+/// Bytes of heap, as asked of the allocator.
+fn bytes(seen: &Seen) -> usize {
     let tables: usize = seen.tables.iter().map(|table| size_of_val(table) + table.bytes()).sum();
     tables + 2 * seen.zeros.capacity()
 }
@@ -33,10 +33,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn is_a_set(
-        offered in prop::collection::vec(crowded(), 0..2000),
-        others in prop::collection::vec(crowded(), 100),
-    ) {
+    fn is_a_set(offered in prop::collection::vec(crowded(), 0..2000), others in prop::collection::vec(crowded(), 100)) {
         let (mut seen, mut expected) = (Seen::new(), BTreeSet::new());
         for fingerprint in offered {
             prop_assert_eq!(seen.insert(fingerprint), expected.insert(fingerprint));
@@ -46,14 +43,10 @@ proptest! {
         prop_assert!(seen.iter().eq(expected.iter().copied()), "sorted and complete");
         prop_assert!(expected.iter().all(|fingerprint| seen.contains(*fingerprint)));
         prop_assert!(others.iter().all(|other| seen.contains(*other) == expected.contains(other)));
-        prop_assert_eq!(seen.bytes(), counted_bytes(&seen));
     }
 
     #[test]
-    fn retains_what_it_is_told(
-        offered in prop::collection::btree_set(crowded(), 0..1000),
-        modulus in 1..5_u64,
-    ) {
+    fn retains_what_it_is_told(offered in prop::collection::btree_set(crowded(), 0..1000), modulus in 1..5_u64) {
         let mut seen = seen_of(offered.iter().copied());
         let mut asked = Vec::new();
         seen.try_retain(|fingerprint| {
@@ -65,14 +58,13 @@ proptest! {
         let left: Vec<u64> = offered.into_iter().filter(|fingerprint| fingerprint % modulus == 0).collect();
         prop_assert!(seen.iter().eq(left.iter().copied()));
         prop_assert_eq!(seen.len(), left.len() as u64);
-        prop_assert_eq!(seen.bytes(), counted_bytes(&seen));
     }
 }
 
 #[test]
 fn empty_owns_nothing() {
     let seen = Seen::new();
-    assert_eq!((seen.len(), seen.bytes(), seen.iter().count()), (0, 0, 0));
+    assert_eq!((seen.len(), bytes(&seen), seen.iter().count()), (0, 0, 0));
     assert!(!seen.contains(0) && !seen.contains(1) && !seen.contains(u64::MAX));
 }
 
@@ -105,12 +97,12 @@ fn costs_less_than_nine_and_a_half_bytes_each() {
     let mut random = fastrand::Rng::with_seed(7);
     let mut seen = Seen::new();
     seen.insert(random.u64(..));
-    assert!(seen.bytes() < 1_600_000, "{} bytes for one", seen.bytes());
+    assert!(bytes(&seen) < 1_600_000, "{} bytes for one", bytes(&seen));
     for million in 1..=3_u64 {
         while seen.len() < million * 1_000_000 {
             seen.insert(random.u64(..));
         }
-        let each = seen.bytes() as f64 / seen.len() as f64;
+        let each = bytes(&seen) as f64 / seen.len() as f64;
         let bound = if million == 1 { 11.0 } else { 9.5 };
         assert!(each < bound, "{each:.2} bytes each at {million} M");
     }

@@ -12,7 +12,6 @@
 //! The header is written last, so a file that was not finished has none. Opening checks header and length,
 //! reading checks the order. All errors name the file.
 
-use std::cmp::Ordering;
 use std::fs::File;
 use std::hash::Hasher;
 use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Seek, Write};
@@ -73,9 +72,9 @@ impl Sorted {
             read_at(&self.file, &mut entry, HEADER as u64 + middle * ENTRY)
                 .map_err(|e| named(&self.path, &e))?;
             match u64::from_le_bytes(entry).cmp(&fingerprint) {
-                Ordering::Less => low = middle + 1,
-                Ordering::Equal => return Ok(true),
-                Ordering::Greater => high = middle,
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Equal => return Ok(true),
+                std::cmp::Ordering::Greater => high = middle,
             }
         }
         Ok(false)

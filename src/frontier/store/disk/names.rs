@@ -1,0 +1,84 @@
+//! The groups by name: which id a host key has, and the other way round.
+
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+
+use crate::frontier::store::memory::Identity;
+use crate::url::Fingerprinter;
+
+/// Names of groups, about 75 bytes each. Ids are dense; a released one is given out again first.
+pub(super) struct Names {
+    /// By the keyed fingerprint of the name, which is as good as the name (see [`Fingerprinter`]).
+    ids: HashMap<u64, u32, BuildHasherDefault<Identity>>,
+    names: Vec<Option<Box<str>>>,
+    free: Vec<u32>,
+    fingerprinter: Fingerprinter,
+}
+
+impl Names {
+    pub(super) fn new(fingerprinter: Fingerprinter) -> Self {
+        Self { ids: HashMap::default(), names: Vec::new(), free: Vec::new(), fingerprinter }
+    }
+
+    /// The id of a name, and whether it is new.
+    pub(super) fn id(&mut self, name: &str) -> (u32, bool) {
+        let print = self.fingerprinter.fingerprint_str(name);
+        if let Some(id) = self.ids.get(&print) {
+            return (*id, false);
+        }
+        let id = self.free.pop().unwrap_or(self.names.len() as u32);
+        self.set(id, name);
+        (id, true)
+    }
+
+    /// Gives an id this name.
+    pub(super) fn set(&mut self, id: u32, name: &str) {
+        self.release(id);
+        self.free.retain(|free| *free != id);
+        if self.names.len() <= id as usize {
+            self.free.extend(self.names.len() as u32..id);
+            self.names.resize(id as usize + 1, None);
+        }
+        self.names[id as usize] = Some(name.into());
+        self.ids.insert(self.fingerprinter.fingerprint_str(name), id);
+    }
+
+    /// Frees an id.
+    pub(super) fn release(&mut self, id: u32) {
+        if let Some(name) = self.names.get_mut(id as usize).and_then(Option::take) {
+            self.ids.remove(&self.fingerprinter.fingerprint_str(&name));
+            self.free.push(id);
+        }
+    }
+
+    /// The name of an id; empty when it has none.
+    pub(super) fn name(&self, id: u32) -> &str {
+        self.names.get(id as usize).and_then(Option::as_deref).unwrap_or_default()
+    }
+
+    /// How many ids there are, free ones included.
+    pub(super) fn len(&self) -> u32 {
+        self.names.len() as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_dense_and_come_again() {
+        let mut names = Names::new(Fingerprinter::with_key(1, 2));
+        assert_eq!(names.id("http://a"), (0, true));
+        assert_eq!(names.id("http://b"), (1, true));
+        assert_eq!(names.id("http://a"), (0, false));
+        names.release(0);
+        assert_eq!(names.name(0), "");
+        assert_eq!(names.id("http://c"), (0, true));
+        assert_eq!(names.id("http://a"), (2, true));
+        names.set(5, "http://f");
+        names.set(5, "http://g");
+        assert_eq!((names.id("http://f").1, names.id("http://g")), (true, (5, false)));
+        assert!(names.len() >= 6);
+    }
+}
