@@ -70,6 +70,7 @@ pub mod error;
 pub mod extract;
 pub mod fetch;
 pub mod frontier;
+pub mod job;
 pub mod origin;
 pub mod outcome;
 pub mod robots;

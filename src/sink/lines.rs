@@ -21,6 +21,13 @@ impl<E: Encoder, W: Write + Send> Lines<E, W> {
     pub fn new(encoder: E, out: W) -> Self {
         Self { buffer: encoder.head(), encoder, out, empty: true }
     }
+
+    /// A sink that goes on with an output that has this many bytes.
+    pub fn continued(encoder: E, out: W, length: u64) -> Self {
+        let head = encoder.head();
+        let empty = length <= head.len() as u64;
+        Self { buffer: if length == 0 { head } else { Vec::new() }, encoder, out, empty }
+    }
 }
 
 impl<E: Encoder, W: Write + Send> Sink for Lines<E, W> {

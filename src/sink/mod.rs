@@ -76,6 +76,24 @@ pub trait Encoder: Send {
     }
 }
 
+impl<E: Encoder + ?Sized> Encoder for Box<E> {
+    fn head(&self) -> Vec<u8> {
+        (**self).head()
+    }
+
+    fn encode(&mut self, outcome: &Outcome, out: &mut Vec<u8>) -> io::Result<()> {
+        (**self).encode(outcome, out)
+    }
+
+    fn separator(&self) -> &'static [u8] {
+        (**self).separator()
+    }
+
+    fn tail(&self) -> &'static [u8] {
+        (**self).tail()
+    }
+}
+
 /// The longest that a record waits for others, and only right after a flush.
 const GATHER: Duration = Duration::from_millis(1);
 

@@ -1,0 +1,99 @@
+//! Takes records out of an output: those of URLs that are to be fetched again.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::path::Path;
+
+use crate::error::Error;
+
+/// Writes `path` anew without the records with these numbers; gives its new length. Nothing of it counts beyond `length`.
+///
+/// # Errors
+/// [`Error::Config`] when its records cannot be told apart: it is neither JSON Lines nor CSV, or has no field `seq`.
+pub fn without(path: &Path, length: u64, seqs: &HashSet<u64>) -> Result<u64, Error> {
+    let name = path.display();
+    let io = |why| Error::Io(format!("cannot write `{name}` anew"), why);
+    let is_csv = match path.extension().and_then(|suffix| suffix.to_str()) {
+        Some("jsonl" | "ndjson") => false,
+        Some("csv") => true,
+        _ => return Err(unfit(path)),
+    };
+    let old = File::open(path).map_err(io)?.take(length);
+    let new_path = path.with_extension("new");
+    let mut new = BufWriter::with_capacity(256 << 10, File::create(&new_path).map_err(io)?);
+    let copied = if is_csv { copy_csv(old, &mut new, seqs) } else { copy_lines(old, &mut new, seqs) };
+    match copied {
+        Ok(true) => {}
+        Ok(false) => return Err(unfit(path)),
+        Err(why) => return Err(io(why)),
+    }
+    let file = new.into_inner().map_err(|why| io(why.into_error()))?;
+    file.sync_all().map_err(io)?;
+    let length = file.metadata().map_err(io)?.len();
+    std::fs::rename(&new_path, path).map_err(io)?;
+    Ok(length)
+}
+
+fn unfit(path: &Path) -> Error {
+    Error::Config(format!(
+        "the records of failed URLs cannot be found in `{}`: that needs JSON Lines or CSV with the field `seq`\nhint: `gannet job DIR --failed` lists these URLs, to be fetched by another job",
+        path.display()
+    ))
+}
+
+/// `false` when a record has no number.
+fn copy_lines(old: impl Read, new: &mut impl Write, seqs: &HashSet<u64>) -> io::Result<bool> {
+    #[derive(serde::Deserialize)]
+    struct Line {
+        seq: Option<u64>,
+    }
+    let (mut old, mut line) = (BufReader::with_capacity(256 << 10, old), Vec::new());
+    while old.read_until(b'\n', &mut line)? > 0 {
+        let Ok(Line { seq: Some(seq) }) = serde_json::from_slice(&line) else { return Ok(false) };
+        if !seqs.contains(&seq) {
+            new.write_all(&line)?;
+        }
+        line.clear();
+    }
+    Ok(true)
+}
+
+fn copy_csv(old: impl Read, new: &mut impl Write, seqs: &HashSet<u64>) -> io::Result<bool> {
+    let mut old = csv::Reader::from_reader(old);
+    let mut new = csv::Writer::from_writer(new);
+    let headers = old.byte_headers()?.clone();
+    let Some(column) = headers.iter().position(|name| name == b"seq") else { return Ok(false) };
+    new.write_byte_record(&headers)?;
+    for record in old.byte_records() {
+        let record = record?;
+        let seq = std::str::from_utf8(&record[column]).ok().and_then(|seq| seq.parse().ok());
+        let Some(seq) = seq else { return Ok(false) };
+        if !seqs.contains(&seq) {
+            new.write_byte_record(&record)?;
+        }
+    }
+    new.flush()?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_taken_out_by_number() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.jsonl");
+        std::fs::write(&path, "{\"seq\":1}\n{\"seq\":2}\n{\"seq\":3}\ngarbage").unwrap();
+        assert_eq!(without(&path, 30, &HashSet::from([2])).unwrap(), 20);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"seq\":1}\n{\"seq\":3}\n");
+        let path = directory.path().join("a.csv");
+        std::fs::write(&path, "url,seq\n\"a,b\",1\nc,2\n").unwrap();
+        without(&path, 19, &HashSet::from([2])).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "url,seq\n\"a,b\",1\n");
+        std::fs::write(&path, "url\na\n").unwrap();
+        assert!(without(&path, 6, &HashSet::new()).is_err());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "url\na\n");
+    }
+}
