@@ -162,18 +162,19 @@ impl Source {
         }
     }
 
-    /// Sends all seeds into `seeds` until the end, the receiver's end, or `stop`. Blocks: call it on a thread
-    /// that may.
+    /// Sends the seeds from line `from` on (0 is all) into `seeds` until the end, the receiver's end, or `stop`. Blocks:
+    /// call it on a thread that may.
     ///
     /// # Errors
     /// When reading fails half-way; what was read before has been sent.
     pub fn produce(
         self,
         index: u32,
+        from: u64,
         seeds: &mpsc::Sender<Vec<Seed>>,
         stop: &CancellationToken,
     ) -> io::Result<End> {
-        let mut out = Batch { index, seeds, stop, lines: 0, ready: Vec::with_capacity(BATCH) };
+        let mut out = Batch { index, from, seeds, stop, lines: 0, ready: Vec::with_capacity(BATCH) };
         match self {
             Self::Given(urls) => {
                 for url in urls {
@@ -238,6 +239,8 @@ enum Line<'a> {
 /// Collects seeds and sends them on.
 struct Batch<'a> {
     index: u32,
+    /// Lines before this one were sent by an earlier run.
+    from: u64,
     seeds: &'a mpsc::Sender<Vec<Seed>>,
     stop: &'a CancellationToken,
     lines: u64,
@@ -249,6 +252,9 @@ impl Batch<'_> {
     fn push(&mut self, line: Line<'_>) -> bool {
         let position = Position { source: self.index, line: self.lines };
         self.lines += 1;
+        if position.line < self.from {
+            return true;
+        }
         if let Some(seed) = read_line(line, position) {
             self.ready.push(seed);
         }
@@ -367,7 +373,7 @@ mod tests {
     fn read(list: &[u8]) -> Vec<Seed> {
         let (tx, mut rx) = mpsc::channel(1024);
         Source::Reader(Box::new(io::Cursor::new(list.to_vec())))
-            .produce(3, &tx, &CancellationToken::new())
+            .produce(3, 0, &tx, &CancellationToken::new())
             .unwrap();
         drop(tx);
         std::iter::from_fn(|| rx.blocking_recv()).flatten().collect()

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::note::Note;
 use super::progress::Progress;
 use super::shutdown::Stop;
 use super::summary::{Ended, Summary};
@@ -36,6 +37,14 @@ pub(super) struct Channels {
     pub(super) seeds: mpsc::Receiver<Vec<Seed>>,
     pub(super) jobs: mpsc::Sender<Order>,
     pub(super) reports: mpsc::Receiver<Report>,
+}
+
+/// What a run finds of earlier ones.
+#[derive(Default)]
+pub(super) struct Memories {
+    pub(super) note: Note,
+    /// Seeds that were refused and have no record yet.
+    pub(super) refused: VecDeque<Order>,
 }
 
 /// The state of a run. See the module.
@@ -82,6 +91,7 @@ impl<R: Frontier> Dispatcher<R> {
         fingerprinter: Fingerprinter,
         stop: Stop,
         progress: Arc<Progress>,
+        past: Memories,
     ) -> Self {
         Self {
             allowed_out: plan.workers,
@@ -90,13 +100,13 @@ impl<R: Frontier> Dispatcher<R> {
             fingerprinter,
             stop,
             progress,
-            summary: Summary::default(),
-            refused: VecDeque::new(),
+            summary: past.note.summary(),
+            refused: past.refused,
             next: None,
             out: 0,
             refused_out: 0,
-            seeds_waiting: 0,
-            links_open: 0,
+            seeds_waiting: past.note.seeds_waiting,
+            links_open: past.note.links_open,
             tickets: 0,
             calm: 0,
             rest_until: None,
@@ -148,7 +158,7 @@ impl<R: Frontier> Dispatcher<R> {
             if (self.draining || self.cancelling) && grace.is_none() {
                 grace = Some(after(now(), self.plan.grace));
             }
-            let timer = self.timer();
+            let timer = [self.timer(), self.frontier.commit_at()].into_iter().flatten().min();
             tokio::select! {
                 biased;
                 () = self.stop.kill.cancelled() => break,
@@ -237,7 +247,8 @@ impl<R: Frontier> Dispatcher<R> {
         if !self.sources_read.is_empty() && channels.seeds.is_empty() {
             self.tell_sources_read();
         }
-        self.frontier.commit(now(), &mut Vec::new);
+        let Self { frontier, summary, seeds_waiting, links_open, .. } = self;
+        frontier.commit(now(), &mut || Note::new(summary, *seeds_waiting, *links_open).to_bytes());
     }
 
     fn tell_sources_read(&mut self) {
@@ -525,7 +536,8 @@ impl<R: Frontier> Dispatcher<R> {
         if !unread {
             self.tell_sources_read();
         }
-        self.frontier.shut(&mut Vec::new);
+        let Self { frontier, summary, seeds_waiting, links_open, .. } = self;
+        frontier.shut(&mut || Note::new(summary, *seeds_waiting, *links_open).to_bytes());
         // Orders that a kill left in the channel count as handed out. Links count once it is known that they are new,
         // seeds when they are read.
         let counts = self.frontier.counts();

@@ -7,6 +7,7 @@
 
 mod dispatcher;
 mod hops;
+mod note;
 mod progress;
 mod retry;
 mod settle;
@@ -26,17 +27,19 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+pub use self::note::{Again, Note};
 pub use self::progress::Progress;
 pub use self::shutdown::Handle;
 pub use self::summary::{Ended, ErrorGroup, HostTally, Links, Summary};
 
-use self::dispatcher::{Channels, Dispatcher};
+use self::dispatcher::{Channels, Dispatcher, Memories};
 use self::shutdown::Stop;
-use self::worker::Shared;
+use self::worker::{Order, Shared};
 use crate::error::Error;
 use crate::fetch::{Fetch, Method};
 use crate::frontier::store::Memory;
 use crate::frontier::{Frontier, Politeness, Scheduler};
+use crate::job::Past;
 use crate::outcome::{Keep, Outcome};
 use crate::scope::Scope;
 use crate::seeds::{self, Seed, Source};
@@ -79,6 +82,8 @@ pub struct Plan {
     pub fail_fast: bool,
     /// A status of 400 or above is a failure for `fail_fast`.
     pub http_errors_fail: bool,
+    /// Another run will go on: what a kill calls off stays pending, and is not recorded as cancelled.
+    pub resumable: bool,
     /// Seeds wait outside while so many URLs are queued; default 10,000, or four per worker.
     pub high_water: u64,
     /// Slots of the job, report and record channels; default one per worker, at most 1,024.
@@ -107,6 +112,7 @@ impl Plan {
             grace: Duration::from_secs(10),
             fail_fast: false,
             http_errors_fail: false,
+            resumable: false,
             high_water: (workers as u64 * 4).max(10_000),
             capacity: workers.min(1024),
         }
@@ -172,18 +178,41 @@ pub(crate) struct SourceEnd {
 /// resolution and large pages too.
 const PRODUCERS: usize = 64;
 
+/// What earlier runs noted, made into what this one needs.
+fn memories(past: &Past) -> Result<Memories, Error> {
+    let order = |(seq, bytes): (&u64, &Vec<u8>)| match Seed::from_bytes(bytes) {
+        Some(seed) => Ok(Order::Refused { seq: *seq, seed }),
+        None => Err(Error::Internal("a seed of the job cannot be read".into())),
+    };
+    let refused = past.asides.iter().map(order).collect::<Result<_, _>>()?;
+    Ok(Memories { note: Note::from_bytes(&past.note)?, refused })
+}
+
+/// The sources that were not read to their end, with their numbers and the lines that were read of them.
+fn unread(sources: Vec<Source>, past: &Past) -> Vec<(u32, u64, Source)> {
+    let mut left = Vec::new();
+    for (index, source) in (0u32..).zip(sources) {
+        match past.sources.get(&index) {
+            Some((_, true)) => {}
+            Some((line, false)) => left.push((index, *line, source)),
+            None => left.push((index, 0, source)),
+        }
+    }
+    left
+}
+
 /// Reads one waiting source after the other.
 fn produce(
-    waiting: &std::sync::Mutex<impl Iterator<Item = (u32, Source)>>,
+    waiting: &std::sync::Mutex<impl Iterator<Item = (u32, u64, Source)>>,
     seeds: &mpsc::Sender<Vec<Seed>>,
     stop: &CancellationToken,
 ) -> Vec<SourceEnd> {
     let next = || waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
     std::iter::from_fn(next)
-        .map(|(index, source)| SourceEnd {
+        .map(|(index, from, source)| SourceEnd {
             index,
             what: source.to_string(),
-            result: source.produce(index, seeds, stop),
+            result: source.produce(index, from, seeds, stop),
         })
         .collect()
 }
@@ -228,12 +257,13 @@ pub fn start<F: Fetch>(plan: Plan, fetch: F, sources: Vec<Source>, recorder: Rec
     let plan = plan.workable();
     let store = if plan.unique { Memory::unique() } else { Memory::repeating() };
     let frontier = Scheduler::new(store, plan.politeness.clone());
-    start_over(frontier, plan, fetch, sources, recorder)
+    start_over(frontier, Past::default(), plan, fetch, sources, recorder)
 }
 
-/// Starts a run over any frontier.
+/// Starts a run over any frontier, which goes on from what earlier runs left.
 pub fn start_over<F: Fetch, R: Frontier + 'static>(
     frontier: R,
+    past: Past,
     plan: Plan,
     fetch: F,
     sources: Vec<Source>,
@@ -243,7 +273,7 @@ pub fn start_over<F: Fetch, R: Frontier + 'static>(
     let stop = Stop::new();
     let progress = Arc::new(Progress::default());
     let handle = Handle(stop.clone());
-    let supervised = supervise(frontier, plan, fetch, sources, recorder, stop, Arc::clone(&progress));
+    let supervised = supervise(frontier, past, plan, fetch, sources, recorder, (stop, Arc::clone(&progress)));
     // The one task that is not in a set: `Run` owns and joins it.
     #[expect(clippy::disallowed_methods, reason = "owned and joined by `Run`")]
     let task = tokio::spawn(supervised);
@@ -252,22 +282,27 @@ pub fn start_over<F: Fetch, R: Frontier + 'static>(
 
 async fn supervise<F: Fetch, R: Frontier>(
     frontier: R,
+    past: Past,
     plan: Plan,
     fetch: F,
     sources: Vec<Source>,
     recorder: Recorder,
-    stop: Stop,
-    progress: Arc<Progress>,
+    (stop, progress): (Stop, Arc<Progress>),
 ) -> (Summary, Option<Error>) {
-    let fingerprinter = Fingerprinter::random();
+    let fingerprinter = Fingerprinter::with_key(past.key.0, past.key.1);
     let capacity = plan.capacity;
     let (seed_sender, seeds) = mpsc::channel(capacity.min(8));
     let (jobs, job_receiver) = mpsc::channel(capacity);
     let (report_sender, reports) = mpsc::channel(capacity);
 
+    let memories = match memories(&past) {
+        Ok(memories) => memories,
+        Err(why) => return (Summary::default(), Some(why)),
+    };
     let mut producers = JoinSet::new();
+    let sources = unread(sources, &past);
     let count = sources.len();
-    let waiting = Arc::new(std::sync::Mutex::new((0u32..).zip(sources)));
+    let waiting = Arc::new(std::sync::Mutex::new(sources.into_iter()));
     for _ in 0..count.min(PRODUCERS) {
         let (waiting, seeds, stop) = (Arc::clone(&waiting), seed_sender.clone(), stop.drain.clone());
         producers.spawn_blocking(move || produce(&waiting, &seeds, &stop));
@@ -284,7 +319,7 @@ async fn supervise<F: Fetch, R: Frontier>(
     }
     drop((report_sender, shared));
 
-    let dispatcher = Dispatcher::new(plan, frontier, fingerprinter, stop, progress);
+    let dispatcher = Dispatcher::new(plan, frontier, fingerprinter, stop, progress, memories);
     let end = dispatcher.run(Channels { seeds, jobs, reports }, count, &mut producers, &mut workers).await;
     // A producer that waits in a read (a terminal, a pipe) cannot be called off: leave it to the runtime.
     producers.detach_all();

@@ -25,6 +25,8 @@ pub struct Summary {
     pub dropped: u64,
     /// Admitted links.
     pub discovered: u64,
+    /// URLs with an outcome that earlier runs of the job decided; the other numbers include them.
+    pub earlier: u64,
     /// Outcomes by kind.
     pub finished: u64,
     /// See [`OutcomeKind::Failed`].
@@ -175,6 +177,7 @@ impl Default for Summary {
             seeds: 0,
             dropped: 0,
             discovered: 0,
+            earlier: 0,
             finished: 0,
             failed: 0,
             fallback: 0,
@@ -245,6 +248,11 @@ impl Summary {
     /// Whether there may have been more hosts than were counted.
     pub fn more_hosts(&self) -> bool {
         self.hosts.len() == MAX_HOSTS && self.host_count == MAX_HOSTS as u64
+    }
+
+    /// Nothing is left to do.
+    pub fn is_complete(&self) -> bool {
+        self.pending == 0 && !self.input_left
     }
 
     /// URLs that were not fetched, for whatever reason.

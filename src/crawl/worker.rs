@@ -329,6 +329,9 @@ impl<F: Fetch> Shared<F> {
     }
 
     fn cancelled(&self, entry: &Entry) -> Page {
+        if self.plan.resumable && self.stop.kill.is_cancelled() {
+            return Page::of(None, Disposition::Returned);
+        }
         let mut outcome = outcome_of(entry, &self.plan);
         outcome.kind = OutcomeKind::Cancelled;
         let why = if self.stop.kill.is_cancelled() { "the run was stopped" } else { SIBLING_FAILED };

@@ -10,6 +10,7 @@ use std::time::Duration;
 use gannet::crawl::{Handle, Plan, Recorder, Run, Summary, start, start_over};
 use gannet::fetch::{Body, HeaderMap, Hop, HopRecord, Phase, Timings};
 use gannet::frontier::Frontier;
+use gannet::job::Past;
 use gannet::{CrawlUrl, Error, ErrorKind, Fetch, FetchError, Outcome, Request, Response, Source};
 use tokio::sync::mpsc;
 
@@ -268,7 +269,7 @@ pub(crate) async fn run_over(
     steer: impl AsyncFnOnce(Handle),
 ) -> End {
     let (recorder, mut receivers) = Recorder::new(1, plan.capacity);
-    let run = start_over(frontier, plan, web.clone(), seeds, recorder);
+    let run = start_over(frontier, Past::default(), plan, web.clone(), seeds, recorder);
     attend(run, receivers.remove(0), rest, steer).await
 }
 
