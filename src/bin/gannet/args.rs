@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use gannet::job::Sync;
 
 use crate::exit::{FailOn, TABLE};
 
@@ -23,7 +24,8 @@ Examples:
   gannet fetch urls.txt | jq -r 'select(.status_code>=400).url'
   gannet fetch https://api.example.org/price --timeout 300ms --fallback '{\"price\":null}'
   gannet crawl https://example.org --depth 3 -o pages.jsonl
-  gannet crawl urls.txt --workers 200 --delay 1s --max-time 1h -o crawl.jsonl";
+  gannet crawl urls.txt --workers 200 --delay 1s --max-time 1h -o crawl.jsonl
+  gannet crawl urls.txt --job ./crawl                   once more the same: it goes on where it was";
 
 const CRAWL_EXAMPLES: &str = "\
 Examples:
@@ -52,6 +54,8 @@ pub(crate) enum Command {
     /// One record per line of the input. robots.txt is not asked: you named the URLs.
     #[command(after_help = TABLE, after_long_help = format!("{FETCH_EXAMPLES}\n\n{TABLE}"))]
     Fetch(FetchArgs),
+    /// Show what a --job directory holds, list what is left of it, check it
+    Job(ShowJobArgs),
     /// Crawl a built-in synthetic site on loopback: no network needed
     Demo(DemoArgs),
     /// Serve the synthetic web, to size a machine or test a client
@@ -100,8 +104,8 @@ pub(crate) struct FetchArgs {
 /// What `crawl` and `fetch` share.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RunArgs {
-    /// URLs, files with one URL per line (`#` comments, .gz as is), or `-` for stdin
-    #[arg(value_name = "SEED", required = true)]
+    /// URLs, files with one URL per line (`#` comments, .gz as is), or `-` for stdin; none to go on with a --job
+    #[arg(value_name = "SEED", required_unless_present = "job")]
     pub(crate) seeds: Vec<String>,
 
     /// Fetches at once
@@ -118,11 +122,50 @@ pub(crate) struct RunArgs {
     pub(crate) rate: Option<Duration>,
 
     #[command(flatten)]
+    pub(crate) job: JobArgs,
+    #[command(flatten)]
     pub(crate) request: RequestArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]
     pub(crate) stop: StopArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Job")]
+pub(crate) struct JobArgs {
+    /// Keep everything in this directory, so that the same command goes on after any end; records go to
+    /// DIR/records.jsonl unless -o says otherwise
+    #[arg(long, value_name = "DIR")]
+    pub(crate) job: Option<PathBuf>,
+    /// When a job is made to survive a loss of power too: so often, `always`, or `never`
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = sync)]
+    pub(crate) sync: Sync,
+    /// Memory for the URLs of a job; the disk takes the rest
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = frontier_memory)]
+    pub(crate) frontier_memory: ByteSize,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ShowJobArgs {
+    /// The directory given with --job
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+    /// List the URLs without a record, one per line
+    #[arg(long, group = "what")]
+    pub(crate) pending: bool,
+    /// List the URLs that failed, one per line
+    #[arg(long, group = "what")]
+    pub(crate) failed: bool,
+    /// Put the URLs that failed back, and take their records out of the outputs
+    #[arg(long, group = "what")]
+    pub(crate) retry_failed: bool,
+    /// Check everything that must hold, and the records against it
+    #[arg(long, group = "what")]
+    pub(crate) verify: bool,
+    /// The state as one JSON object
+    #[arg(long, group = "what")]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -381,6 +424,20 @@ fn positive(text: &str) -> Result<Duration, String> {
         Duration::ZERO => Err("must be more than zero".into()),
         time => Ok(time),
     }
+}
+
+/// `1s`, `always`, `never`.
+fn sync(text: &str) -> Result<Sync, String> {
+    match text {
+        "always" => Ok(Sync::Always),
+        "never" => Ok(Sync::Never),
+        time => Ok(Sync::Every(positive(time).map_err(|why| format!("{why}; or say always or never"))?)),
+    }
+}
+
+fn frontier_memory(text: &str) -> Result<ByteSize, String> {
+    let size: ByteSize = text.parse()?;
+    if size < ByteSize::mib(1) { Err("must be 1MiB at least".into()) } else { Ok(size) }
 }
 
 /// `20/s`, `600/m`: the least time between two starts.

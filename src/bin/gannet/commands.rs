@@ -11,13 +11,19 @@ use crate::run::run_settings;
 use crate::settings::Settings;
 
 mod demo;
+mod job;
 mod origin;
 
 /// Runs what was typed.
-pub(crate) fn run(args: Args) -> Result<Code, Error> {
-    match args.command {
-        Command::Crawl(args) => run_settings(Settings::crawl(args)?),
-        Command::Fetch(args) => run_settings(Settings::fetch(args)?),
+pub(crate) fn run(args: Args, typed: &clap::ArgMatches) -> Result<Code, Error> {
+    let (command, typed) = match crate::job::remembered(&args)? {
+        Some((args, typed)) => (args.command, typed),
+        None => (args.command, typed.clone()),
+    };
+    match command {
+        Command::Crawl(args) => run_settings(Settings::crawl(args, &typed)?),
+        Command::Fetch(args) => run_settings(Settings::fetch(args, &typed)?),
+        Command::Job(args) => job::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Origin(args) => origin::run(args),
         Command::Completions { shell } => {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use bytesize::ByteSize;
 use gannet::crawl::{Ended, Progress, Summary};
 use gannet::error::Error;
+use gannet::frontier::store::Recovery;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::settings::use_colour;
@@ -118,10 +119,26 @@ fn progress_line(progress: &Progress, last: &mut (Instant, u64, u64)) -> String 
     line
 }
 
-/// Prints what a run came to.
-pub(crate) fn summary(summary: &Summary, verbose: bool) {
+/// What was left out when a job was opened, if anything was.
+pub(crate) fn recovered(recovery: &Recovery) -> Option<String> {
+    let mut parts = Vec::new();
+    if recovery.torn > 0 {
+        parts.push(format!("{} at the end of its journal were cut off half-way", ByteSize(recovery.torn)));
+    }
+    if recovery.dropped > 0 {
+        let what = plural(recovery.dropped, "commit");
+        parts.push(format!(
+            "{what} may not have reached the disk before the machine went down, and is left out"
+        ));
+    }
+    let text = parts.join("; ");
+    (!text.is_empty()).then(|| format!("the job did not end in order: {text}; these pages are fetched again"))
+}
+
+/// Prints what a run came to; of a job, what it came to in all its runs.
+pub(crate) fn summary(summary: &Summary, job: Option<&str>, verbose: bool) {
     let seconds = summary.elapsed.as_secs_f64();
-    let settled = summary.settled();
+    let settled = summary.settled() - summary.earlier;
     let mut text = String::new();
     let rate = settled as f64 / seconds.max(1e-3);
     let _ = writeln!(
@@ -131,6 +148,9 @@ pub(crate) fn summary(summary: &Summary, verbose: bool) {
         plural(settled, "URL"),
         time(summary.elapsed)
     );
+    if let Some(job) = job {
+        row(&mut text, "job", job);
+    }
     row(&mut text, "came in", &came_in(summary));
     row(&mut text, "came out", &came_out(summary));
     if !summary.statuses.is_empty() {
@@ -173,11 +193,11 @@ pub(crate) fn summary(summary: &Summary, verbose: bool) {
     say(format_args!("{}", text.trim_end()));
 }
 
-fn row(text: &mut String, label: &str, value: &str) {
+pub(crate) fn row(text: &mut String, label: &str, value: &str) {
     let _ = writeln!(text, "  {label:<11}{value}");
 }
 
-fn came_in(summary: &Summary) -> String {
+pub(crate) fn came_in(summary: &Summary) -> String {
     format!(
         "{} + {} found = {}",
         plural(summary.seeds, "seed"),
@@ -186,7 +206,7 @@ fn came_in(summary: &Summary) -> String {
     )
 }
 
-fn came_out(summary: &Summary) -> String {
+pub(crate) fn came_out(summary: &Summary) -> String {
     let mut text = format!("{} finished + {} failed", summary.finished, summary.failed);
     if summary.fallback > 0 {
         let _ = write!(text, " + {} fallback", summary.fallback);

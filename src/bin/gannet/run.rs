@@ -8,14 +8,17 @@ use std::time::Duration;
 
 use gannet::crawl::{self, Progress, Recorder, Run, Summary};
 use gannet::error::Error;
+use gannet::frontier::{Limits, Scheduler};
+use gannet::job::{Started, Writer};
 use gannet::sink;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio::time::Interval;
 
 use crate::exit::Code;
+use crate::job::JobRun;
 use crate::report::{self, Ticker};
-use crate::settings::{Output, Settings};
+use crate::settings::{Output, Settings, Show};
 use crate::signals::{Signal, Signals};
 
 /// How long the outputs may take to end for somebody who asked twice.
@@ -31,7 +34,7 @@ pub(crate) fn runtime() -> Result<Runtime, Error> {
 
 /// Runs a fetch or a crawl to its end and says how it went.
 pub(crate) fn run_settings(settings: Settings) -> Result<Code, Error> {
-    let Settings { mut plan, http, sources, outputs, show, fail_on } = settings;
+    let Settings { mut plan, http, sources, outputs, mut job, show, fail_on } = settings;
     let warn = |text: &str| {
         if show.warnings {
             report::warning(text);
@@ -46,26 +49,45 @@ pub(crate) fn run_settings(settings: Settings) -> Result<Code, Error> {
         ));
         plan.workers = most;
     }
-    let (recorder, receivers) = Recorder::new(outputs.len(), plan.capacity);
     // A reader that went away has had enough; another output that was cut for it is another matter.
-    let only_output = outputs.len() == 1;
-    let outputs = Outputs::start(outputs, receivers)?;
+    let only_output = outputs.len() == 1 && job.is_none();
     let runtime = runtime()?;
-    let end = runtime.block_on(async {
-        let run = crawl::start(plan, http, sources, recorder);
-        let ticker = show.progress.then(|| Ticker::start(run.progress()));
-        let end = finish(run, outputs, show.warnings).await;
-        drop(ticker);
-        end
-    });
+    let end = match &mut job {
+        None => {
+            let (recorder, receivers) = Recorder::new(outputs.len(), plan.capacity);
+            let outputs = Outputs::start(outputs, receivers)?;
+            runtime
+                .block_on(async { watch(crawl::start(plan, http, sources, recorder), outputs, show).await })
+        }
+        Some(job) => {
+            job.notices.iter().for_each(|notice| warn(notice));
+            let (recorder, mut receivers) = Recorder::new(1, plan.capacity);
+            let Started { store, past, recovery, writer, keeper } = job.start()?;
+            if let Some(text) = report::recovered(&recovery) {
+                warn(&text);
+            }
+            let outputs = Outputs::of_job(writer, receivers.remove(0), keeper)?;
+            let frontier = Scheduler::new(store, plan.politeness.clone()).with_limits(limits(job.memory()));
+            runtime.block_on(async {
+                let now = tokio::time::Instant::now().into_std();
+                let frontier = if job.is_resumed() { frontier.resumed(now) } else { frontier };
+                watch(crawl::start_over(frontier, past, plan, http, sources, recorder), outputs, show).await
+            })
+        }
+    };
     // A producer may sit in a read, and a sink in a write, that never ends.
     runtime.shutdown_background();
     let End { summary, error, output_error, signal } = end?;
     if only_output && output_error.as_ref().is_some_and(Error::is_broken_pipe) {
         return Ok(Code::Done);
     }
+    if let Some(job) =
+        job.as_ref().filter(|_| error.is_none() && output_error.is_none() && summary.is_complete())
+    {
+        job.deliver()?;
+    }
     if show.summary {
-        report::summary(&summary, show.verbose);
+        report::summary(&summary, job.as_ref().map(JobRun::describe).as_deref(), show.verbose);
     }
     if summary.seeds == 0 && error.is_none() && signal.is_none() {
         warn("the input holds no URL");
@@ -77,6 +99,20 @@ pub(crate) fn run_settings(settings: Settings) -> Result<Code, Error> {
         Some(error) => Err(error),
         None => Ok(signal.map_or_else(|| Code::for_run(&summary, fail_on), Signal::code)),
     }
+}
+
+/// How much of a job's memory the scheduler may use: a few kilobytes an entry at hand, and what hosts cost that are awake.
+fn limits(memory: u64) -> Limits {
+    let at_hand = usize::try_from(memory >> 14).unwrap_or(usize::MAX).clamp(1024, 65_536);
+    Limits { at_hand, awake: at_hand / 4 }
+}
+
+/// Follows a run to its end, and shows how it goes.
+async fn watch(run: Run, outputs: Outputs, show: Show) -> Result<End, Error> {
+    let ticker = show.progress.then(|| Ticker::start(run.progress()));
+    let end = finish(run, outputs, show.warnings).await;
+    drop(ticker);
+    end
 }
 
 /// How many connections a limit on open files leaves: some are for files, pipes and the resolver.
@@ -164,32 +200,47 @@ impl Lull {
     }
 }
 
-/// The threads of the sinks, each awaited by a blocking task.
+/// The threads behind a run, each awaited by a blocking task.
 struct Outputs {
-    threads: Vec<(String, JoinHandle<io::Result<()>>)>,
+    threads: Vec<Box<dyn FnOnce() -> Result<(), Error> + Send>>,
     ends: JoinSet<Result<(), Error>>,
     error: Option<Error>,
 }
 
 impl Outputs {
+    /// A thread for each output.
     fn start(
         outputs: Vec<Output>,
         receivers: Vec<tokio::sync::mpsc::Receiver<Arc<gannet::Outcome>>>,
     ) -> Result<Self, Error> {
-        let start =
-            |(Output { name, sink }, receiver)| sink::spawn(sink, receiver).map(|thread| (name, thread));
-        let threads: io::Result<_> = outputs.into_iter().zip(receivers).map(start).collect();
-        let threads = threads.map_err(|why| Error::Io("cannot start a thread".into(), why))?;
+        let mut threads: Vec<Box<dyn FnOnce() -> Result<(), Error> + Send>> = Vec::new();
+        for (Output { name, sink }, receiver) in outputs.into_iter().zip(receivers) {
+            let thread = sink::spawn(sink, receiver).map_err(no_thread)?;
+            threads.push(Box::new(move || match thread.join() {
+                Ok(end) => end.map_err(|why| Error::Io(format!("cannot write {name}"), why)),
+                Err(_) => Err(Error::Internal(format!("the thread that writes {name} panicked"))),
+            }));
+        }
         Ok(Self { threads, ends: JoinSet::new(), error: None })
+    }
+
+    /// The two threads of a job.
+    fn of_job(
+        writer: Writer,
+        outcomes: tokio::sync::mpsc::Receiver<Arc<gannet::Outcome>>,
+        keeper: JoinHandle<()>,
+    ) -> Result<Self, Error> {
+        let writer = writer.spawn(outcomes).map_err(no_thread)?;
+        let panicked = |_| Error::Internal("a thread of the job panicked".into());
+        let writer = move || writer.join().map_err(panicked).and_then(|end| end);
+        let keeper = move || keeper.join().map_err(panicked);
+        Ok(Self { threads: vec![Box::new(writer), Box::new(keeper)], ends: JoinSet::new(), error: None })
     }
 
     /// Waits for all outputs to end and gives the first error. May be dropped and called again.
     async fn join(&mut self) -> Option<Error> {
-        for (name, thread) in self.threads.drain(..) {
-            self.ends.spawn_blocking(move || match thread.join() {
-                Ok(end) => end.map_err(|why| Error::Io(format!("cannot write {name}"), why)),
-                Err(_) => Err(Error::Internal(format!("the thread that writes {name} panicked"))),
-            });
+        for end in self.threads.drain(..) {
+            self.ends.spawn_blocking(end);
         }
         while let Some(end) = self.ends.join_next().await {
             let end = end.unwrap_or_else(|why| Err(Error::Internal(why.to_string())));
@@ -197,6 +248,10 @@ impl Outputs {
         }
         self.error.take()
     }
+}
+
+fn no_thread(why: io::Error) -> Error {
+    Error::Io("cannot start a thread".into(), why)
 }
 
 /// Raises the soft limit on open files to the hard one; returns it.

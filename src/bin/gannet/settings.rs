@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::ArgMatches;
 use gannet::crawl::Plan;
 use gannet::error::Error;
 use gannet::fetch::{HeaderMap, HeaderName, HeaderValue, Http, HttpOptions, Method};
@@ -17,8 +18,11 @@ use gannet::scope::{self, Scope};
 use gannet::seeds::Source;
 use gannet::sink::{Bodies, Csv, Encoder, Human, Json, JsonLines, Lines, Ordered, Sink};
 
-use crate::args::{CrawlArgs, FetchArgs, Format, Mode, OutputArgs, Reach, RequestArgs, RunArgs, When};
+use crate::args::{
+    CrawlArgs, FetchArgs, Format, JobArgs, Mode, OutputArgs, Reach, RequestArgs, RunArgs, When,
+};
 use crate::exit::FailOn;
+use crate::job::JobRun;
 
 /// A run, ready to start.
 pub(crate) struct Settings {
@@ -26,6 +30,7 @@ pub(crate) struct Settings {
     pub(crate) http: Http,
     pub(crate) sources: Vec<Source>,
     pub(crate) outputs: Vec<Output>,
+    pub(crate) job: Option<JobRun>,
     pub(crate) show: Show,
     pub(crate) fail_on: FailOn,
 }
@@ -46,7 +51,7 @@ pub(crate) struct Show {
 }
 
 impl Settings {
-    pub(crate) fn crawl(args: CrawlArgs) -> Result<Self, Error> {
+    pub(crate) fn crawl(args: CrawlArgs, typed: &ArgMatches) -> Result<Self, Error> {
         let CrawlArgs { run, scope, fail_on } = args;
         let reach = match scope.scope {
             Reach::Host => scope::Reach::Host,
@@ -65,10 +70,10 @@ impl Settings {
             .map_err(pattern("exclude"))?;
         let mut plan = Plan::crawl(run.workers as usize, rules);
         plan.politeness.robots = !scope.ignore_robots;
-        Self::build(plan, run, Mode::AsCompleted, fail_on)
+        Self::build(plan, run, Mode::AsCompleted, fail_on, typed)
     }
 
-    pub(crate) fn fetch(args: FetchArgs) -> Result<Self, Error> {
+    pub(crate) fn fetch(args: FetchArgs, typed: &ArgMatches) -> Result<Self, Error> {
         let mut plan = Plan::fetch(args.run.workers as usize);
         plan.unique = args.unique;
         plan.body = args.data.as_deref().map(at_file).transpose()?.map(Into::into);
@@ -78,11 +83,17 @@ impl Settings {
             .map_err(|_| Error::Config(format!("`--method {method}` is no HTTP method")))?;
         plan.method_name = String::leak(method);
         plan.http_errors_fail = args.fail_on == FailOn::Status;
-        Self::build(plan, args.run, args.mode, args.fail_on)
+        Self::build(plan, args.run, args.mode, args.fail_on, typed)
     }
 
-    fn build(mut plan: Plan, run: RunArgs, mode: Mode, fail_on: FailOn) -> Result<Self, Error> {
-        let RunArgs { seeds, per_host, delay, rate, request, output, stop, .. } = run;
+    fn build(
+        mut plan: Plan,
+        run: RunArgs,
+        mode: Mode,
+        fail_on: FailOn,
+        typed: &ArgMatches,
+    ) -> Result<Self, Error> {
+        let RunArgs { seeds, per_host, delay, rate, job, request, output, stop, .. } = run;
         plan.politeness = Politeness {
             per_host: per_host.unwrap_or(plan.politeness.per_host),
             delay,
@@ -103,7 +114,14 @@ impl Settings {
         let http = Http::new(options).map_err(|why| Error::Config(why.to_string()))?;
         let sources = Source::from_args(&seeds)?;
         not_over_the_input(&sources, &output.output)?;
-        let (outputs, to_terminal) = outputs(&output, mode)?;
+        plan.resumable = job.job.is_some();
+        let to_terminal = writes_to_terminal(&output, &job);
+        let (outputs, job) = match &job.job {
+            None => (outputs(&output, mode)?, None),
+            Some(directory) => {
+                (Vec::new(), Some(JobRun::open(directory, &job, &output, mode, &plan, typed)?))
+            }
+        };
         let progress = match output.progress {
             When::Always => true,
             When::Never => false,
@@ -117,7 +135,7 @@ impl Settings {
             warnings: quiet < 2,
             verbose: output.verbose > 0,
         };
-        Ok(Self { plan, http, sources, outputs, show, fail_on })
+        Ok(Self { plan, http, sources, outputs, job, show, fail_on })
     }
 }
 
@@ -201,46 +219,64 @@ fn keep(output: &OutputArgs) -> Result<Keep, Error> {
     })
 }
 
-/// Where records go, and whether one of these places is a terminal.
-fn outputs(output: &OutputArgs, mode: Mode) -> Result<(Vec<Output>, bool), Error> {
+/// Whether records appear on a terminal.
+fn writes_to_terminal(output: &OutputArgs, job: &JobArgs) -> bool {
+    let to_stdout = output.output.iter().any(|path| is_stdout(path));
+    (to_stdout || (output.output.is_empty() && job.job.is_none())) && io::stdout().is_terminal()
+}
+
+/// Where records go.
+fn outputs(output: &OutputArgs, mode: Mode) -> Result<Vec<Output>, Error> {
     let mut outputs = Vec::new();
-    let mut to_terminal = false;
-    let stdout = [Path::new("-").to_owned()];
-    let files = if output.output.is_empty() { &stdout[..] } else { &output.output };
     // All that can be said against them comes first: opening an output empties it.
+    for (path, format) in formats(output, Path::new("-"))? {
+        let (name, out): (_, Box<dyn Write + Send>) = if is_stdout(&path) {
+            ("stdout".to_owned(), Box::new(io::stdout()))
+        } else {
+            let file = File::create(&path);
+            let file = file.map_err(|why| Error::Io(format!("cannot write `{}`", path.display()), why))?;
+            (format!("`{}`", path.display()), Box::new(file))
+        };
+        let encoder = encoder(format, output.fields.as_deref());
+        let sink: Box<dyn Sink> = match mode {
+            Mode::Gather => Box::new(Ordered::new(encoder, out)),
+            Mode::AsCompleted => Box::new(Lines::new(encoder, out)),
+        };
+        outputs.push(Output { name, sink });
+    }
+    outputs.extend(bodies(output)?);
+    Ok(outputs)
+}
+
+/// The places that records go to, with the form that they have there.
+pub(crate) fn formats(output: &OutputArgs, default: &Path) -> Result<Vec<(PathBuf, Format)>, Error> {
+    let default = [default.to_owned()];
+    let files = if output.output.is_empty() { &default[..] } else { &output.output };
     let mut formats = Vec::new();
     for (nth, path) in files.iter().enumerate() {
         if files[..nth].iter().any(|other| identity(other) == identity(path)) {
             return Err(Error::Config(format!("`{}` is given twice as output", path.display())));
         }
-        formats.push(match output.format {
+        let format = match output.format {
             Format::Auto if is_stdout(path) && io::stdout().is_terminal() => Format::Human,
             Format::Auto if is_stdout(path) => Format::Jsonl,
             Format::Auto => format_of(path)?,
             given => given,
-        });
-    }
-    for (path, format) in files.iter().zip(formats) {
-        let (name, out): (_, Box<dyn Write + Send>) = if is_stdout(path) {
-            to_terminal |= io::stdout().is_terminal();
-            ("stdout".to_owned(), Box::new(io::stdout()))
-        } else {
-            let file = File::create(path);
-            let file = file.map_err(|why| Error::Io(format!("cannot write `{}`", path.display()), why))?;
-            (format!("`{}`", path.display()), Box::new(file))
         };
-        outputs.push(Output { name, sink: sink(format, mode, output, out) });
+        formats.push((path.clone(), format));
     }
-    if let Some(directory) = &output.save_bodies {
-        let bodies = Bodies::new(directory.clone())
-            .map_err(|why| Error::Io(format!("cannot make `{}`", directory.display()), why))?;
-        let name = format!("bodies below `{}`", directory.display());
-        outputs.push(Output { name, sink: Box::new(bodies) });
-    }
-    Ok((outputs, to_terminal))
+    Ok(formats)
 }
 
-fn is_stdout(path: &Path) -> bool {
+/// The sink of `--save-bodies`.
+pub(crate) fn bodies(output: &OutputArgs) -> Result<Option<Output>, Error> {
+    let Some(directory) = &output.save_bodies else { return Ok(None) };
+    let bodies = Bodies::new(directory.clone())
+        .map_err(|why| Error::Io(format!("cannot make `{}`", directory.display()), why))?;
+    Ok(Some(Output { name: format!("bodies below `{}`", directory.display()), sink: Box::new(bodies) }))
+}
+
+pub(crate) fn is_stdout(path: &Path) -> bool {
     path == Path::new("-")
 }
 
@@ -289,19 +325,14 @@ fn format_of(path: &Path) -> Result<Format, Error> {
     }
 }
 
-fn sink(format: Format, mode: Mode, output: &OutputArgs, out: Box<dyn Write + Send>) -> Box<dyn Sink> {
-    fn ordered<E: Encoder + 'static>(encoder: E, mode: Mode, out: Box<dyn Write + Send>) -> Box<dyn Sink> {
-        match mode {
-            Mode::Gather => Box::new(Ordered::new(encoder, out)),
-            Mode::AsCompleted => Box::new(Lines::new(encoder, out)),
-        }
-    }
-    let fields = output.fields.clone();
+/// What makes bytes of a record.
+pub(crate) fn encoder(format: Format, fields: Option<&[String]>) -> Box<dyn Encoder> {
+    let fields = fields.map(<[String]>::to_vec);
     match format {
-        Format::Human => ordered(Human::new(use_colour(&io::stdout())), mode, out),
-        Format::Json => ordered(Json::new(fields), mode, out),
-        Format::Csv => ordered(Csv::new(fields), mode, out),
-        Format::Jsonl | Format::Auto => ordered(JsonLines::new(fields), mode, out),
+        Format::Human => Box::new(Human::new(use_colour(&io::stdout()))),
+        Format::Json => Box::new(Json::new(fields)),
+        Format::Csv => Box::new(Csv::new(fields)),
+        Format::Jsonl | Format::Auto => Box::new(JsonLines::new(fields)),
     }
 }
 

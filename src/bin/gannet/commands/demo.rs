@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 use gannet::error::Error;
 use gannet::origin::{Expect, Faults, Graph, Latency, Origin, Site};
 use tokio::sync::oneshot;
@@ -30,11 +30,13 @@ pub(super) fn run(args: DemoArgs) -> Result<Code, Error> {
     ));
     report::say(format_args!("  gannet {}\n", line.join(" ")));
     let typed = std::iter::once("gannet".to_owned()).chain(line);
-    let Ok(Args { command: Command::Crawl(mut crawl) }) = Args::try_parse_from(typed) else {
-        return Err(Error::Internal("the demo's command line does not parse".into()));
+    let wrong = |_| Error::Internal("the demo's command line does not parse".into());
+    let typed = Args::command().try_get_matches_from(typed).map_err(wrong)?;
+    let Ok(Args { command: Command::Crawl(mut crawl) }) = Args::from_arg_matches(&typed) else {
+        return Err(Error::Internal("the demo runs a crawl".into()));
     };
     crawl.run.output.progress = args.progress;
-    let code = run_settings(Settings::crawl(crawl)?)?;
+    let code = run_settings(Settings::crawl(crawl, &typed)?)?;
     let (found, truth) = compare(&output, &server.graph)?;
     server.stop();
     let output = output.display();

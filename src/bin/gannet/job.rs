@@ -1,0 +1,299 @@
+//! What `--job DIR` adds to a run: the directory, which settings may change between its runs, and its outputs.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
+use gannet::crawl::Plan;
+use gannet::error::Error;
+use gannet::job::{Difference, Job, JobSink, Manifest, Spool, Started, Sync, Tracked, deliver};
+use gannet::sink::Lines;
+use siphash::fingerprint;
+
+use crate::args::{Args, Command, Format, JobArgs, Mode, OutputArgs};
+use crate::settings::{Output, bodies, encoder, formats, is_stdout};
+
+/// Settings that say what the job is. Any other may change from run to run.
+const FIXED: &[&str] = &[
+    "seeds", "scope", "depth", "include", "exclude", "unique", "mode", "method", "data", "output", "format",
+    "fields",
+];
+/// Settings that are no part of a job.
+const PASSING: &[&str] = &["job", "quiet", "verbose", "progress", "what"];
+/// Settings whose values may be secret.
+const SECRET: &[&str] = &["headers", "proxy", "data"];
+/// Settings that name files.
+const FILES: &[&str] = &["seeds", "output"];
+
+/// A job to run.
+pub(crate) struct JobRun {
+    job: Job,
+    memory: u64,
+    sync: Sync,
+    fields: Option<Vec<String>>,
+    /// Files that the writer keeps, with their form: the outputs, or the spools of an ordered one.
+    tracked: Vec<(PathBuf, Format)>,
+    mode: Mode,
+    /// Where spools are delivered.
+    targets: Vec<PathBuf>,
+    /// Outputs that are not tracked.
+    others: Vec<Output>,
+    free: BTreeMap<String, String>,
+    /// What people are told first.
+    pub(crate) notices: Vec<String>,
+}
+
+/// The arguments of a job that is to go on without being told its seeds again: those that made it, and then those that
+/// are typed now.
+pub(crate) fn remembered(args: &Args) -> Result<Option<(Args, ArgMatches)>, Error> {
+    let (run, name) = match &args.command {
+        Command::Crawl(args) => (&args.run, "crawl"),
+        Command::Fetch(args) => (&args.run, "fetch"),
+        _ => return Ok(None),
+    };
+    let Some(directory) = run.job.job.as_ref().filter(|_| run.seeds.is_empty()) else { return Ok(None) };
+    let whole = absolute(directory);
+    let manifest = Manifest::read(directory)?;
+    if manifest.arguments.first().map(String::as_str) != Some(name) {
+        return Err(Error::Config(format!(
+            "the job in `{}` is one of `gannet {}`",
+            directory.display(),
+            manifest.arguments.first().map_or("", String::as_str)
+        )));
+    }
+    // What it was made with is meant from where that was typed.
+    std::env::set_current_dir(&manifest.directory).map_err(|why| {
+        Error::Io(format!("cannot go to `{}`, where the job was made", manifest.directory.display()), why)
+    })?;
+    let now = std::env::args().skip(2);
+    let arguments = std::iter::once("gannet".to_owned()).chain(manifest.arguments).chain(now);
+    let job = ["--job".to_owned(), whole.display().to_string()];
+    let command = Args::command().args_override_self(true);
+    let typed =
+        command.try_get_matches_from(arguments.chain(job)).map_err(|why| Error::Config(why.to_string()))?;
+    let args = Args::from_arg_matches(&typed).map_err(|why| Error::Config(why.to_string()))?;
+    Ok(Some((args, typed)))
+}
+
+impl JobRun {
+    /// Opens the job, or makes it, and checks that it is the one that is meant.
+    pub(crate) fn open(
+        directory: &Path,
+        args: &JobArgs,
+        output: &OutputArgs,
+        mode: Mode,
+        plan: &Plan,
+        typed: &ArgMatches,
+    ) -> Result<Self, Error> {
+        let suffix = match output.format {
+            Format::Csv => "csv",
+            Format::Json => "json",
+            Format::Human => "txt",
+            Format::Auto | Format::Jsonl => "jsonl",
+        };
+        let formats = formats(output, &directory.join(format!("records.{suffix}")))?;
+        let (fixed, free) = settings(typed);
+        let mut tracked: Vec<_> = formats.iter().filter(|(path, _)| !is_stdout(path)).cloned().collect();
+        let mut targets = Vec::new();
+        if mode == Mode::Gather {
+            targets = formats.iter().map(|(path, _)| path.clone()).collect();
+            let spool = |(nth, (_, format)): (usize, &(PathBuf, Format))| {
+                (directory.join(format!("spool-{nth}")), *format)
+            };
+            tracked = formats.iter().enumerate().map(spool).collect();
+        }
+        let outputs =
+            targets.iter().filter(|path| !is_stdout(path)).chain(tracked.iter().map(|(path, _)| path));
+        let outputs = if mode == Mode::Gather {
+            tracked.iter().map(|(path, _)| absolute(path)).collect()
+        } else {
+            outputs.map(|path| absolute(path)).collect()
+        };
+        let arguments = std::env::args().skip(1).collect();
+        let job = Job::open(directory, Manifest::new(arguments, plan.unique, outputs, fixed.clone()))?;
+        let mut notices = Vec::new();
+        if !job.is_new() {
+            let differences = job.manifest().differences(&fixed);
+            if !differences.is_empty() {
+                return Err(refusal(directory, &differences));
+            }
+            for Difference { name, was, now } in job.manifest().changes(&free) {
+                let [was, now] = [was, now].map(|value| value.unwrap_or_else(|| "not given".into()));
+                notices.push(format!("--{} is {now} now (was {was})", flag(&name)));
+            }
+        }
+        let mut others: Vec<_> = bodies(output)?.into_iter().collect();
+        if let (Mode::AsCompleted, Some((_, format))) =
+            (mode, formats.iter().find(|(path, _)| is_stdout(path)))
+        {
+            let sink = Box::new(Lines::new(encoder(*format, output.fields.as_deref()), io::stdout()));
+            others.push(Output { name: "stdout".into(), sink });
+        }
+        Ok(Self {
+            job,
+            memory: args.frontier_memory.0,
+            sync: args.sync,
+            fields: output.fields.clone(),
+            tracked,
+            mode,
+            targets,
+            others,
+            free,
+            notices,
+        })
+    }
+
+    /// Begins a run.
+    pub(crate) fn start(&mut self) -> Result<Started, Error> {
+        let paths: Vec<_> = self.tracked.iter().map(|(path, _)| path.clone()).collect();
+        let (tracked, fields, mode) = (&self.tracked, self.fields.as_deref(), self.mode);
+        let make = |nth: usize, out: Tracked| {
+            let (path, format) = &tracked[nth];
+            let (encoder, meter, start) = (encoder(*format, fields), Some(out.meter()), out.start());
+            let name = format!("`{}`", path.display());
+            Ok(match mode {
+                Mode::Gather => JobSink { name, sink: Box::new(Spool::new(encoder, out)), meter },
+                Mode::AsCompleted => {
+                    JobSink { name, sink: Box::new(Lines::continued(encoder, out, start)), meter }
+                }
+            })
+        };
+        let mut started = self.job.start(self.free.clone(), self.memory, self.sync, &paths, make)?;
+        for Output { name, sink } in self.others.drain(..) {
+            started.writer.add(JobSink { name, sink, meter: None });
+        }
+        Ok(started)
+    }
+
+    /// Bytes that URLs may take in memory.
+    pub(crate) fn memory(&self) -> u64 {
+        self.memory
+    }
+
+    /// Whether it ran before.
+    pub(crate) fn is_resumed(&self) -> bool {
+        !self.job.is_new()
+    }
+
+    /// How often it ran, and where its records are.
+    pub(crate) fn describe(&self) -> String {
+        let places = if self.mode == Mode::Gather {
+            self.targets.iter().collect()
+        } else {
+            self.tracked.iter().map(|(path, _)| path).collect::<Vec<_>>()
+        };
+        let places: Vec<_> = places.iter().map(|path| format!("`{}`", path.display())).collect();
+        format!(
+            "run {} of `{}`; records in {}",
+            self.job.manifest().runs,
+            self.job.directory().display(),
+            places.join(", ")
+        )
+    }
+
+    /// Writes the ordered outputs of a job that is complete.
+    pub(crate) fn deliver(&self) -> Result<(), Error> {
+        for ((spool, format), target) in self.tracked.iter().zip(&self.targets) {
+            let encoder = encoder(*format, self.fields.as_deref());
+            let name = if is_stdout(target) { "stdout".into() } else { format!("`{}`", target.display()) };
+            let written = match is_stdout(target) {
+                true => deliver(spool, &*encoder, io::stdout()),
+                false => whole(target, |file| deliver(spool, &*encoder, file)),
+            };
+            written.map_err(|why| Error::Io(format!("cannot write {name}"), why))?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes a file as a whole: it is there in full, or as it was.
+fn whole(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        // A pipe or a device.
+        return write(&File::options().write(true).open(path)?);
+    }
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let new = path.with_file_name(name);
+    let file = File::create(&new)?;
+    write(&file)?;
+    file.sync_all()?;
+    std::fs::rename(new, path)
+}
+
+/// What was typed, and what holds by default, in words: what must stay, and what may change.
+fn settings(typed: &ArgMatches) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
+    let (mut fixed, mut free) = (BTreeMap::new(), BTreeMap::new());
+    let Some((command, typed)) = typed.subcommand() else { return (fixed, free) };
+    fixed.insert("command".to_owned(), command.to_owned());
+    for id in typed.ids().map(clap::Id::as_str) {
+        // Groups of arguments have an id too.
+        let Ok(Some(values)) = typed.try_get_raw(id) else { continue };
+        if PASSING.contains(&id) || id.chars().next().is_some_and(char::is_uppercase) {
+            continue;
+        }
+        let values: Vec<_> = values.map(|value| value.to_string_lossy().into_owned()).collect();
+        let value = match id {
+            id if SECRET.contains(&id) => format!("(given, {:016x})", fingerprint(&values.join("\n"))),
+            id if FILES.contains(&id) => {
+                values.iter().map(|value| name_of(value)).collect::<Vec<_>>().join(" ")
+            }
+            _ => values.join(" "),
+        };
+        let settings = if FIXED.contains(&id) { &mut fixed } else { &mut free };
+        settings.insert(id.to_owned(), value);
+    }
+    (fixed, free)
+}
+
+/// A file by its whole path, anything else as it is.
+fn name_of(value: &str) -> String {
+    if value.contains("://") || value == "-" {
+        value.to_owned()
+    } else {
+        match Path::new(value).exists() || value.contains('.') {
+            true => absolute(Path::new(value)).display().to_string(),
+            false => value.to_owned(),
+        }
+    }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The option's name as it is typed.
+fn flag(name: &str) -> String {
+    match name {
+        "headers" => "header".into(),
+        name => name.replace('_', "-"),
+    }
+}
+
+fn refusal(directory: &Path, differences: &[Difference]) -> Error {
+    let mut text = format!("the job in `{}` is another one:", directory.display());
+    for Difference { name, was, now } in differences {
+        let [was, now] = [was, now].map(|value| match value {
+            Some(value) => format!("`{value}`"),
+            None => "not given".to_owned(),
+        });
+        let name = match name.as_str() {
+            "command" | "seeds" => name.clone(),
+            name => format!("--{}", flag(name)),
+        };
+        text += &format!("\n  {name} was {was}, and is {now} now");
+    }
+    text += "\nhint: leave the seeds and these options out to go on with it, or name another directory";
+    Error::Config(text)
+}
+
+mod siphash {
+    //! A number that tells secrets apart without showing them.
+
+    /// Not meant to keep a secret from somebody who guesses.
+    pub(super) fn fingerprint(text: &str) -> u64 {
+        gannet::url::Fingerprinter::with_key(0, 0).fingerprint_str(text)
+    }
+}
