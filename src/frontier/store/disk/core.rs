@@ -33,6 +33,8 @@ pub(super) struct Core {
     pub(super) known: Known,
     pub(super) undecided: u64,
     pub(super) taken: BySeq<Taken>,
+    /// What went out since anything was done: one of these may have ended the process.
+    suspects: BySeq<()>,
     /// What became of entries that were not loaded since.
     fates: BySeq<(u32, Fate)>,
     /// What was saved for groups and is not on disk yet.
@@ -125,6 +127,7 @@ impl Core {
             known,
             undecided: 0,
             taken: BySeq::default(),
+            suspects: BySeq::default(),
             fates: BySeq::default(),
             saved: HashMap::new(),
             renamed: Vec::new(),
@@ -150,6 +153,16 @@ impl Core {
 
     /// Applies an event of the journal that is read again.
     pub(super) fn replay(&mut self, event: Event<'_>) -> Result<(), Damaged> {
+        match event {
+            Event::Out { seq, .. } => {
+                self.suspects.insert(seq, ());
+            }
+            Event::Waits { seq, .. } => {
+                self.suspects.remove(&seq);
+            }
+            Event::Done { .. } | Event::Failed { .. } => self.suspects.clear(),
+            _ => {}
+        }
         match event {
             Event::Group { group, name } => self.name(group, name),
             Event::Admitted { group, entries, block } => self.admitted_before(group, entries, block)?,
@@ -443,17 +456,20 @@ impl Core {
         self.saved.remove(&group);
     }
 
-    /// The process that wrote this died: what was out then was lost once more.
+    /// The process that wrote this died. What was out then is not any more, and what of it went out after anything was
+    /// done was lost once more: a page that ends the process does so before long, and as long as others are done the
+    /// crawl gets on.
     pub(super) fn count_lost(&mut self) {
-        for taken in self.taken.values_mut().filter(|taken| taken.out) {
-            taken.entry.lost += 1;
+        let suspects = std::mem::take(&mut self.suspects);
+        for (seq, taken) in self.taken.iter_mut().filter(|(_, taken)| taken.out) {
+            taken.entry.lost += u32::from(suspects.contains_key(seq));
             taken.out = false;
         }
-        for (_, fate) in self.fates.values_mut() {
+        for (seq, (_, fate)) in &mut self.fates {
             if let Fate::Tried { lost, out, .. } = fate
                 && std::mem::take(out)
             {
-                *lost += 1;
+                *lost += u32::from(suspects.contains_key(seq));
             }
         }
     }

@@ -193,14 +193,16 @@ fn what_is_out_comes_back_and_what_is_done_does_not() {
             bench.checkpoint();
         }
         let later = Instant::now() + Duration::from_secs(3600);
-        for (nth, entry) in entries.iter_mut().take(30).enumerate() {
-            entry.attempts += 1;
-            entry.handed_out = true;
-            bench.store.handed_out(GroupId(0), entry);
-            match nth % 3 {
-                0 => bench.store.done(GroupId(0), entry, nth % 2 == 0),
-                1 => bench.store.waits(GroupId(0), entry, later),
-                _ => {}
+        for how in 0..3 {
+            for entry in entries.iter_mut().take(30).skip(how).step_by(3) {
+                entry.attempts += 1;
+                entry.handed_out = true;
+                bench.store.handed_out(GroupId(0), entry);
+                match how {
+                    0 => bench.store.done(GroupId(0), entry, entry.seq % 2 == 0),
+                    1 => bench.store.waits(GroupId(0), entry, later),
+                    _ => {}
+                }
             }
         }
         if checkpoint_at == 3 {
@@ -232,11 +234,14 @@ fn what_is_out_comes_back_and_what_is_done_does_not() {
             tried += entry.attempts;
         }
         assert_eq!(tried, 20);
-        assert_eq!((left.len(), lost), (90, 10), "{checkpoint_at}");
+        // Nothing was done after these went out: one of them may be to blame. A checkpoint is as good as something done.
+        let blamed = if checkpoint_at == 3 { 0 } else { 10 };
+        assert_eq!((left.len(), lost), (90, blamed), "{checkpoint_at}");
         // Those that were out are first, in order.
-        let lost_at: Vec<_> = (0..left.len()).filter(|nth| left[*nth].lost == 1).collect();
+        let out_at: Vec<_> =
+            (0..left.len()).filter(|nth| left[*nth].seq < 30 && left[*nth].seq % 3 == 2).collect();
         let untried_at = left.iter().position(|entry| entry.attempts == 0).unwrap();
-        assert!(lost_at.is_sorted_by_key(|nth| left[*nth].seq) && lost_at[9] < untried_at, "{lost_at:?}");
+        assert!(out_at.is_sorted_by_key(|nth| left[*nth].seq) && out_at[9] < untried_at, "{out_at:?}");
         bench.end();
     }
 }
