@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::summary::{ErrorGroup, Summary};
 use crate::error::Error;
 use crate::fetch::ErrorKind;
+use crate::frontier::store::Stock;
 use crate::job::Numbers;
 use crate::outcome::Skip;
 use crate::scope::Reason;
@@ -142,6 +143,15 @@ impl Note {
         self.failed_seeds = self.failed_seeds.min(bad);
         self.seeds_waiting += again.seeds;
         self.to_bytes()
+    }
+
+    /// The note with what the frontier decided about links after it was written.
+    #[must_use]
+    pub fn with_decided(mut self, stock: &Stock) -> Self {
+        self.discovered += stock.new_links;
+        self.links_seen += stock.seen_links;
+        self.links_open = self.links_open.saturating_sub(stock.new_links + stock.seen_links);
+        self
     }
 
     /// Of the undecided, how many are seeds.

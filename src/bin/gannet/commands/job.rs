@@ -68,7 +68,8 @@ fn list(each: impl FnOnce(&mut dyn FnMut(&str)) -> Result<(), Error>) -> Result<
 
 fn show(directory: &Path, manifest: &Manifest, json: bool) -> Result<Code, Error> {
     let state = read(directory, manifest)?;
-    let (stock, note) = (state.stock(), Note::from_bytes(&state.note)?);
+    let stock = state.stock();
+    let note = Note::from_bytes(&state.note)?.with_decided(&stock);
     let mut summary = note.summary();
     summary.pending = stock.waiting + stock.out + stock.aside + note.seeds_open(stock.undecided);
     let sources = state.sources();
@@ -183,7 +184,7 @@ fn verify(directory: &Path, manifest: &Manifest) -> Result<Code, Error> {
         )));
     }
     let mut state = read(directory, manifest)?;
-    let note = Note::from_bytes(&state.note)?;
+    let note = Note::from_bytes(&state.note)?.with_decided(&state.stock());
     let findings = job::verify(&mut state, manifest, note.numbers())?;
     let wrong = findings.iter().filter(|finding| finding.how.is_err()).count() as u64;
     list(|print| {
@@ -219,7 +220,7 @@ fn retry_failed(directory: &Path, manifest: Manifest) -> Result<Code, Error> {
             again.seeds += u64::from(is_seed);
         })
         .map_err(cannot_read)?;
-    let note = Note::from_bytes(&state.note)?.without_failed(again);
+    let note = Note::from_bytes(&state.note)?.with_decided(&state.stock()).without_failed(again);
     let mut lengths = Vec::new();
     for (path, length) in outputs.iter().zip(state.outputs.clone()) {
         lengths.push(job::without(path, length, &seqs)?);

@@ -33,6 +33,8 @@ pub(super) struct Checkpoint {
     pub(super) queues: Vec<u8>,
     /// The state of [`Core`](super::core::Core).
     pub(super) core: Vec<u8>,
+    /// What the merge before it decided and no run has heard; see [`Merged`](super::keeper::Merged).
+    pub(super) unheard: Vec<u8>,
 }
 
 /// The file of fingerprints.
@@ -83,9 +85,9 @@ impl Checkpoint {
         let hosts = (reader.number()?, reader.number()?);
         let failed = reader.number()?;
         let outputs = (0..reader.number()?).map(|_| reader.number()).collect::<Result<_, _>>()?;
-        let (note, queues, core) =
-            (reader.bytes()?.to_vec(), reader.bytes()?.to_vec(), reader.bytes()?.to_vec());
-        Ok(Self { segment, seen, hosts, failed, outputs, note, queues, core })
+        let mut bytes = || Ok(reader.bytes()?.to_vec());
+        let (note, queues, core, unheard) = (bytes()?, bytes()?, bytes()?, bytes()?);
+        Ok(Self { segment, seen, hosts, failed, outputs, note, queues, core, unheard })
     }
 
     /// Puts this one in the place of the one before.
@@ -101,7 +103,7 @@ impl Checkpoint {
         [number, self.hosts.0, self.hosts.1, self.failed].iter().for_each(|n| put(&mut body, *n));
         put(&mut body, self.outputs.len() as u64);
         self.outputs.iter().for_each(|length| put(&mut body, *length));
-        [&self.note, &self.queues, &self.core].iter().for_each(|bytes| put_bytes(&mut body, bytes));
+        [&self.note, &self.queues, &self.core, &self.unheard].iter().for_each(|bytes| put_bytes(&mut body, bytes));
         let mut bytes = Vec::with_capacity(body.len() + 20);
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&VERSION.to_le_bytes());
@@ -132,6 +134,7 @@ mod tests {
             note: b"note".to_vec(),
             queues: b"queues".to_vec(),
             core: b"core".to_vec(),
+            unheard: b"unheard".to_vec(),
         };
         checkpoint.publish(directory.path(), true).unwrap();
         assert_eq!(Checkpoint::read(directory.path()).unwrap(), Some(checkpoint));

@@ -193,6 +193,8 @@ impl Core {
             Event::Read { source, line, ended } => {
                 self.sources.insert(source, (line, ended));
             }
+            // Of the checkpoint, not of what is in memory.
+            Event::Heard => {}
         }
         Ok(())
     }

@@ -36,6 +36,8 @@ pub(super) enum Event<'a> {
     AsideDone { number: u64 },
     /// A source was read up to this line.
     Read { source: u32, line: u64, ended: bool },
+    /// The run knows what the merge of the last checkpoint decided.
+    Heard,
 }
 
 impl<'a> Event<'a> {
@@ -98,6 +100,7 @@ impl<'a> Event<'a> {
                 put(out, line);
                 out.push(u8::from(ended));
             }
+            Event::Heard => start(13, 0),
         }
     }
 
@@ -142,6 +145,7 @@ impl<'a> Event<'a> {
             10 => Event::Aside { number: reader.number()?, what: reader.bytes()? },
             11 => Event::AsideDone { number: reader.number()? },
             12 => Event::Read { source: group, line: reader.number()?, ended: reader.byte()? != 0 },
+            13 => Event::Heard,
             _ => return Err(Damaged),
         })
     }
@@ -166,6 +170,7 @@ mod tests {
             Event::Aside { number: 8, what: b"line" },
             Event::AsideDone { number: 8 },
             Event::Read { source: 3, line: u64::MAX, ended: true },
+            Event::Heard,
         ];
         let mut bytes = Vec::new();
         events.iter().for_each(|event| event.write(&mut bytes));

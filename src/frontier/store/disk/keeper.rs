@@ -14,6 +14,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::Notify;
 
+use super::bytes::{Damaged, Reader, put, put_bytes};
 use super::checkpoint::{Checkpoint, SeenFile};
 use super::core::Tail;
 use super::event::{Event, prints};
@@ -102,6 +103,44 @@ pub(super) struct Merged {
     pub(super) seeds: Vec<(u32, Vec<u8>)>,
 }
 
+impl Merged {
+    /// Adds what a later merge decided.
+    fn add(&mut self, later: &Self) {
+        self.new_links += later.new_links;
+        self.seen_links += later.seen_links;
+        self.seeds.extend(later.seeds.iter().cloned());
+    }
+
+    /// Seeds that were known.
+    pub(super) fn seed_count(&self) -> u64 {
+        let mut count = 0;
+        for (_, bytes) in &self.seeds {
+            // One that cannot be read ends the next start, with a message.
+            let _ = block::urls(bytes, "", |_, _| count += 1);
+        }
+        count
+    }
+
+    /// Writes what the run has to hear of it: a checkpoint keeps that until the journal says that it has, since the
+    /// process may end in between.
+    fn write(&self, out: &mut Vec<u8>) {
+        [self.new_links, self.seen_links, self.seeds.len() as u64].iter().for_each(|n| put(out, *n));
+        for (group, block) in &self.seeds {
+            put(out, u64::from(*group));
+            put_bytes(out, block);
+        }
+    }
+
+    /// Reads what [`write`](Self::write) wrote.
+    pub(super) fn read(mut reader: Reader<'_>) -> Result<Self, Damaged> {
+        let (new_links, seen_links) = (reader.number()?, reader.number()?);
+        let count = reader.number()?;
+        let seed = |_| Ok((reader.small()?, reader.bytes()?.to_vec()));
+        let seeds = (0..count).map(seed).collect::<Result<_, Damaged>>()?;
+        Ok(Self { new_links, seen_links, seeds, ..Self::default() })
+    }
+}
+
 /// The list of answers, and the bell that tells of them.
 #[derive(Default)]
 pub(super) struct Answers {
@@ -132,6 +171,8 @@ pub(super) struct Files {
     pub(super) segment: u64,
     /// Whether to wait for the disk itself.
     pub(super) sync: bool,
+    /// What an earlier merge decided, as long as no run has heard it.
+    pub(super) unheard: Merged,
 }
 
 /// Starts the thread; it ends when the sender is gone.
@@ -198,8 +239,11 @@ impl Files {
         }
         let hosts = self.hosts.position();
         let Closed { outputs, note } = closed;
+        let (mut earlier, mut unheard) = (std::mem::take(&mut self.unheard), Vec::new());
+        merged.iter().for_each(|merged| earlier.add(merged));
+        earlier.write(&mut unheard);
         let checkpoint =
-            Checkpoint { segment, seen: self.seen, hosts, failed: self.failed, outputs, note, queues, core };
+            Checkpoint { segment, seen: self.seen, hosts, failed: self.failed, outputs, note, queues, core, unheard };
         checkpoint.publish(&self.directory, self.sync)?;
         self.segment = segment;
         self.forget_old(before)?;

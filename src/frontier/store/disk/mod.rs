@@ -128,7 +128,7 @@ enum CheckpointState {
 
 impl Disk {
     fn memory(&self) -> usize {
-        usize::try_from(self.options.memory).unwrap_or(usize::MAX).max(1 << 20)
+        usize::try_from(self.options.memory).unwrap_or(usize::MAX).max(1 << 14)
     }
 
     /// Bytes of entries in memory above which they go to disk.
@@ -209,6 +209,7 @@ impl Disk {
 
     fn merged(&mut self, merged: Merged, into: &mut Vec<Arrival>) -> Result<(), Error> {
         let Merged { grown, decided, new_links, seen_links, seeds } = merged;
+        self.log(Event::Heard);
         self.core.undecided = self.core.undecided.saturating_sub(decided);
         for (group, entries) in grown {
             self.core.grown(group, entries);

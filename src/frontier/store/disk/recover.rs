@@ -24,7 +24,7 @@ use super::files;
 use super::frame::Frame;
 use super::hosts::Hosts;
 use super::journal::{self, Journal};
-use super::keeper::{self, Answers, Closed, FAILED, Files, Flush, NewlySeen};
+use super::keeper::{self, Answers, Closed, FAILED, Files, Flush, Merged, NewlySeen};
 use super::queues::{self, Queues, push_block};
 use super::seen::Seen;
 use super::{Bits, CheckpointState, Disk, Options, ToJournal};
@@ -87,10 +87,14 @@ pub struct Stock {
     pub waiting: u64,
     /// Entries that were being fetched when the process ended.
     pub out: u64,
-    /// Put aside.
+    /// Put aside, or seeds that turned out to be known: they only want a record.
     pub aside: u64,
     /// Offered and not decided.
     pub undecided: u64,
+    /// Offered and found to be new links, which the note does not know yet.
+    pub new_links: u64,
+    /// Offered and found to be known links, which the note does not know yet.
+    pub seen_links: u64,
     /// Failed, and kept to be tried again on request.
     pub failed: u64,
     /// Groups.
@@ -137,6 +141,10 @@ impl State {
             failed: checkpoint.failed,
             segment: checkpoint.segment,
             sync: options.sync,
+            unheard: match &checkpoint.unheard[..] {
+                [] => Merged::default(),
+                bytes => Merged::read(Reader(bytes))?,
+            },
         };
         let mut state = Self {
             files,
@@ -163,7 +171,11 @@ impl State {
                 }
                 let frame = Frame::read(payload)?;
                 for event in Event::all(frame.events) {
-                    self.core.replay(event?)?;
+                    let event = event?;
+                    if event == Event::Heard {
+                        self.files.unheard = Merged::default();
+                    }
+                    self.core.replay(event)?;
                 }
                 self.core.next_seq = frame.next_seq;
                 self.note = frame.note.to_vec();
@@ -187,8 +199,10 @@ impl State {
         Stock {
             waiting: waiting - out,
             out,
-            aside: self.core.asides.len() as u64,
+            aside: self.core.asides.len() as u64 + self.files.unheard.seed_count(),
             undecided: self.core.undecided,
+            new_links: self.files.unheard.new_links,
+            seen_links: self.files.unheard.seen_links,
             failed: self.files.failed + u64::from(self.core.failed_entries),
             hosts: u64::from(self.core.names.len()),
             seen,
@@ -218,11 +232,12 @@ impl State {
         let answers = Arc::new(Answers::default());
         let mut with_state = Bits::default();
         (0..self.core.names.len()).for_each(|group| with_state.set(group, self.files.hosts.has_state(group)));
+        let unheard = std::mem::take(&mut self.files.unheard);
         let keeper = keeper::start(self.files, receiver, Arc::clone(&answers))?;
         answers.bell.notify_one();
         let (backlog, bell) = (Arc::new(AtomicUsize::new(0)), Arc::clone(&answers.bell));
         let (asides, sources) = (self.core.asides.clone(), self.core.sources.clone());
-        let store = Disk {
+        let mut store = Disk {
             core: self.core,
             options,
             writer: BlockWriter::default(),
@@ -243,6 +258,9 @@ impl State {
             last_checkpoint: Instant::now(),
             restored,
         };
+        let mut heard = Vec::new();
+        store.merged(unheard, &mut heard).map_err(io::Error::other)?;
+        store.restored.append(&mut heard);
         let (note, outputs, recovery) = (self.note, self.outputs, self.recovery);
         Ok(Opened {
             store,
