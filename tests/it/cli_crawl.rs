@@ -30,7 +30,7 @@ fn broken() -> Site {
 }
 
 /// What the record of a URL says, in the words of the truth.
-fn verdict(record: &Value) -> Expect {
+pub(crate) fn verdict(record: &Value) -> Expect {
     let (outcome, kind) = (text(record, "outcome"), text(record, "error_kind"));
     let status = record["status_code"].as_u64().unwrap_or_default();
     match (outcome, kind, status) {
@@ -51,7 +51,7 @@ fn verdict(record: &Value) -> Expect {
 }
 
 /// What the truth says, as far as a record can tell.
-fn expected(expect: Expect, url: &str) -> Expect {
+pub(crate) fn expected(expect: Expect, url: &str) -> Expect {
     let authority = |url: &str| url.split('/').nth(2).unwrap().to_owned();
     match expect {
         Expect::ResetBody => Expect::Truncated,

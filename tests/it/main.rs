@@ -28,6 +28,8 @@ mod frontier_model;
 mod frontier_walk;
 mod gannet;
 mod imports;
+mod job;
+mod job_kill;
 mod misbehaving;
 mod origin;
 mod raw;

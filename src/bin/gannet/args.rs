@@ -437,7 +437,7 @@ fn sync(text: &str) -> Result<Sync, String> {
 
 fn frontier_memory(text: &str) -> Result<ByteSize, String> {
     let size: ByteSize = text.parse()?;
-    if size < ByteSize::mib(1) { Err("must be 1MiB at least".into()) } else { Ok(size) }
+    if size < ByteSize::kib(16) { Err("must be 16KiB at least".into()) } else { Ok(size) }
 }
 
 /// `20/s`, `600/m`: the least time between two starts.
