@@ -101,8 +101,8 @@ impl Seed {
 /// How far a source was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// To its end.
-    Exhausted,
+    /// To its end: so many lines.
+    Exhausted(u64),
     /// Nobody wanted more.
     Stopped,
 }
@@ -160,6 +160,11 @@ impl Source {
                 ))),
             },
         }
+    }
+
+    /// Whether it may have more lines the next time: a list in a file, as opposed to a pipe that is read once.
+    pub(crate) fn may_grow(&self) -> bool {
+        matches!(self, Self::File(path) if path.is_file())
     }
 
     /// Sends the seeds from line `from` on (0 is all) into `seeds` until the end, the receiver's end, or `stop`. Blocks:
@@ -275,7 +280,7 @@ impl Batch<'_> {
 
     /// Sends the last of a source that was read to its end.
     fn end(&mut self) -> End {
-        if self.ready.is_empty() || self.flush() { End::Exhausted } else { End::Stopped }
+        if self.ready.is_empty() || self.flush() { End::Exhausted(self.lines) } else { End::Stopped }
     }
 }
 

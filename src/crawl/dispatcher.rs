@@ -76,8 +76,8 @@ pub(super) struct Dispatcher<R> {
     seeds_open: bool,
     /// Seed sources that were not read to their end.
     sources_left: usize,
-    /// Those that were, while some of their seeds may still be on their way.
-    sources_read: Vec<u32>,
+    /// Those that were, with their lines, while some of their seeds may still be on their way.
+    sources_read: Vec<(u32, u64)>,
     /// A failure under `--fail-fast`: everything pending is handed out as cancelled.
     cancelling: bool,
     draining: bool,
@@ -252,7 +252,7 @@ impl<R: Frontier> Dispatcher<R> {
     }
 
     fn tell_sources_read(&mut self) {
-        self.sources_read.drain(..).for_each(|source| self.frontier.read_to(source, u64::MAX, true));
+        self.sources_read.drain(..).for_each(|(source, lines)| self.frontier.read_to(source, lines, true));
     }
 
     /// Looks for the next order, if there is somebody to take it.
@@ -465,9 +465,9 @@ impl<R: Frontier> Dispatcher<R> {
         });
         for SourceEnd { index, what, result } in ends {
             match result {
-                Ok(End::Exhausted) => {
+                Ok(End::Exhausted(lines)) => {
                     self.sources_left -= 1;
-                    self.sources_read.push(index);
+                    self.sources_read.push((index, lines));
                 }
                 Ok(End::Stopped) => {}
                 // Nothing more can come of it, and the run's error says so.

@@ -188,13 +188,13 @@ fn memories(past: &Past) -> Result<Memories, Error> {
     Ok(Memories { note: Note::from_bytes(&past.note)?, refused })
 }
 
-/// The sources that were not read to their end, with their numbers and the lines that were read of them.
+/// The sources that may hold more, with their numbers and the lines that were read of them.
 fn unread(sources: Vec<Source>, past: &Past) -> Vec<(u32, u64, Source)> {
     let mut left = Vec::new();
     for (index, source) in (0u32..).zip(sources) {
         match past.sources.get(&index) {
-            Some((_, true)) => {}
-            Some((line, false)) => left.push((index, *line, source)),
+            Some((_, true)) if !source.may_grow() => {}
+            Some((line, _)) => left.push((index, *line, source)),
             None => left.push((index, 0, source)),
         }
     }
