@@ -13,6 +13,7 @@
 
 mod manifest;
 mod output;
+mod retry;
 mod rewrite;
 mod spool;
 mod verify;
@@ -26,7 +27,7 @@ use std::thread::JoinHandle;
 
 pub use self::manifest::{Difference, Manifest};
 pub use self::output::{Meter, Tracked};
-pub use self::rewrite::without;
+pub use self::retry::{is_cut_short, retry_failed};
 pub use self::spool::{Spool, deliver};
 pub use self::verify::{Finding, Numbers, verify};
 
@@ -35,6 +36,9 @@ pub use self::writer::{JobSink, Sync, Writer};
 use crate::error::Error;
 use crate::frontier::store::disk::files::{Lock, LockError, boot_id, this_process};
 use crate::frontier::store::{Disk, DiskOptions, DiskState, Recovery};
+
+/// The file that is made when a frontier is read for the first time.
+const FIRST_OF_FRONTIER: &str = "hosts-00000000";
 
 /// A job directory that this process holds.
 pub struct Job {
@@ -114,7 +118,11 @@ impl Job {
         };
         let boot = boot_id();
         let rebooted = !is_new && manifest.boot_id.is_some() && boot.is_some() && manifest.boot_id != boot;
-        Ok(Self { directory: directory.to_owned(), manifest, is_new, rebooted, _lock: lock })
+        let job = Self { directory: directory.to_owned(), manifest, is_new, rebooted, _lock: lock };
+        if is_cut_short(directory) {
+            retry::complete(&job)?;
+        }
+        Ok(job)
     }
 
     /// Whether it was made just now.
@@ -173,14 +181,6 @@ impl Job {
         Ok(Started { store: opened.store, past, recovery: opened.recovery, writer, keeper: opened.keeper })
     }
 
-    /// Reads its frontier without changing anything.
-    ///
-    /// # Errors
-    /// As [`start`](Self::start).
-    pub fn state(&self, outputs: &[PathBuf]) -> Result<DiskState, Error> {
-        read_state(&self.directory, &self.manifest, outputs, true)
-    }
-
     fn options(&self, memory: u64, sync: bool) -> DiskOptions {
         DiskOptions {
             directory: self.directory.join("frontier"),
@@ -199,16 +199,11 @@ fn make_with(
     move |(nth, tracked)| make(nth, tracked)
 }
 
-/// Reads the frontier of a job that this process need not hold, without changing anything.
+/// Reads the frontier of a job that this process does not hold, without changing anything.
 ///
 /// # Errors
-/// When it cannot be read, is damaged, or of another format.
-pub fn read_state(
-    directory: &Path,
-    manifest: &Manifest,
-    outputs: &[PathBuf],
-    writable: bool,
-) -> Result<DiskState, Error> {
+/// When it cannot be read, is damaged, or of another format, or when an output has lost records.
+pub fn read_state(directory: &Path, manifest: &Manifest) -> Result<DiskState, Error> {
     let io = |why| frontier_error(directory, why);
     let options = DiskOptions {
         directory: directory.join("frontier"),
@@ -218,7 +213,12 @@ pub fn read_state(
         sync: true,
         rebooted: manifest.boot_id.is_some() && boot_id().is_some_and(|now| manifest.boot_id != Some(now)),
     };
-    DiskState::read(&options, &output::lengths(outputs).map_err(io)?, writable).map_err(io)
+    let lengths = match holder(directory).is_some() || is_cut_short(directory) {
+        // They change while we look.
+        true => vec![u64::MAX; manifest.outputs.len()],
+        false => output::lengths(&manifest.outputs).map_err(io)?,
+    };
+    DiskState::read(&options, &lengths, false).map_err(io)
 }
 
 /// The process that holds a job, if one does: `pid host`.
@@ -241,12 +241,17 @@ fn in_use(directory: &Path, who: &str) -> Error {
     Error::Config(format!("the job in `{}` is in use by {holder}", directory.display()))
 }
 
+/// Whether a directory holds more than what is left when a process was killed before it had written its job down: files
+/// without content, and a frontier without one.
 fn is_occupied(directory: &Path) -> bool {
-    let foreign = |entry: io::Result<std::fs::DirEntry>| {
-        // What is left when the process was killed before the job was written down.
-        entry.is_ok_and(|entry| {
-            !["lock", "frontier", "job.json.new"].contains(&&*entry.file_name().to_string_lossy())
-        })
-    };
-    std::fs::read_dir(directory).is_ok_and(|mut entries| entries.any(foreign))
+    has(directory, |entry| match entry.file_name().to_str() {
+        Some("lock" | "job.json.new") => false,
+        Some("frontier") => has(&entry.path(), |entry| entry.file_name() != FIRST_OF_FRONTIER),
+        _ => entry.metadata().is_ok_and(|metadata| !metadata.is_file() || metadata.len() > 0),
+    })
+}
+
+fn has(directory: &Path, of: impl Fn(&std::fs::DirEntry) -> bool) -> bool {
+    std::fs::read_dir(directory)
+        .is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(|entry| of(&entry))))
 }

@@ -12,6 +12,7 @@ pub struct Tracked {
     file: Arc<File>,
     length: Arc<AtomicU64>,
     start: u64,
+    cut: u64,
 }
 
 /// Looks at a [`Tracked`] output from outside.
@@ -29,9 +30,16 @@ impl Tracked {
         let open = OpenOptions::new().create(true).append(true).open(path);
         let name = |why: io::Error| io::Error::new(why.kind(), format!("`{}`: {why}", path.display()));
         let file = open.map_err(name)?;
+        let before = file.metadata().map_err(name)?.len();
         file.set_len(length).map_err(name)?;
         let (file, count) = (Arc::new(file), Arc::new(AtomicU64::new(length)));
-        Ok(Self { path: path.to_owned(), file, length: count, start: length })
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            length: count,
+            start: length,
+            cut: before.saturating_sub(length),
+        })
     }
 
     /// Its name.
@@ -42,6 +50,11 @@ impl Tracked {
     /// How long it was when it was opened: 0 for a new one.
     pub fn start(&self) -> u64 {
         self.start
+    }
+
+    /// Bytes beyond that, which were cut off.
+    pub fn cut(&self) -> u64 {
+        self.cut
     }
 
     /// Something to watch it by.

@@ -1,4 +1,5 @@
-//! Takes records out of an output: those of URLs that are to be fetched again.
+//! Takes records out of an output: those of URLs that are to be fetched again. The file without them stands beside the
+//! old one until [`retry`](super::retry) puts it in its place.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -7,11 +8,11 @@ use std::path::Path;
 
 use crate::error::Error;
 
-/// Writes `path` anew without the records with these numbers; gives its new length. Nothing of it counts beyond `length`.
+/// Writes the file at `path` to `new_path` without the records with these numbers. Nothing of it counts beyond `length`.
 ///
 /// # Errors
 /// [`Error::Config`] when its records cannot be told apart: it is neither JSON Lines nor CSV, or has no field `seq`.
-pub fn without(path: &Path, length: u64, seqs: &HashSet<u64>) -> Result<u64, Error> {
+pub(super) fn without(path: &Path, new_path: &Path, length: u64, seqs: &HashSet<u64>) -> Result<(), Error> {
     let name = path.display();
     let io = |why| Error::Io(format!("cannot write `{name}` anew"), why);
     let is_csv = match path.extension().and_then(|suffix| suffix.to_str()) {
@@ -20,8 +21,7 @@ pub fn without(path: &Path, length: u64, seqs: &HashSet<u64>) -> Result<u64, Err
         _ => return Err(unfit(path)),
     };
     let old = File::open(path).map_err(io)?.take(length);
-    let new_path = path.with_extension("new");
-    let mut new = BufWriter::with_capacity(256 << 10, File::create(&new_path).map_err(io)?);
+    let mut new = BufWriter::with_capacity(256 << 10, File::create(new_path).map_err(io)?);
     let copied = if is_csv { copy_csv(old, &mut new, seqs) } else { copy_lines(old, &mut new, seqs) };
     match copied {
         Ok(true) => {}
@@ -29,10 +29,7 @@ pub fn without(path: &Path, length: u64, seqs: &HashSet<u64>) -> Result<u64, Err
         Err(why) => return Err(io(why)),
     }
     let file = new.into_inner().map_err(|why| io(why.into_error()))?;
-    file.sync_all().map_err(io)?;
-    let length = file.metadata().map_err(io)?.len();
-    std::fs::rename(&new_path, path).map_err(io)?;
-    Ok(length)
+    file.sync_all().map_err(io)
 }
 
 fn unfit(path: &Path) -> Error {
@@ -84,16 +81,15 @@ mod tests {
     #[test]
     fn records_are_taken_out_by_number() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("a.jsonl");
+        let (path, new) = (directory.path().join("a.jsonl"), directory.path().join("new"));
         std::fs::write(&path, "{\"seq\":1}\n{\"seq\":2}\n{\"seq\":3}\ngarbage").unwrap();
-        assert_eq!(without(&path, 30, &HashSet::from([2])).unwrap(), 20);
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"seq\":1}\n{\"seq\":3}\n");
+        without(&path, &new, 30, &HashSet::from([2])).unwrap();
+        assert_eq!(std::fs::read_to_string(&new).unwrap(), "{\"seq\":1}\n{\"seq\":3}\n");
         let path = directory.path().join("a.csv");
         std::fs::write(&path, "url,seq\n\"a,b\",1\nc,2\n").unwrap();
-        without(&path, 19, &HashSet::from([2])).unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "url,seq\n\"a,b\",1\n");
+        without(&path, &new, 20, &HashSet::from([2])).unwrap();
+        assert_eq!(std::fs::read_to_string(&new).unwrap(), "url,seq\n\"a,b\",1\n");
         std::fs::write(&path, "url\na\n").unwrap();
-        assert!(without(&path, 6, &HashSet::new()).is_err());
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "url\na\n");
+        assert!(without(&path, &new, 6, &HashSet::new()).is_err());
     }
 }

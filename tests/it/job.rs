@@ -71,7 +71,12 @@ impl Desk {
     }
 
     /// Runs `args` and kills it after a random time of `from` to `to` ms, [`kills`] times; then lets it end.
-    pub(crate) fn kill_until_done(&self, args: &[String], random: &mut Random, (from, to): (u64, u64)) -> Ran {
+    pub(crate) fn kill_until_done(
+        &self,
+        args: &[String],
+        random: &mut Random,
+        (from, to): (u64, u64),
+    ) -> Ran {
         for life in 0..kills() {
             let live = call(args).start();
             std::thread::park_timeout(MS * u32::try_from(random.range(from, to)).unwrap());
@@ -157,14 +162,19 @@ pub(crate) fn records(path: &Path) -> Vec<Value> {
     match path.extension().and_then(|suffix| suffix.to_str()) {
         Some("json") => serde_json::from_str(&text).unwrap(),
         Some("csv") => csv_records(&text),
-        _ => text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}"))).collect(),
+        _ => text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}")))
+            .collect(),
     }
 }
 
 fn csv_records(text: &str) -> Vec<Value> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let headers = reader.headers().unwrap().clone();
-    let record = |row: csv::StringRecord| headers.iter().zip(row.iter()).map(|(k, v)| (k.to_owned(), Value::from(v))).collect();
+    let record = |row: csv::StringRecord| {
+        headers.iter().zip(row.iter()).map(|(k, v)| (k.to_owned(), Value::from(v))).collect()
+    };
     reader.records().map(|row| record(row.unwrap())).collect()
 }
 

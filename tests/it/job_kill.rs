@@ -4,7 +4,9 @@ use gannet::origin::{Faults, Latency, Site};
 use serde_json::Value;
 
 use crate::gannet::{run, text};
-use crate::job::{Desk, MS, Random, assert_in_order, assert_same, assert_truth, everywhere, fates, records, troubled};
+use crate::job::{
+    Desk, MS, Random, assert_in_order, assert_same, assert_truth, everywhere, fates, records, troubled,
+};
 use crate::web::Web;
 
 /// A crawl with these options, killed and resumed, finds what is there.
@@ -119,7 +121,8 @@ fn a_gathered_list_is_in_order_and_comes_whole() {
         let found = records(&desk.path(&format!("out.{suffix}")));
         let plain: Vec<_> = args.iter().map(|arg| if *arg == out { "-" } else { *arg }).collect();
         let whole = run(plain).exits(3).records();
-        let names = |records: &[Value]| -> Vec<_> { records.iter().map(|r| text(r, "url").to_owned()).collect() };
+        let names =
+            |records: &[Value]| -> Vec<_> { records.iter().map(|r| text(r, "url").to_owned()).collect() };
         assert_in_order(&names(&found), &names(&whole));
         desk.assert_over();
     }

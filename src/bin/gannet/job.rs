@@ -149,9 +149,14 @@ impl JobRun {
     pub(crate) fn start(&mut self) -> Result<Started, Error> {
         let paths: Vec<_> = self.tracked.iter().map(|(path, _)| path.clone()).collect();
         let (tracked, fields, mode) = (&self.tracked, self.fields.as_deref(), self.mode);
+        let (mut cut, is_new) = (0, self.job.is_new());
         let make = |nth: usize, out: Tracked| {
             let (path, format) = &tracked[nth];
             let (encoder, meter, start) = (encoder(*format, fields), Some(out.meter()), out.start());
+            // What ends a form, as JSON has it, is written anew by each run.
+            if !is_new && out.cut() > encoder.tail().len() as u64 {
+                cut += out.cut();
+            }
             let name = format!("`{}`", path.display());
             Ok(match mode {
                 Mode::Gather => JobSink { name, sink: Box::new(Spool::new(encoder, out)), meter },
@@ -161,6 +166,7 @@ impl JobRun {
             })
         };
         let mut started = self.job.start(self.free.clone(), self.memory, self.sync, &paths, make)?;
+        started.recovery.records = cut;
         for Output { name, sink } in self.others.drain(..) {
             started.writer.add(JobSink { name, sink, meter: None });
         }

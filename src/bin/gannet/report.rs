@@ -131,6 +131,10 @@ pub(crate) fn recovered(recovery: &Recovery) -> Option<String> {
             "{what} may not have reached the disk before the machine went down, and is left out"
         ));
     }
+    if recovery.records > 0 {
+        parts
+            .push(format!("{} of records at the end of its outputs are cut off", ByteSize(recovery.records)));
+    }
     let text = parts.join("; ");
     (!text.is_empty()).then(|| format!("the job did not end in order: {text}; these pages are fetched again"))
 }

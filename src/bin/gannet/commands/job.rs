@@ -1,13 +1,11 @@
 //! `gannet job DIR`: what a job directory holds.
 
-use std::collections::HashSet;
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 
 use bytesize::ByteSize;
-use gannet::crawl::{Again, Note, Summary};
+use gannet::crawl::{Note, Summary};
 use gannet::error::Error;
-use gannet::frontier::Found;
 use gannet::frontier::store::{DiskState, Stock};
 use gannet::job::{self, Manifest};
 
@@ -38,7 +36,7 @@ fn read(directory: &Path, manifest: &Manifest) -> Result<DiskState, Error> {
     let mut tries = 0;
     loop {
         tries += 1;
-        match job::read_state(directory, manifest, &manifest.outputs, false) {
+        match job::read_state(directory, manifest) {
             Err(_) if tries < 5 && job::holder(directory).is_some() => {}
             state => return state,
         }
@@ -183,6 +181,12 @@ fn verify(directory: &Path, manifest: &Manifest) -> Result<Code, Error> {
             "the job is running (process {who}): it can be checked when it is not"
         )));
     }
+    if job::is_cut_short(directory) {
+        let why = format!("putting failed URLs back was cut short in `{}`", directory.display());
+        return Err(Error::Config(
+            why + "\nhint: `gannet job DIR --retry-failed`, or the next run, completes it",
+        ));
+    }
     let mut state = read(directory, manifest)?;
     let note = Note::from_bytes(&state.note)?.with_decided(&state.stock());
     let findings = job::verify(&mut state, manifest, note.numbers())?;
@@ -208,24 +212,7 @@ fn verify(directory: &Path, manifest: &Manifest) -> Result<Code, Error> {
 
 /// Puts failed URLs back, and takes their records out.
 fn retry_failed(directory: &Path, manifest: Manifest) -> Result<Code, Error> {
-    let opened = job::Job::open(directory, manifest)?;
-    let outputs = opened.manifest().outputs.clone();
-    let mut state = opened.state(&outputs)?;
-    let (mut seqs, mut again) = (HashSet::new(), Again::default());
-    state
-        .failed(|entry| {
-            seqs.insert(entry.seq);
-            let is_seed = matches!(entry.found, Found::Seed { .. });
-            again.urls += 1;
-            again.seeds += u64::from(is_seed);
-        })
-        .map_err(cannot_read)?;
-    let note = Note::from_bytes(&state.note)?.with_decided(&state.stock()).without_failed(again);
-    let mut lengths = Vec::new();
-    for (path, length) in outputs.iter().zip(state.outputs.clone()) {
-        lengths.push(job::without(path, length, &seqs)?);
-    }
-    let count = state.retry_failed(note, lengths).map_err(cannot_read)?;
+    let count = job::retry_failed(&job::Job::open(directory, manifest)?)?;
     report::say(format_args!("{} put back; run the job again to fetch them", plural(count, "URL")));
     Ok(Code::Done)
 }

@@ -103,7 +103,9 @@ impl Checkpoint {
         [number, self.hosts.0, self.hosts.1, self.failed].iter().for_each(|n| put(&mut body, *n));
         put(&mut body, self.outputs.len() as u64);
         self.outputs.iter().for_each(|length| put(&mut body, *length));
-        [&self.note, &self.queues, &self.core, &self.unheard].iter().for_each(|bytes| put_bytes(&mut body, bytes));
+        [&self.note, &self.queues, &self.core, &self.unheard]
+            .iter()
+            .for_each(|bytes| put_bytes(&mut body, bytes));
         let mut bytes = Vec::with_capacity(body.len() + 20);
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&VERSION.to_le_bytes());

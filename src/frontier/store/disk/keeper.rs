@@ -111,6 +111,11 @@ impl Merged {
         self.seeds.extend(later.seeds.iter().cloned());
     }
 
+    /// Whether the run has to hear anything of it.
+    pub(super) fn says_something(&self) -> bool {
+        self.new_links + self.seen_links > 0 || !self.seeds.is_empty()
+    }
+
     /// Seeds that were known.
     pub(super) fn seed_count(&self) -> u64 {
         let mut count = 0;
@@ -242,8 +247,17 @@ impl Files {
         let (mut earlier, mut unheard) = (std::mem::take(&mut self.unheard), Vec::new());
         merged.iter().for_each(|merged| earlier.add(merged));
         earlier.write(&mut unheard);
-        let checkpoint =
-            Checkpoint { segment, seen: self.seen, hosts, failed: self.failed, outputs, note, queues, core, unheard };
+        let checkpoint = Checkpoint {
+            segment,
+            seen: self.seen,
+            hosts,
+            failed: self.failed,
+            outputs,
+            note,
+            queues,
+            core,
+            unheard,
+        };
         checkpoint.publish(&self.directory, self.sync)?;
         self.segment = segment;
         self.forget_old(before)?;

@@ -61,6 +61,8 @@ pub struct Recovery {
     pub torn: u64,
     /// Whole commits that were dropped, since their records or they themselves may not have reached the disk.
     pub dropped: u64,
+    /// Bytes at the end of the outputs that no commit speaks of; set by who opens them.
+    pub records: u64,
     /// Commits read again on top of the checkpoint, and their bytes.
     pub commits: u64,
     /// See [`commits`](Self::commits).
@@ -155,6 +157,9 @@ impl State {
             cut: scan.cut,
         };
         state.replay()?;
+        if writable {
+            state.cut_journal()?;
+        }
         Ok(state)
     }
 
@@ -259,7 +264,9 @@ impl State {
             restored,
         };
         let mut heard = Vec::new();
-        store.merged(unheard, &mut heard).map_err(io::Error::other)?;
+        if unheard.says_something() {
+            store.merged(unheard, &mut heard).map_err(io::Error::other)?;
+        }
         store.restored.append(&mut heard);
         let (note, outputs, recovery) = (self.note, self.outputs, self.recovery);
         Ok(Opened {
@@ -277,18 +284,24 @@ impl State {
         })
     }
 
-    /// Cuts the journal; what was out or at hand goes back to the head of its queue. Gives the next segment.
-    fn settle(&mut self) -> io::Result<u64> {
+    /// Cuts the journal where it is not believed. Comes before the outputs are cut and before this boot of the machine is
+    /// noted: should the process die in between, the next start comes to the same cut.
+    fn cut_journal(&self) -> io::Result<()> {
         let directory = &self.files.directory;
-        let mut next = self.files.segment.max(1);
-        for segment in journal::segments(directory)? {
-            next = next.max(segment + 1);
+        for segment in journal::segments(directory)?.into_iter().rev() {
             match segment.cmp(&self.cut.0) {
                 std::cmp::Ordering::Equal => journal::cut(directory, segment, self.cut.1)?,
                 std::cmp::Ordering::Greater => fs::remove_file(journal::path(directory, segment))?,
                 std::cmp::Ordering::Less => {}
             }
         }
+        Ok(())
+    }
+
+    /// What was out or at hand goes back to the head of its queue. Gives the next segment.
+    fn settle(&mut self) -> io::Result<u64> {
+        let segments = journal::segments(&self.files.directory)?;
+        let next = segments.last().map_or(0, |last| last + 1).max(self.files.segment).max(1);
         self.core.count_lost();
         let now = self.core.clock.to_unix_ms(Instant::now());
         let mut back: BTreeMap<(u32, u64), Entry> = BTreeMap::new();
@@ -500,9 +513,11 @@ impl Scan {
             let is_there = lengths.iter().zip(outputs).all(|(noted, there)| noted <= there);
             is_there && (!options.rebooted || *at <= synced)
         };
-        let Some(last) = commits.iter().rposition(fits) else {
-            let why =
-                "an output is shorter than it was when the job was last saved: records are missing from it";
+        // Only a loss of power makes an output shorter than its last commit says; otherwise somebody did.
+        let last =
+            commits.iter().rposition(fits).filter(|last| options.rebooted || last + 1 == commits.len());
+        let Some(last) = last else {
+            let why = "an output is shorter than it was when the job was last saved: records are missing from it\nhint: put the file back as it was, or begin another job";
             return Err(io::Error::new(io::ErrorKind::InvalidData, why));
         };
         recovery.dropped = (commits.len() - 1 - last) as u64;
