@@ -95,6 +95,23 @@ pub(super) enum Known {
 }
 
 /// An entry that was loaded and is not done.
+impl Known {
+    /// Remembers a fingerprint; `false` when it was known, so far as can be told.
+    pub(super) fn insert(&mut self, print: u64) -> bool {
+        match self {
+            Self::Unasked => true,
+            Self::Sieve { since, .. } => since.insert(print),
+            Self::All { seen, fresh } => {
+                let is_new = seen.insert(print);
+                if is_new {
+                    fresh.push(print);
+                }
+                is_new
+            }
+        }
+    }
+}
+
 pub(super) struct Taken {
     pub(super) group: u32,
     pub(super) entry: Entry,
@@ -200,13 +217,10 @@ impl Core {
     }
 
     fn admitted_before(&mut self, group: u32, entries: u32, block: &[u8]) -> Result<(), Damaged> {
-        if let Known::All { seen, fresh } = &mut self.known {
+        if matches!(self.known, Known::All { .. }) {
             let fingerprinter = self.fingerprinter;
             block::urls(block, self.names.name(group), |_, url| {
-                let print = fingerprinter.fingerprint_str(url);
-                if seen.insert(print) {
-                    fresh.push(print);
-                }
+                self.known.insert(fingerprinter.fingerprint_str(url));
             })?;
         }
         self.append(group, entries, block);

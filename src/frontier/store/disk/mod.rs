@@ -96,6 +96,8 @@ pub struct Disk {
     prints: Vec<u8>,
     events: Vec<u8>,
     done: Vec<u64>,
+    /// New links of a page, by group; kept for its capacity.
+    order: Vec<(u32, usize)>,
     last_commit: Instant,
     journal: mpsc::UnboundedSender<ToJournal>,
     backlog: Arc<AtomicUsize>,
@@ -159,6 +161,18 @@ impl Disk {
             Event::Offered { group, entries, prints: &self.prints, block }.write(&mut self.events);
             self.core.undecided += u64::from(entries);
             self.prints.clear();
+    /// Adds an entry to the block under way, or to a new one.
+    fn write_entry(&mut self, group: u32, candidate: &Candidate, seq: u64, admitted_ms: u64) {
+        if !self.writer.fits(group, candidate) {
+            self.close_block();
+            self.writer.open(group, self.core.names.name(group), candidate, seq, admitted_ms);
+        }
+        self.writer.push(self.core.names.name(group), &candidate.url, &candidate.found, seq);
+        if matches!(self.core.known, Known::Sieve { .. }) {
+            self.prints.extend_from_slice(&candidate.fingerprint.to_le_bytes());
+        }
+    }
+
         } else {
             Event::Admitted { group, entries, block }.write(&mut self.events);
             self.core.append(group, entries, block);
@@ -332,39 +346,24 @@ impl Disk {
 
 impl Store for Disk {
     fn offer(&mut self, candidates: &mut Vec<Candidate>, now: Instant, grown: &mut Vec<GroupId>) {
-        let admitted_ms = self.core.clock.to_unix_ms(now);
-        let mut seen_before = Vec::new();
-        for candidate in candidates.drain(..) {
-            let print = candidate.fingerprint;
-            let (is_new, decided) = match &mut self.core.known {
-                Known::Unasked => (true, true),
-                Known::All { seen, fresh } => {
-                    let is_new = seen.insert(print);
-                    if is_new {
-                        fresh.push(print);
-                    }
-                    (is_new, true)
-                }
-                Known::Sieve { since, .. } => (since.insert(print), false),
-            };
-            if !is_new {
-                seen_before.push(candidate);
-                continue;
-            }
+        let new: Vec<_> = candidates.extract_if(.., |link| self.core.known.insert(link.fingerprint)).collect();
+        let decided = !matches!(self.core.known, Known::Sieve { .. });
+        let mut order = std::mem::take(&mut self.order);
+        for (nth, candidate) in new.iter().enumerate() {
             let group = self.group_of(&candidate.url);
-            let seq = self.number();
-            if !self.writer.fits(group, &candidate) {
-                self.close_block();
-                self.writer.open(group, self.core.names.name(group), &candidate, seq, admitted_ms);
-            }
-            self.writer.push(self.core.names.name(group), &candidate.url, &candidate.found, seq);
-            match decided {
-                true => grown.push(GroupId(group)),
-                false => self.prints.extend_from_slice(&print.to_le_bytes()),
-            }
+            order.push((group, nth));
+            grown.extend(decided.then_some(GroupId(group)));
+        }
+        let first = self.core.next_seq;
+        self.core.next_seq += new.len() as u64;
+        // So that the links of a page to one host share a block, whatever stands between them.
+        order.sort_unstable();
+        let admitted_ms = self.core.clock.to_unix_ms(now);
+        for (group, nth) in order.drain(..) {
+            self.write_entry(group, &new[nth], first + nth as u64, admitted_ms);
         }
         self.close_block();
-        *candidates = seen_before;
+        self.order = order;
     }
 
     fn load(&mut self, group: GroupId, max: usize) -> Option<Loaded> {

@@ -16,19 +16,26 @@ pub(super) struct Names {
 }
 
 impl Names {
+    /// The one asked for last: most links of a page go to one host.
+    last: u32,
     pub(super) fn new(fingerprinter: Fingerprinter) -> Self {
-        Self { ids: HashMap::default(), names: Vec::new(), free: Vec::new(), fingerprinter }
+        let ids = std::iter::repeat_with(HashMap::default).take(MAPS).collect();
+        Self { ids, names: Pages::default(), free: Vec::new(), last: 0, fingerprinter }
     }
 
     /// The id of a name, and whether it is new.
     pub(super) fn id(&mut self, name: &str) -> (u32, bool) {
         let print = self.fingerprinter.fingerprint_str(name);
-        if let Some(id) = self.ids.get(&print) {
+        if let Some(id) = self.ids[map(print)].get(&print) {
+            self.last = *id;
             return (*id, false);
         }
-        let id = self.free.pop().unwrap_or(self.names.len() as u32);
-        self.set(id, name);
-        (id, true)
+        if self.name(self.last) == name {
+            return (self.last, false);
+        }
+        self.last = self.free.pop().unwrap_or(self.names.len() as u32);
+        self.set(self.last, name);
+        (self.last, true)
     }
 
     /// Gives an id this name.

@@ -248,6 +248,7 @@ impl State {
             writer: BlockWriter::default(),
             prints: Vec::new(),
             events: Vec::new(),
+            order: Vec::new(),
             done: Vec::new(),
             last_commit: Instant::now(),
             journal: sender,
