@@ -8,6 +8,7 @@
 mod clock;
 mod host_queue;
 mod limits;
+mod pages;
 mod scheduler;
 #[cfg(test)]
 mod scheduler_tests;

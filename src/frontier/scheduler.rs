@@ -20,6 +20,7 @@ use tokio::sync::Notify;
 
 use self::host::{Host, Place};
 use super::host_queue::Next;
+use super::pages::Pages;
 use super::store::{Arrival, GroupId, Store};
 use super::{
     Candidate, Counts, Disposition, Entry, Fate, Found, Frontier, Job, Late, Limits, Politeness, Position,
@@ -38,7 +39,7 @@ pub struct Scheduler<S> {
     store: S,
     politeness: Politeness,
     limits: Limits,
-    hosts: Vec<Host>,
+    hosts: Pages<Host>,
     ready: VecDeque<GroupId>,
     due: BinaryHeap<Reverse<(u64, GroupId)>>,
     /// Hosts that want more from the store, and hosts at rest.
@@ -75,7 +76,7 @@ impl<S: Store> Scheduler<S> {
             store,
             politeness,
             limits: Limits::default(),
-            hosts: Vec::new(),
+            hosts: Pages::default(),
             ready: VecDeque::new(),
             due: BinaryHeap::new(),
             wants: VecDeque::new(),

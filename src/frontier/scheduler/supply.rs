@@ -197,9 +197,7 @@ impl<S: Store> Scheduler<S> {
     /// The host of an id, which may be new.
     fn meet(&mut self, id: GroupId) -> &mut Host {
         let index = id.0 as usize;
-        if index >= self.hosts.len() {
-            self.hosts.resize_with(index + 1, Host::default);
-        }
+        self.hosts.reach(index);
         if !self.hosts[index].counted {
             self.counts.hosts += 1;
             // After a restart nobody knows when a host was asked last.

@@ -15,6 +15,7 @@ use super::event::{Event, prints};
 use super::names::Names;
 use super::queues::{self, push_block};
 use super::seen::Seen;
+use crate::frontier::pages::Pages;
 use crate::frontier::store::memory::Identity;
 use crate::frontier::{Entry, WallClock};
 use crate::url::Fingerprinter;
@@ -26,7 +27,7 @@ pub(super) struct Core {
     pub(super) fingerprinter: Fingerprinter,
     pub(super) clock: WallClock,
     pub(super) names: Names,
-    groups: Vec<Group>,
+    groups: Pages<Group>,
     /// The tails that hold something; `Group::tail` is the index.
     pub(super) tails: Vec<Tail>,
     pub(super) tails_bytes: usize,
@@ -138,7 +139,7 @@ impl Core {
             fingerprinter,
             clock,
             names: Names::new(fingerprinter),
-            groups: Vec::new(),
+            groups: Pages::default(),
             tails: Vec::new(),
             tails_bytes: 0,
             known,
@@ -157,10 +158,7 @@ impl Core {
     }
 
     fn group(&mut self, id: u32) -> &mut Group {
-        if self.groups.len() <= id as usize {
-            self.groups.resize(id as usize + 1, Group::default());
-        }
-        &mut self.groups[id as usize]
+        self.groups.at(id as usize)
     }
 
     /// Entries of a group that wait, and how many there are on disk.

@@ -3,21 +3,25 @@
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
+use crate::frontier::pages::Pages;
 use crate::frontier::store::memory::Identity;
 use crate::url::Fingerprinter;
 
+const MAPS: usize = 256;
+
 /// Names of groups, about 75 bytes each. Ids are dense; a released one is given out again first.
 pub(super) struct Names {
-    /// By the keyed fingerprint of the name, which is as good as the name (see [`Fingerprinter`]).
-    ids: HashMap<u64, u32, BuildHasherDefault<Identity>>,
-    names: Vec<Option<Box<str>>>,
+    /// By the keyed fingerprint of the name, which is as good as the name (see [`Fingerprinter`]). Many small maps: to
+    /// grow a large one takes long.
+    ids: Vec<HashMap<u64, u32, BuildHasherDefault<Identity>>>,
+    names: Pages<Option<Box<str>>>,
     free: Vec<u32>,
+    /// The one asked for last: most links of a page go to one host.
+    last: u32,
     fingerprinter: Fingerprinter,
 }
 
 impl Names {
-    /// The one asked for last: most links of a page go to one host.
-    last: u32,
     pub(super) fn new(fingerprinter: Fingerprinter) -> Self {
         let ids = std::iter::repeat_with(HashMap::default).take(MAPS).collect();
         Self { ids, names: Pages::default(), free: Vec::new(), last: 0, fingerprinter }
@@ -25,13 +29,13 @@ impl Names {
 
     /// The id of a name, and whether it is new.
     pub(super) fn id(&mut self, name: &str) -> (u32, bool) {
+        if self.name(self.last) == name {
+            return (self.last, false);
+        }
         let print = self.fingerprinter.fingerprint_str(name);
         if let Some(id) = self.ids[map(print)].get(&print) {
             self.last = *id;
             return (*id, false);
-        }
-        if self.name(self.last) == name {
-            return (self.last, false);
         }
         self.last = self.free.pop().unwrap_or(self.names.len() as u32);
         self.set(self.last, name);
@@ -44,29 +48,35 @@ impl Names {
         self.free.retain(|free| *free != id);
         if self.names.len() <= id as usize {
             self.free.extend(self.names.len() as u32..id);
-            self.names.resize(id as usize + 1, None);
         }
-        self.names[id as usize] = Some(name.into());
-        self.ids.insert(self.fingerprinter.fingerprint_str(name), id);
+        *self.names.at(id as usize) = Some(name.into());
+        let print = self.fingerprinter.fingerprint_str(name);
+        self.ids[map(print)].insert(print, id);
     }
 
     /// Frees an id.
     pub(super) fn release(&mut self, id: u32) {
         if let Some(name) = self.names.get_mut(id as usize).and_then(Option::take) {
-            self.ids.remove(&self.fingerprinter.fingerprint_str(&name));
+            let print = self.fingerprinter.fingerprint_str(&name);
+            self.ids[map(print)].remove(&print);
             self.free.push(id);
         }
     }
 
     /// The name of an id; empty when it has none.
     pub(super) fn name(&self, id: u32) -> &str {
-        self.names.get(id as usize).and_then(Option::as_deref).unwrap_or_default()
+        self.names.get(id as usize).and_then(|name| name.as_deref()).unwrap_or_default()
     }
 
     /// How many ids there are, free ones included.
     pub(super) fn len(&self) -> u32 {
         self.names.len() as u32
     }
+}
+
+/// Which map has a fingerprint: bits that the map itself makes little of.
+fn map(print: u64) -> usize {
+    (print >> 32) as usize % MAPS
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! when all that can fail is done, which is how a failed call leaves the group as it was.
 
 use super::chunk::{Place, Pointer};
+use crate::frontier::pages::Pages;
 
 /// The queue of one group: the head, then the tail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,12 @@ pub(super) struct Group {
     pub tail_runs: u32,
     pub head_entries: u64,
     pub tail_entries: u64,
+}
+
+impl Default for Group {
+    fn default() -> Self {
+        Self::EMPTY
+    }
 }
 
 impl Group {
@@ -36,14 +43,14 @@ impl Group {
 
 /// The groups by number.
 pub(super) struct Groups {
-    dense: Vec<Group>,
+    dense: Pages<Group>,
     /// That of number `u32::MAX`, which the table cannot reach.
     last: Group,
 }
 
 impl Default for Groups {
     fn default() -> Self {
-        Self { dense: Vec::new(), last: Group::EMPTY }
+        Self { dense: Pages::default(), last: Group::EMPTY }
     }
 }
 
@@ -56,20 +63,15 @@ impl Groups {
     }
 
     pub(super) fn set(&mut self, id: u32, group: Group) {
-        let index = id as usize;
-        if id == u32::MAX {
-            self.last = group;
-        } else {
-            if index >= self.dense.len() {
-                self.dense.resize(index + 1, Group::EMPTY);
-            }
-            self.dense[index] = group;
+        match id {
+            u32::MAX => self.last = group,
+            _ => *self.dense.at(id as usize) = group,
         }
     }
 
     /// The groups that are not empty, by number.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Group)> {
-        let dense = (0..).zip(&self.dense);
+        let dense = (0..).zip(self.dense.iter());
         dense.chain([(u32::MAX, &self.last)]).filter(|(_, group)| !group.is_empty())
     }
 }
@@ -88,7 +90,7 @@ mod tests {
         let mut groups = Groups::default();
         let group = Group { head_entries: 1, ..Group::EMPTY };
         groups.set(u32::MAX, group);
-        assert_eq!(groups.dense.capacity(), 0);
+        assert_eq!(groups.dense.len(), 0);
         groups.set(2, group);
         assert_eq!(groups.iter().map(|(id, _)| id).collect::<Vec<_>>(), [2, u32::MAX]);
         assert_eq!((groups.get(1), groups.get(7)), (Group::EMPTY, Group::EMPTY));
