@@ -31,6 +31,8 @@ use crate::url::CrawlUrl;
 
 /// How late a timer may be without slowing the pace.
 const TIMER_SLACK: Duration = Duration::from_millis(10);
+/// Arrivals that room is kept for.
+const ARRIVALS: usize = 4096;
 /// So much earlier than now a caller's time may be, e.g. because it was taken before the scheduler was made.
 const EARLIER: Duration = Duration::from_secs(60);
 
@@ -360,6 +362,8 @@ impl<S: Store> Frontier for Scheduler<S> {
         for arrival in arrivals.drain(..) {
             self.arrived(arrival, now, &mut late);
         }
+        // At a start they are as many as there are hosts.
+        arrivals.shrink_to(ARRIVALS);
         self.arrivals = arrivals;
         self.tend(now);
         how.map(|()| late)

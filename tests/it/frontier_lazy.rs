@@ -79,7 +79,7 @@ impl Lazy {
             known.clear();
         }
         into.extend(grown.into_iter().map(|group| Arrival::Grown(group, 1, false)));
-        into.extend(known.into_iter().map(Arrival::Seen));
+        into.extend(known.into_iter().map(Box::new).map(Arrival::Seen));
     }
 }
 

@@ -159,16 +159,16 @@ impl<S: Store> Scheduler<S> {
     pub(super) fn arrived(&mut self, arrival: Arrival, now: Instant, late: &mut Late) {
         match arrival {
             Arrival::Loaded(id, loaded) => {
-                self.stock(id, loaded, now);
+                self.stock(id, *loaded, now);
                 self.place(id, now);
             }
             Arrival::Grown(id, by, saved) => self.grow(id, by, saved, now),
-            Arrival::Retry(id, entry, due) => self.adopt(id, entry, due, now),
+            Arrival::Retry(id, entry, due) => self.adopt(id, *entry, due, now),
             Arrival::Decided { new, seen } => {
                 late.discovered += new;
                 late.seen += seen;
             }
-            Arrival::Seen(candidate) => late.seeds.push(candidate),
+            Arrival::Seen(candidate) => late.seeds.push(*candidate),
         }
     }
 

@@ -196,7 +196,7 @@ impl Revived {
         let mut entry = entries.pop_front().unwrap();
         (entry.lost, entry.attempts, entry.handed_out) = (times, times, true);
         self.arrivals.remove(0);
-        self.arrivals.push(Arrival::Retry(GroupId(0), entry, due));
+        self.arrivals.push(Arrival::Retry(GroupId(0), Box::new(entry), due));
         self
     }
 }

@@ -37,15 +37,15 @@ pub struct Loaded {
     pub state: Option<Box<[u8]>>,
 }
 
-/// What a store could not answer at once.
+/// What a store could not answer at once. Small, since a start may bring one for each of a million groups.
 #[derive(Debug)]
 pub enum Arrival {
     /// What was asked for with [`Store::load`].
-    Loaded(GroupId, Loaded),
+    Loaded(GroupId, Box<Loaded>),
     /// So many entries more wait in a group, and whether something is saved for it.
     Grown(GroupId, u64, bool),
     /// An entry of an earlier run, which is to go out again at this time.
-    Retry(GroupId, Entry, Instant),
+    Retry(GroupId, Box<Entry>, Instant),
     /// Links offered earlier are decided: so many were new, so many known. (The new ones come as `Grown`.)
     Decided {
         /// Links that are admitted.
@@ -54,7 +54,7 @@ pub enum Arrival {
         seen: u64,
     },
     /// A seed offered earlier turns out to be known.
-    Seen(Candidate),
+    Seen(Box<Candidate>),
 }
 
 /// Keeps entries by group, each URL at most once.

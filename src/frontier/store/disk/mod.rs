@@ -208,7 +208,14 @@ impl Disk {
                 }
                 let asked = self.loading.remove(&group).unwrap_or(0);
                 let loaded = self.finish_load(group, asked, loaded);
-                into.push(Arrival::Loaded(GroupId(group), loaded));
+                into.push(Arrival::Loaded(GroupId(group), Box::new(loaded)));
+            }
+            Answer::Grown(groups) => {
+                for (group, entries) in groups {
+                    self.core.grown(group, entries);
+                    self.core.undecided = self.core.undecided.saturating_sub(entries.into());
+                    into.push(Arrival::Grown(GroupId(group), entries.into(), self.has_state(group)));
+                }
             }
             Answer::Saved(merged) => {
                 self.checkpoint = CheckpointState::None;
@@ -239,7 +246,7 @@ impl Disk {
         into.extend(known.into_iter().map(|entry| {
             let Entry { url, depth, found, .. } = entry;
             let fingerprint = self.core.fingerprinter.fingerprint(&url);
-            Arrival::Seen(Candidate { url, fingerprint, depth, found })
+            Arrival::Seen(Box::new(Candidate { url, fingerprint, depth, found }))
         }));
         Ok(())
     }

@@ -341,7 +341,7 @@ impl State {
         }
         for taken in self.core.taken.values() {
             let due = self.core.clock.to_instant(taken.due);
-            arrivals.push(Arrival::Retry(GroupId(taken.group), taken.entry.clone(), due));
+            arrivals.push(Arrival::Retry(GroupId(taken.group), Box::new(taken.entry.clone()), due));
         }
         arrivals
     }

@@ -225,7 +225,7 @@ fn what_is_out_comes_back_and_what_is_done_does_not() {
         for arrival in std::mem::take(&mut bench.arrivals) {
             if let Arrival::Retry(_, entry, due) = arrival {
                 assert!(due > Instant::now() + Duration::from_secs(3000));
-                left.push(entry);
+                left.push(*entry);
             }
         }
         let mut tried = 0;
