@@ -114,7 +114,7 @@ impl Manifest {
     pub(super) fn write(&self, directory: &Path, sync: bool) -> Result<(), Error> {
         let path = Self::path(directory);
         let text = serde_json::to_string_pretty(self).map_err(|why| Error::Internal(why.to_string()))?;
-        write_atomically(&path, (text + "\n").as_bytes(), sync)
+        write_atomically(&path, &[text.as_bytes(), b"\n"], sync)
             .map_err(|why| Error::Io(format!("cannot write `{}`", path.display()), why))
     }
 

@@ -1,6 +1,7 @@
 //! The checkpoint: what the other files of the frontier mean at one moment, namely the beginning of one journal
 //! segment. Replaced as a whole, so there is always one.
 
+use std::hash::Hasher as _;
 use std::io;
 use std::path::Path;
 
@@ -68,7 +69,7 @@ impl Checkpoint {
         if version != VERSION {
             return Err(invalid(&format!("is of format {version}; this gannet reads format {VERSION}")));
         }
-        if front[12..] != checksum(&bytes[20..]) {
+        if front[12..] != checksum(&[&bytes[20..]]) {
             return Err(invalid("is damaged: its checksum is wrong"));
         }
         Self::parse(Reader(&bytes[20..])).map(Some).map_err(|_| invalid("is damaged"))
@@ -92,31 +93,34 @@ impl Checkpoint {
 
     /// Puts this one in the place of the one before.
     pub(super) fn publish(&self, directory: &Path, sync: bool) -> io::Result<()> {
-        let mut body = Vec::with_capacity(self.queues.len() + self.core.len() + self.note.len() + 256);
-        put(&mut body, self.segment);
+        let mut front = Vec::new();
+        put(&mut front, self.segment);
         let (kind, number) = match self.seen {
             SeenFile::None => (0, 0),
             SeenFile::Runs(length) => (1, length),
             SeenFile::Sorted(generation) => (2, generation),
         };
-        body.push(kind);
-        [number, self.hosts.0, self.hosts.1, self.failed].iter().for_each(|n| put(&mut body, *n));
-        put(&mut body, self.outputs.len() as u64);
-        self.outputs.iter().for_each(|length| put(&mut body, *length));
-        [&self.note, &self.queues, &self.core, &self.unheard]
-            .iter()
-            .for_each(|bytes| put_bytes(&mut body, bytes));
-        let mut bytes = Vec::with_capacity(body.len() + 20);
-        bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&VERSION.to_le_bytes());
-        bytes.extend_from_slice(&checksum(&body));
-        bytes.extend_from_slice(&body);
-        files::write_atomically(&directory.join(NAME), &bytes, sync)
+        front.push(kind);
+        [number, self.hosts.0, self.hosts.1, self.failed].iter().for_each(|n| put(&mut front, *n));
+        put(&mut front, self.outputs.len() as u64);
+        self.outputs.iter().for_each(|length| put(&mut front, *length));
+        put_bytes(&mut front, &self.note);
+        put(&mut front, self.queues.len() as u64);
+        let mut between = Vec::new();
+        put(&mut between, self.core.len() as u64);
+        let mut last = Vec::new();
+        put_bytes(&mut last, &self.unheard);
+        // With many groups the parts are long: nothing copies them.
+        let body = [&front[..], &self.queues, &between, &self.core, &last];
+        let head = [&MAGIC[..], &VERSION.to_le_bytes(), &checksum(&body)].concat();
+        files::write_atomically(&directory.join(NAME), &[&[&head[..]], &body[..]].concat(), sync)
     }
 }
 
-fn checksum(body: &[u8]) -> [u8; 8] {
-    SipHasher13::new().hash(body).to_le_bytes()
+fn checksum(body: &[&[u8]]) -> [u8; 8] {
+    let mut hasher = SipHasher13::new();
+    body.iter().for_each(|part| hasher.write(part));
+    hasher.finish().to_le_bytes()
 }
 
 #[cfg(test)]

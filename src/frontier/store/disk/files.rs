@@ -10,16 +10,16 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// Replaces the file at `path`, or makes it, through a temporary file `path` + `.new`. With `sync` the new
+/// Replaces the file at `path`, or makes it, of these parts through a temporary file `path` + `.new`. With `sync` the new
 /// content is durable when this returns; without, it is safe from a crash of the process only.
 ///
 /// # Errors
 /// What the file system says; the old file is untouched then, unless only the last sync failed.
-pub(crate) fn write_atomically(path: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {
+pub(crate) fn write_atomically(path: &Path, parts: &[&[u8]], sync: bool) -> io::Result<()> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".new");
     let temporary = PathBuf::from(temporary);
-    if let Err(error) = write(&temporary, bytes, sync).and_then(|()| fs::rename(&temporary, path)) {
+    if let Err(error) = write(&temporary, parts, sync).and_then(|()| fs::rename(&temporary, path)) {
         // Gives back the space, which may be what was missing.
         let _ = fs::remove_file(&temporary);
         return Err(error);
@@ -30,9 +30,9 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8], sync: bool) -> io::Res
     }
 }
 
-fn write(path: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {
+fn write(path: &Path, parts: &[&[u8]], sync: bool) -> io::Result<()> {
     let mut file = File::create(path)?;
-    file.write_all(bytes)?;
+    parts.iter().try_for_each(|part| file.write_all(part))?;
     if sync { file.sync_all() } else { Ok(()) }
 }
 
@@ -172,7 +172,7 @@ mod tests {
         let path = dir.path().join("state.json");
         fs::write(dir.path().join("state.json.new"), "left by a crash, and longer").unwrap();
         for (text, sync) in [("one", true), ("a longer one", false), ("", true)] {
-            write_atomically(&path, text.as_bytes(), sync).unwrap();
+            write_atomically(&path, &[text.as_bytes()], sync).unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
             assert_eq!(names(dir.path()), ["state.json"]);
         }
@@ -183,9 +183,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("taken");
         fs::create_dir(&path).unwrap();
-        write_atomically(&path, b"text", true).unwrap_err();
+        write_atomically(&path, &[b"text"], true).unwrap_err();
         assert_eq!(names(dir.path()), ["taken"]);
-        write_atomically(&dir.path().join("no/such"), b"text", true).unwrap_err();
+        write_atomically(&dir.path().join("no/such"), &[b"text"], true).unwrap_err();
     }
 
     #[test]
