@@ -537,7 +537,7 @@ fn known(directory: &Path, checkpoint: &Checkpoint, unique: bool) -> io::Result<
         SeenFile::Runs(length) => length,
         SeenFile::None => 0,
     };
-    let mut seen = Seen::new();
+    let mut seen = Seen::with_capacity(length / 8);
     if let Some(path) = keeper::seen_path(directory, checkpoint.seen) {
         let mut file = BufReader::with_capacity(1 << 20, File::open(path)?.take(length));
         let mut print = [0; 8];

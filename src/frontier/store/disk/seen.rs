@@ -34,6 +34,17 @@ impl Seen {
         Self::default()
     }
 
+    /// An empty set with room for about so many.
+    pub(super) fn with_capacity(len: u64) -> Self {
+        let mut seen = Self::default();
+        let each = usize::try_from(len).unwrap_or(0) / TABLES;
+        if each > 0 {
+            seen.tables.resize_with(TABLES, || Table::from_keys(each, std::iter::empty()));
+            seen.table_bytes = seen.tables.iter().map(Table::bytes).sum();
+        }
+        seen
+    }
+
     /// Adds a fingerprint; `true` when it is new.
     pub(super) fn insert(&mut self, fingerprint: u64) -> bool {
         let (table, key) = split(fingerprint);
