@@ -4,7 +4,7 @@
 //! Requests come in order through one channel, answers go to a shared list and ring a bell. It never waits for anybody
 //! but the disk and, before a checkpoint, the journal's thread, which waits for nobody.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -27,8 +27,9 @@ use crate::error::Error;
 
 /// The queue of the failed entries; no group has this id.
 pub(super) const FAILED: u32 = u32::MAX;
-/// Bytes of new entries that a merge gathers before they go to their queues.
-const GATHER: usize = 32 << 20;
+
+/// Entries or groups of answers that are taken in at once, so that nobody waits for long.
+const AT_ONCE: usize = 1024;
 
 /// What the keeper is asked.
 pub(super) enum Request {
@@ -85,7 +86,9 @@ pub(super) enum Answer {
         blocks: Vec<u8>,
         state: Option<Box<[u8]>>,
     },
-    /// The checkpoint is there. What a merge found, if there was one.
+    /// A merge found new entries: so many for each of these groups.
+    Grown(Vec<(u32, u32)>),
+    /// The checkpoint is there. What else a merge found, if there was one.
     Saved(Option<Merged>),
     /// It cannot go on.
     Failed(Error),
@@ -94,8 +97,8 @@ pub(super) enum Answer {
 /// The decision about everything that was offered.
 #[derive(Default)]
 pub(super) struct Merged {
-    /// New entries by group.
-    pub(super) grown: HashMap<u32, u32>,
+    /// New entries by group, and all that were decided beside them.
+    grown: HashMap<u32, u32>,
     pub(super) decided: u64,
     pub(super) new_links: u64,
     pub(super) seen_links: u64,
@@ -144,23 +147,56 @@ impl Merged {
         let seeds = (0..count).map(seed).collect::<Result<_, Damaged>>()?;
         Ok(Self { new_links, seen_links, seeds, ..Self::default() })
     }
+
+    /// Gives the new entries as answers of their own.
+    fn tell_grown(&mut self, answers: &Answers) {
+        let grown: Vec<_> = std::mem::take(&mut self.grown).into_iter().collect();
+        for part in grown.chunks(AT_ONCE / 4) {
+            self.decided -= part.iter().map(|(_, entries)| u64::from(*entries)).sum::<u64>();
+            answers.give(Answer::Grown(part.to_vec()));
+        }
+    }
 }
 
 /// The list of answers, and the bell that tells of them.
 #[derive(Default)]
 pub(super) struct Answers {
-    list: Mutex<Vec<Answer>>,
+    list: Mutex<VecDeque<Answer>>,
     pub(super) bell: Arc<Notify>,
 }
 
 impl Answers {
     fn give(&self, answer: Answer) {
-        self.list.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
+        self.list.lock().unwrap_or_else(PoisonError::into_inner).push_back(answer);
         self.bell.notify_one();
     }
 
+    /// The next answers, some of [`AT_ONCE`] worth of work; rings again when there are more.
     pub(super) fn take(&self) -> Vec<Answer> {
-        std::mem::take(&mut *self.list.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut work = 0;
+        let within = |answer: &&Answer| {
+            let fits = work < AT_ONCE;
+            work += answer.work();
+            fits
+        };
+        let some = list.iter().take_while(within).count();
+        let taken = list.drain(..some).collect();
+        if !list.is_empty() {
+            self.bell.notify_one();
+        }
+        taken
+    }
+}
+
+impl Answer {
+    /// How much there is to take in: entries, or groups.
+    fn work(&self) -> usize {
+        match self {
+            Self::Loaded { entries, .. } => *entries as usize,
+            Self::Grown(groups) => groups.len(),
+            Self::Saved { .. } | Self::Failed(_) => 1,
+        }
     }
 }
 
@@ -215,7 +251,10 @@ impl Files {
             Request::Checkpoint(flush) => {
                 // Without an answer the journal's thread is gone: it says why, and the journal holds everything.
                 let Ok(closed) = flush.closed.recv() else { return Ok(()) };
-                let merged = self.checkpoint(*flush, closed)?;
+                let mut merged = self.checkpoint(*flush, closed)?;
+                if let Some(merged) = &mut merged {
+                    merged.tell_grown(answers);
+                }
                 answers.give(Answer::Saved(merged));
             }
         }

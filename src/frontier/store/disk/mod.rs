@@ -229,14 +229,9 @@ impl Disk {
     }
 
     fn merged(&mut self, merged: Merged, into: &mut Vec<Arrival>) -> Result<(), Error> {
-        let Merged { grown, decided, new_links, seen_links, seeds } = merged;
+        let Merged { decided, new_links, seen_links, seeds, .. } = merged;
         self.log(Event::Heard);
         self.core.undecided = self.core.undecided.saturating_sub(decided);
-        for (group, entries) in grown {
-            self.core.grown(group, entries);
-            let has_state = self.has_state(group);
-            into.push(Arrival::Grown(GroupId(group), entries.into(), has_state));
-        }
         into.push(Arrival::Decided { new: new_links, seen: seen_links });
         let mut known = VecDeque::new();
         for (group, block) in seeds {
