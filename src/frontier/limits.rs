@@ -56,3 +56,12 @@ impl Default for Limits {
         Self { at_hand: 65_536, awake: 16_384 }
     }
 }
+
+impl Limits {
+    /// What suits a frontier that may take so many bytes of memory; the default from half a GiB on.
+    pub fn within(memory: u64) -> Self {
+        let Self { at_hand, awake } = Self::default();
+        let share = |bytes, most: usize| usize::try_from(memory / bytes).unwrap_or(most).clamp(1024, most);
+        Self { at_hand: share(8192, at_hand), awake: share(32_768, awake) }
+    }
+}

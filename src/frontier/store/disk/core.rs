@@ -95,7 +95,6 @@ pub(super) enum Known {
     Sieve { since: Seen, repeats: bool },
 }
 
-/// An entry that was loaded and is not done.
 impl Known {
     /// Remembers a fingerprint; `false` when it was known, so far as can be told.
     pub(super) fn insert(&mut self, print: u64) -> bool {
@@ -113,6 +112,7 @@ impl Known {
     }
 }
 
+/// An entry that was loaded and is not done.
 pub(super) struct Taken {
     pub(super) group: u32,
     pub(super) entry: Entry,

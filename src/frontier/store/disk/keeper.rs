@@ -214,6 +214,8 @@ pub(super) struct Files {
     pub(super) sync: bool,
     /// What an earlier merge decided, as long as no run has heard it.
     pub(super) unheard: Merged,
+    /// Bytes of new entries that a merge gathers before they go to their queues.
+    pub(super) gather: usize,
 }
 
 /// Starts the thread; it ends when the sender is gone.
@@ -366,7 +368,7 @@ impl Files {
                         merge.decide(group, entries, prints, block)?;
                     }
                 }
-                if merge.bytes >= GATHER { merge.queue(&mut self.queues) } else { Ok(()) }
+                if merge.bytes >= self.gather { merge.queue(&mut self.queues) } else { Ok(()) }
             })?;
         }
         merge.queue(&mut self.queues)?;

@@ -57,6 +57,8 @@ const COMMIT_DONE: usize = 4096;
 const COMMIT_EVERY: Duration = Duration::from_millis(20);
 /// Commits that wait for the disk, bytes; above it nothing more is handed out.
 pub(crate) const BACKLOG: usize = 32 << 20;
+/// Bytes that are left for entries at hand and checkpoints under way.
+const BESIDE: usize = 48 << 20;
 /// A checkpoint is made this often at least, if anything happened.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(600);
 /// A merge that nothing but idleness asks for waits this long after the one before.
@@ -94,10 +96,10 @@ pub struct Disk {
     options: Options,
     writer: BlockWriter,
     prints: Vec<u8>,
-    events: Vec<u8>,
-    done: Vec<u64>,
     /// New links of a page, by group; kept for its capacity.
     order: Vec<(u32, usize)>,
+    events: Vec<u8>,
+    done: Vec<u64>,
     last_commit: Instant,
     journal: mpsc::UnboundedSender<ToJournal>,
     backlog: Arc<AtomicUsize>,
@@ -133,6 +135,11 @@ impl Disk {
         usize::try_from(self.options.memory).unwrap_or(usize::MAX).max(1 << 14)
     }
 
+    /// Bytes of fingerprints in memory above which they go to disk: what is left beside the tails and what is at hand.
+    fn seen_limit(&self) -> usize {
+        self.memory().saturating_sub(self.tails_limit() + BESIDE).max(self.memory() / 4)
+    }
+
     /// Bytes of entries in memory above which they go to disk.
     fn tails_limit(&self) -> usize {
         (self.memory() / 8).min(128 << 20)
@@ -154,13 +161,6 @@ impl Disk {
         group
     }
 
-    /// Ends the block under way.
-    fn close_block(&mut self) {
-        let Some((group, entries, block)) = self.writer.take() else { return };
-        if matches!(self.core.known, Known::Sieve { .. }) {
-            Event::Offered { group, entries, prints: &self.prints, block }.write(&mut self.events);
-            self.core.undecided += u64::from(entries);
-            self.prints.clear();
     /// Adds an entry to the block under way, or to a new one.
     fn write_entry(&mut self, group: u32, candidate: &Candidate, seq: u64, admitted_ms: u64) {
         if !self.writer.fits(group, candidate) {
@@ -173,6 +173,13 @@ impl Disk {
         }
     }
 
+    /// Ends the block under way.
+    fn close_block(&mut self) {
+        let Some((group, entries, block)) = self.writer.take() else { return };
+        if matches!(self.core.known, Known::Sieve { .. }) {
+            Event::Offered { group, entries, prints: &self.prints, block }.write(&mut self.events);
+            self.core.undecided += u64::from(entries);
+            self.prints.clear();
         } else {
             Event::Admitted { group, entries, block }.write(&mut self.events);
             self.core.append(group, entries, block);
@@ -252,12 +259,21 @@ impl Disk {
 
     /// Whether memory or the journal has enough for a checkpoint.
     fn is_full(&self) -> bool {
-        let seen = match &self.core.known {
-            Known::Sieve { since, .. } => since.len() as usize * 8 >= self.memory() / 4,
-            Known::Unasked | Known::All { .. } => false,
+        let (seen, journal) = match &self.core.known {
+            // A merge reads and writes all that was ever seen, so it waits for as much as memory allows.
+            Known::Sieve { since, .. } => (since.len() as usize * 8 >= self.memory() / 8, 4 * self.memory()),
+            Known::Unasked | Known::All { .. } => (false, (2 * self.tails_limit()).max(16 << 20)),
         };
-        seen || self.core.tails_bytes >= self.tails_limit()
-            || self.journalled >= (2 * self.tails_limit()).max(16 << 20)
+        seen || self.core.tails_bytes >= self.tails_limit() || self.journalled >= journal
+    }
+
+    /// Whether memory fills faster than the keeper empties it.
+    fn is_overfull(&self) -> bool {
+        let since = match &self.core.known {
+            Known::Sieve { since, .. } => since.len() as usize * 8,
+            Known::Unasked | Known::All { .. } => 0,
+        };
+        self.core.tails_bytes > 2 * self.tails_limit() || since > self.memory() / 4
     }
 
     /// Begins a checkpoint if one is wanted and nothing is on its way from disk to memory, which would be in neither.
@@ -311,7 +327,7 @@ impl Disk {
 
     /// What was seen since the last checkpoint; moves on to the sieve when memory is too small for all.
     fn seen_since(&mut self) -> NewlySeen {
-        let limit = self.memory() / 8 * 7;
+        let limit = self.seen_limit();
         match &mut self.core.known {
             Known::Unasked => NewlySeen::Nothing,
             Known::All { seen, .. } if seen.len() as usize * 8 >= limit => {
@@ -448,8 +464,7 @@ impl Store for Disk {
 
     fn is_behind(&self) -> bool {
         self.backlog.load(Relaxed) > BACKLOG
-            || (self.checkpoint == CheckpointState::UnderWay
-                && self.core.tails_bytes > 2 * self.tails_limit())
+            || (self.checkpoint == CheckpointState::UnderWay && self.is_overfull())
     }
 
     fn handed_out(&mut self, group: GroupId, entry: &Entry) {

@@ -147,6 +147,7 @@ impl State {
                 [] => Merged::default(),
                 bytes => Merged::read(Reader(bytes))?,
             },
+            gather: usize::try_from(options.memory / 8).unwrap_or(usize::MAX).clamp(1 << 20, 32 << 20),
         };
         let mut state = Self {
             files,
@@ -247,8 +248,8 @@ impl State {
             options,
             writer: BlockWriter::default(),
             prints: Vec::new(),
-            events: Vec::new(),
             order: Vec::new(),
+            events: Vec::new(),
             done: Vec::new(),
             last_commit: Instant::now(),
             journal: sender,
