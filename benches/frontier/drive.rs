@@ -9,7 +9,7 @@ use gannet::outcome::{Outcome, OutcomeKind};
 use gannet::robots::Rules;
 use tokio::sync::{Notify, mpsc};
 
-use crate::measure::Worst;
+use crate::measure::{Worst, thread_cpu};
 
 /// Jobs out at a time.
 const OUT: usize = 256;
@@ -25,6 +25,8 @@ pub struct Driver<F> {
     pub robots: u64,
     /// Waited for the frontier with nothing out.
     pub stalled: Duration,
+    /// CPU time of this thread when it was last asked for.
+    cpu: Duration,
     pub admit: Worst,
     pub pop: Worst,
     pub finish: Worst,
@@ -42,6 +44,7 @@ impl<F: Frontier> Driver<F> {
             pages: 0,
             robots: 0,
             stalled: Duration::ZERO,
+            cpu: Duration::ZERO,
             admit: Worst::default(),
             pop: Worst::default(),
             finish: Worst::default(),
@@ -53,6 +56,7 @@ impl<F: Frontier> Driver<F> {
     /// Ends a page, and offers its links. `false` when there is no page left.
     pub async fn page(&mut self, links: &mut Vec<Candidate>) -> bool {
         loop {
+            self.cpu = thread_cpu();
             self.turn();
             let Some(job) = self.out.pop_front() else {
                 let counts = self.frontier.counts();
@@ -66,7 +70,7 @@ impl<F: Frontier> Driver<F> {
             if job.is_robots() {
                 self.robots += 1;
                 let rules = Disposition::Robots(Ok(Rules::allow_all()));
-                self.finish.of(|| self.frontier.finished(job, rules, now));
+                self.finish.of(self.cpu, || self.frontier.finished(job, rules, now));
                 continue;
             }
             self.pages += 1;
@@ -75,7 +79,7 @@ impl<F: Frontier> Driver<F> {
                 Work::Fetch(_) => Disposition::Done { signal: HostSignal::Healthy, failed: false },
                 _ => Disposition::Done { signal: HostSignal::Neutral, failed: false },
             };
-            self.finish.of(|| self.frontier.finished(job, how, now));
+            self.finish.of(self.cpu, || self.frontier.finished(job, how, now));
             self.offer(links);
             return true;
         }
@@ -83,18 +87,18 @@ impl<F: Frontier> Driver<F> {
 
     /// Offers links; those known are dropped.
     pub fn offer(&mut self, links: &mut Vec<Candidate>) {
-        self.admit.of(|| self.frontier.admit(links, Instant::now()));
+        self.admit.of(self.cpu, || self.frontier.admit(links, Instant::now()));
         links.clear();
     }
 
     /// What the dispatcher does between two reports.
     fn turn(&mut self) {
-        self.poll.of(|| self.frontier.poll(Instant::now())).unwrap();
+        self.poll.of(self.cpu, || self.frontier.poll(Instant::now())).unwrap();
         while self.out.len() < OUT {
-            let Some(job) = self.pop.of(|| self.frontier.pop(Instant::now())) else { break };
+            let Some(job) = self.pop.of(self.cpu, || self.frontier.pop(Instant::now())) else { break };
             self.out.push_back(job);
         }
-        self.commit.of(|| self.frontier.commit(Instant::now(), &mut Vec::new));
+        self.commit.of(self.cpu, || self.frontier.commit(Instant::now(), &mut Vec::new));
     }
 
     /// A worker records an outcome before it reports it.

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gannet::frontier::store::{Disk, Memory};
-use gannet::frontier::{Frontier, Politeness, Scheduler};
+use gannet::frontier::{Frontier, Limits, Politeness, Scheduler};
 use gannet::job::{Job, Manifest, Sync};
 use gannet::outcome::Outcome;
 use serde::{Deserialize, Serialize};
@@ -64,7 +64,7 @@ pub struct Crawled {
     calls: Calls,
 }
 
-/// The longest that any call took, milliseconds.
+/// The longest that any call took, milliseconds of CPU time.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Calls {
     admit: f64,
@@ -74,10 +74,23 @@ pub struct Calls {
     commit: f64,
 }
 
+/// Seconds by the clock, and of CPU time.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Took {
+    wall: f64,
+    cpu: f64,
+}
+
+impl std::fmt::Display for Took {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.2} s ({:.2} s CPU)", self.wall, self.cpu)
+    }
+}
+
 /// How long it took to open what a killed process left, and to close it.
 #[derive(Serialize, Deserialize)]
 pub struct Reopened {
-    open: f64,
+    open: Took,
     close: f64,
     peak_mib: u64,
 }
@@ -85,7 +98,7 @@ pub struct Reopened {
 /// What it took to crawl what is on disk.
 #[derive(Serialize, Deserialize)]
 pub struct Drained {
-    open: f64,
+    open: Took,
     pages: u64,
     robots: u64,
     wall: f64,
@@ -122,10 +135,8 @@ pub fn run(step: &str, setup: &Setup) {
 }
 
 fn scheduler<S: gannet::frontier::store::Store>(store: S, setup: &Setup) -> Scheduler<S> {
-    Scheduler::new(
-        store,
-        Politeness { delay: Duration::from_millis(setup.delay_ms), ..Politeness::default() },
-    )
+    let politeness = Politeness { delay: Duration::from_millis(setup.delay_ms), ..Politeness::default() };
+    Scheduler::new(store, politeness).with_limits(Limits::within(setup.memory))
 }
 
 /// A job under way.
@@ -135,13 +146,13 @@ struct Opened {
     outcomes: mpsc::Sender<Arc<Outcome>>,
     keeper: JoinHandle<()>,
     writer: JoinHandle<Result<(), gannet::Error>>,
-    took: Duration,
+    took: Took,
     _job: Job,
 }
 
 impl Opened {
     fn at(setup: &Setup) -> Self {
-        let start = Instant::now();
+        let (start, cpu) = (Instant::now(), process_cpu());
         let manifest = Manifest::new(Vec::new(), true, Vec::new(), BTreeMap::new());
         let mut job = Job::open(&setup.directory, manifest).unwrap();
         let sync = Sync::Every(Duration::from_secs(1));
@@ -161,7 +172,7 @@ impl Opened {
             outcomes,
             keeper: started.keeper,
             writer,
-            took: start.elapsed(),
+            took: Took { wall: start.elapsed().as_secs_f64(), cpu: (process_cpu() - cpu).as_secs_f64() },
             _job: job,
         }
     }
@@ -201,7 +212,7 @@ fn reopen(setup: &Setup) -> Reopened {
     drop((opened.frontier, opened.outcomes));
     opened.keeper.join().unwrap();
     opened.writer.join().unwrap().unwrap();
-    Reopened { open: opened.took.as_secs_f64(), close: start.elapsed().as_secs_f64(), peak_mib: peak_mib() }
+    Reopened { open: opened.took, close: start.elapsed().as_secs_f64(), peak_mib: peak_mib() }
 }
 
 async fn drain(setup: &Setup) -> Drained {
@@ -210,7 +221,7 @@ async fn drain(setup: &Setup) -> Drained {
     let (start, cpu, caller) = (Instant::now(), process_cpu(), thread_cpu());
     while driver.pages < setup.drain && driver.page(&mut Vec::new()).await {}
     Drained {
-        open: opened.took.as_secs_f64(),
+        open: opened.took,
         pages: driver.pages,
         robots: driver.robots,
         wall: start.elapsed().as_secs_f64(),
@@ -265,21 +276,21 @@ impl Calls {
     fn print(&self, in_memory: bool) {
         let Self { admit, pop, finished, poll, commit } = self;
         let others = if in_memory { String::new() } else { format!(", poll {poll:.1}, commit {commit:.1}") };
-        line("longest call, ms", &format!("admit {admit:.1}, pop {pop:.1}, finished {finished:.1}{others}"));
+        line("longest call, CPU ms", &format!("admit {admit:.1}, pop {pop:.1}, finished {finished:.1}{others}"));
     }
 }
 
 impl Reopened {
     pub fn print(&self) {
         let Self { open, close, peak_mib } = self;
-        line("open after a kill", &format!("{open:.2} s, peak RSS {peak_mib} MiB; close {close:.2} s"));
+        line("open after a kill", &format!("{open}, peak RSS {peak_mib} MiB; close {close:.2} s"));
     }
 }
 
 impl Drained {
     pub fn print(&self) {
         let Self { open, pages, robots, wall, stalled, cpu, caller, peak_mib, calls } = self;
-        line("open", &format!("{open:.2} s"));
+        line("open", &open.to_string());
         line(
             "drain",
             &format!("{pages} pages, {robots} robots.txt in {wall:.2} s, {stalled:.2} s of it stalled"),
