@@ -21,6 +21,9 @@ use crate::frontier::{Entry, Late, Politeness};
 /// hosts that ask for it would be loaded for each request.
 pub(super) const SOON: Duration = Duration::from_secs(30);
 
+/// Hosts that are loaded in one call, so that nobody waits for long.
+const FED_AT_ONCE: usize = 64;
+
 impl<S: Store> Scheduler<S> {
     /// Brings to hand what is wanted, and lets hosts sleep that nobody needs. Ends every change.
     pub(super) fn tend(&mut self, now: Instant) {
@@ -33,7 +36,10 @@ impl<S: Store> Scheduler<S> {
     }
 
     fn feed(&mut self, now: Instant) {
-        while self.has_room() {
+        // Not all of them at once, unless nothing else is ready: the next change goes on with it.
+        let mut fed = 0;
+        while self.has_room() && (fed < FED_AT_ONCE || self.ready.is_empty()) {
+            fed += 1;
             let Some(id) = self.wants.pop_front() else { return };
             self.hosts[id.0 as usize].in_wants = false;
             // It may want no more: it was closed, or evicted.

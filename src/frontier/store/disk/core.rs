@@ -33,7 +33,8 @@ pub(super) struct Core {
     pub(super) tails_bytes: usize,
     pub(super) known: Known,
     pub(super) undecided: u64,
-    pub(super) taken: BySeq<Taken>,
+    /// Boxed, since the map would otherwise hold everybody up when it grows.
+    pub(super) taken: BySeq<Box<Taken>>,
     /// What went out since anything was done: one of these may have ended the process.
     suspects: BySeq<()>,
     /// What became of entries that were not loaded since.
@@ -374,7 +375,7 @@ impl Core {
         }
         self.group(group).waiting -= 1;
         let taken = Taken { group, entry: entry.clone(), out: false, due: 0 };
-        self.taken.insert(entry.seq, taken);
+        self.taken.insert(entry.seq, Box::new(taken));
         Some(entry)
     }
 
@@ -535,7 +536,7 @@ impl Core {
             let (group, due, out) = (reader.small()?, reader.number()?, reader.byte()? != 0);
             block::read(reader.bytes()?, self.names.name(group), &self.clock, &mut entries)?;
             let entry = entries.pop_front().ok_or(Damaged)?;
-            self.taken.insert(entry.seq, Taken { group, entry, out, due });
+            self.taken.insert(entry.seq, Box::new(Taken { group, entry, out, due }));
         }
         for _ in 0..reader.number()? {
             let (seq, group) = (reader.number()?, reader.small()?);
