@@ -276,7 +276,10 @@ impl Calls {
     fn print(&self, in_memory: bool) {
         let Self { admit, pop, finished, poll, commit } = self;
         let others = if in_memory { String::new() } else { format!(", poll {poll:.1}, commit {commit:.1}") };
-        line("longest call, CPU ms", &format!("admit {admit:.1}, pop {pop:.1}, finished {finished:.1}{others}"));
+        line(
+            "longest call, CPU ms",
+            &format!("admit {admit:.1}, pop {pop:.1}, finished {finished:.1}{others}"),
+        );
     }
 }
 

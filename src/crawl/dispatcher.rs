@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::note::Note;
 use super::progress::Progress;
 use super::shutdown::Stop;
 use super::summary::{Ended, Summary};
@@ -23,6 +22,7 @@ use super::worker::{Fault, Order, Report};
 use super::{Plan, SourceEnd};
 use crate::error::Error;
 use crate::frontier::{Candidate, Disposition, Found, Frontier, Late};
+use crate::job::Note;
 use crate::scope::Reason;
 use crate::seeds::{End, Seed};
 use crate::url::Fingerprinter;
@@ -100,7 +100,7 @@ impl<R: Frontier> Dispatcher<R> {
             fingerprinter,
             stop,
             progress,
-            summary: past.note.summary(),
+            summary: Summary::of_note(&past.note),
             refused: past.refused,
             next: None,
             out: 0,
@@ -248,7 +248,7 @@ impl<R: Frontier> Dispatcher<R> {
             self.tell_sources_read();
         }
         let Self { frontier, summary, seeds_waiting, links_open, .. } = self;
-        frontier.commit(now(), &mut || Note::new(summary, *seeds_waiting, *links_open).to_bytes());
+        frontier.commit(now(), &mut || summary.note(*seeds_waiting, *links_open).to_bytes());
     }
 
     fn tell_sources_read(&mut self) {
@@ -537,7 +537,7 @@ impl<R: Frontier> Dispatcher<R> {
             self.tell_sources_read();
         }
         let Self { frontier, summary, seeds_waiting, links_open, .. } = self;
-        frontier.shut(&mut || Note::new(summary, *seeds_waiting, *links_open).to_bytes());
+        frontier.shut(&mut || summary.note(*seeds_waiting, *links_open).to_bytes());
         // Orders that a kill left in the channel count as handed out. Links count once it is known that they are new,
         // seeds when they are read.
         let counts = self.frontier.counts();

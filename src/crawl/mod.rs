@@ -27,7 +27,6 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-pub use self::note::{Again, Note};
 pub use self::progress::Progress;
 pub use self::shutdown::Handle;
 pub use self::summary::{Ended, ErrorGroup, HostTally, Links, Summary};
@@ -39,7 +38,7 @@ use crate::error::Error;
 use crate::fetch::{Fetch, Method};
 use crate::frontier::store::Memory;
 use crate::frontier::{Frontier, Politeness, Scheduler};
-use crate::job::Past;
+use crate::job::{Note, Past};
 use crate::outcome::{Keep, Outcome};
 use crate::scope::Scope;
 use crate::seeds::{self, Seed, Source};

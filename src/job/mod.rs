@@ -12,6 +12,7 @@
 //! end of the process each URL has exactly one record. `docs/durability.md` has the promises and the formats.
 
 mod manifest;
+mod note;
 mod output;
 mod retry;
 mod rewrite;
@@ -26,6 +27,7 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
 pub use self::manifest::{Difference, Manifest};
+pub use self::note::{Again, Note};
 pub use self::output::{Meter, Tracked};
 pub use self::retry::{is_cut_short, retry_failed};
 pub use self::spool::{Spool, deliver};

@@ -9,8 +9,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::rewrite::without;
-use super::{Job, frontier_error, output};
-use crate::crawl::{Again, Note};
+use super::{Again, Job, Note, frontier_error, output};
 use crate::error::Error;
 use crate::frontier::Found;
 use crate::frontier::store::disk::files::{sync_dir, write_atomically};
@@ -39,7 +38,7 @@ pub fn retry_failed(job: &Job) -> Result<u64, Error> {
     }
     drop(state);
     let mark = mark(&job.directory);
-    write_atomically(&mark, b"", true).map_err(|why| cannot_write(&mark, why))?;
+    write_atomically(&mark, &[], true).map_err(|why| cannot_write(&mark, why))?;
     complete(job)
 }
 

@@ -27,6 +27,8 @@ pub struct Numbers {
     pub settled: u64,
     /// Seeds that were dropped without a record.
     pub dropped: u64,
+    /// Seeds of which it is not decided whether they are new.
+    pub seeds_open: u64,
     /// Of those with an outcome, seeds that never were URLs of their own: bad lines and repeated ones.
     pub no_urls: u64,
 }
@@ -63,12 +65,9 @@ pub fn verify(state: &mut DiskState, manifest: &Manifest, numbers: Numbers) -> R
     note("each of them is among the URLs seen", none(unseen, "are not"));
     drop(urls);
 
-    let left = stock.waiting + stock.out + stock.aside;
+    let left = stock.waiting + stock.out + stock.aside + numbers.seeds_open;
     let balance = same(numbers.came_in, numbers.settled + numbers.dropped + left);
-    // An undecided seed has come in and is nowhere else.
-    if stock.undecided == 0 || balance.is_ok() {
-        note("what came in = what came out + what is left", balance);
-    }
+    note("what came in = what came out + what is left", balance);
     if let (Some(seen), 0) = (stock.seen, stock.undecided) {
         let ours = numbers.came_in - numbers.dropped - numbers.no_urls - stock.aside;
         note("as many URLs were seen as were admitted", same(seen, ours));

@@ -143,7 +143,7 @@ impl Store for Lazy {
         }
         for (group, max) in std::mem::take(&mut self.loads) {
             match self.dice.bool() {
-                true => into.push(Arrival::Loaded(group, self.load_now(group, max))),
+                true => into.push(Arrival::Loaded(group, Box::new(self.load_now(group, max)))),
                 false => self.loads.push((group, max)),
             }
         }

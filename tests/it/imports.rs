@@ -16,7 +16,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("seeds", &["url", "fetch", "frontier", "outcome", "error"]),
     ("sink", &["url", "fetch", "frontier", "outcome", "error"]),
     ("batch", &["url", "fetch", "frontier", "outcome", "error"]),
-    ("job", &["url", "frontier", "outcome", "sink", "error"]),
+    ("job", &["url", "fetch", "frontier", "outcome", "sink", "error"]),
     (
         "crawl",
         &["url", "scope", "robots", "extract", "fetch", "frontier", "outcome", "seeds", "job", "error"],

@@ -4,10 +4,10 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 
 use bytesize::ByteSize;
-use gannet::crawl::{Note, Summary};
+use gannet::crawl::Summary;
 use gannet::error::Error;
 use gannet::frontier::store::{DiskState, Stock};
-use gannet::job::{self, Manifest};
+use gannet::job::{self, Manifest, Note};
 
 use crate::args::ShowJobArgs;
 use crate::exit::Code;
@@ -68,7 +68,7 @@ fn show(directory: &Path, manifest: &Manifest, json: bool) -> Result<Code, Error
     let state = read(directory, manifest)?;
     let stock = state.stock();
     let note = Note::from_bytes(&state.note)?.with_decided(&stock);
-    let mut summary = note.summary();
+    let mut summary = Summary::of_note(&note);
     summary.pending = stock.waiting + stock.out + stock.aside + note.seeds_open(stock.undecided);
     let sources = state.sources();
     summary.input_left = manifest.runs > 0 && sources.values().any(|(_, ended)| !ended);
@@ -188,8 +188,9 @@ fn verify(directory: &Path, manifest: &Manifest) -> Result<Code, Error> {
         ));
     }
     let mut state = read(directory, manifest)?;
-    let note = Note::from_bytes(&state.note)?.with_decided(&state.stock());
-    let findings = job::verify(&mut state, manifest, note.numbers())?;
+    let stock = state.stock();
+    let numbers = Note::from_bytes(&state.note)?.with_decided(&stock).numbers(stock.undecided);
+    let findings = job::verify(&mut state, manifest, numbers)?;
     let wrong = findings.iter().filter(|finding| finding.how.is_err()).count() as u64;
     list(|print| {
         for finding in &findings {

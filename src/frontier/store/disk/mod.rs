@@ -116,6 +116,8 @@ pub struct Disk {
     with_state: Bits,
     checkpoint: CheckpointState,
     last_checkpoint: Instant,
+    /// When the undecided are to be decided, if somebody waits for it.
+    decide_at: Option<Instant>,
     /// Known at the start, for the scheduler.
     restored: Vec<Arrival>,
 }
@@ -278,8 +280,10 @@ impl Disk {
 
     /// Begins a checkpoint if one is wanted and nothing is on its way from disk to memory, which would be in neither.
     fn checkpoint_if_due(&mut self, now: Instant, note: &mut dyn FnMut() -> Vec<u8>) {
+        let to_decide = self.decide_at.is_some_and(|at| at <= now);
         if self.checkpoint == CheckpointState::None
             && (self.is_full()
+                || to_decide
                 || (self.journalled > 0 && now.duration_since(self.last_checkpoint) >= CHECKPOINT_EVERY))
         {
             self.checkpoint = CheckpointState::Wanted;
@@ -322,6 +326,7 @@ impl Disk {
         ask(&self.requests, Request::Checkpoint(Box::new(flush)));
         self.checkpoint = CheckpointState::UnderWay;
         self.journalled = 0;
+        self.decide_at = None;
         self.last_checkpoint = now;
     }
 
@@ -364,7 +369,8 @@ impl Disk {
 
 impl Store for Disk {
     fn offer(&mut self, candidates: &mut Vec<Candidate>, now: Instant, grown: &mut Vec<GroupId>) {
-        let new: Vec<_> = candidates.extract_if(.., |link| self.core.known.insert(link.fingerprint)).collect();
+        let new: Vec<_> =
+            candidates.extract_if(.., |link| self.core.known.insert(link.fingerprint)).collect();
         let decided = !matches!(self.core.known, Known::Sieve { .. });
         let mut order = std::mem::take(&mut self.order);
         for (nth, candidate) in new.iter().enumerate() {
@@ -455,10 +461,9 @@ impl Store for Disk {
     }
 
     fn decide(&mut self, now: Instant) {
-        let idle_for = now.duration_since(self.last_checkpoint);
-        if self.checkpoint == CheckpointState::None && self.core.undecided > 0 && idle_for >= IDLE_MERGE_EVERY
-        {
-            self.checkpoint = CheckpointState::Wanted;
+        if self.core.undecided > 0 {
+            let earliest = self.last_checkpoint + IDLE_MERGE_EVERY;
+            self.decide_at.get_or_insert(earliest.max(now));
         }
     }
 
@@ -526,7 +531,10 @@ impl Store for Disk {
 
     fn commit_at(&self) -> Option<Instant> {
         let waits = !self.events.is_empty() || self.checkpoint == CheckpointState::Wanted;
-        waits.then(|| self.last_commit + COMMIT_EVERY)
+        let commit = waits.then(|| self.last_commit + COMMIT_EVERY);
+        // While a checkpoint is under way its end comes with a bell.
+        let decide = self.decide_at.filter(|_| self.checkpoint == CheckpointState::None);
+        [commit, decide.map(|at| at.max(self.last_commit + COMMIT_EVERY))].into_iter().flatten().min()
     }
 
     fn close(&mut self, note: &mut dyn FnMut() -> Vec<u8>) {

@@ -18,7 +18,7 @@ use tokio::sync::{Notify, mpsc};
 use super::block::{self, BlockWriter};
 use super::bytes::{Damaged, Reader};
 use super::checkpoint::{Checkpoint, SeenFile};
-use super::core::{Core, Known};
+use super::core::{Core, Known, Lost};
 use super::event::Event;
 use super::files;
 use super::frame::Frame;
@@ -221,10 +221,13 @@ impl State {
     /// # Errors
     /// When that cannot be written, or no thread can be had.
     pub fn start(mut self, options: Options) -> io::Result<Opened> {
-        let segment = self.settle()?;
-        let journal = Journal::create(&options.directory, segment, options.key)?;
+        let (segment, lost) = self.settle()?;
+        let mut journal = Journal::create(&options.directory, segment, options.key)?;
         if options.sync {
             files::sync_dir(&options.directory)?;
+        }
+        if !lost.is_empty() {
+            journal.append(&self.frame_of(&lost, options.sync))?;
         }
         let restored = self.arrivals();
         let (sender, commits) = {
@@ -263,6 +266,7 @@ impl State {
             with_state,
             checkpoint: CheckpointState::None,
             last_checkpoint: Instant::now(),
+            decide_at: None,
             restored,
         };
         let mut heard = Vec::new();
@@ -300,11 +304,25 @@ impl State {
         Ok(())
     }
 
-    /// What was out or at hand goes back to the head of its queue. Gives the next segment.
-    fn settle(&mut self) -> io::Result<u64> {
+    /// The commit that says what was lost when the process before died. At once, or a page that ends the process before
+    /// anything else is committed would be tried for ever.
+    fn frame_of(&self, lost: &[Lost], sync: bool) -> Vec<u8> {
+        let mut events = Vec::new();
+        for Lost { group, seq, times } in lost {
+            Event::Lost { group: *group, seq: *seq, lost: *times }.write(&mut events);
+        }
+        let mut frame = Vec::new();
+        let synced = if sync { (0, 0) } else { (u64::MAX, u64::MAX) };
+        Frame::front(&mut frame, synced, &self.outputs);
+        Frame::body(&mut frame, self.core.next_seq, &self.note, &events);
+        frame
+    }
+
+    /// What was out or at hand goes back to the head of its queue. Gives the next segment, and what was lost.
+    fn settle(&mut self) -> io::Result<(u64, Vec<Lost>)> {
         let segments = journal::segments(&self.files.directory)?;
         let next = segments.last().map_or(0, |last| last + 1).max(self.files.segment).max(1);
-        self.core.count_lost();
+        let lost = self.core.count_lost();
         let now = self.core.clock.to_unix_ms(Instant::now());
         let mut back: BTreeMap<(u32, u64), Entry> = BTreeMap::new();
         for taken in self.core.taken.values().filter(|taken| taken.due <= now) {
@@ -327,7 +345,7 @@ impl State {
                 self.core.moved(group, 0, entries);
             }
         }
-        Ok(next)
+        Ok((next, lost))
     }
 
     /// What the scheduler has to hear first.
@@ -430,7 +448,7 @@ impl State {
     /// # Errors
     /// When a file cannot be read, written, or is damaged.
     pub fn retry_failed(mut self, note: Vec<u8>, outputs: Vec<u64>) -> io::Result<u64> {
-        let next = self.settle()?;
+        let (next, _) = self.settle()?;
         let mut again = Vec::new();
         self.failed(|entry| again.push(entry))?;
         for entry in &again {

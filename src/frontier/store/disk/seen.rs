@@ -40,7 +40,6 @@ impl Seen {
         let each = usize::try_from(len).unwrap_or(0) / TABLES;
         if each > 0 {
             seen.tables.resize_with(TABLES, || Table::from_keys(each, std::iter::empty()));
-            seen.table_bytes = seen.tables.iter().map(Table::bytes).sum();
         }
         seen
     }

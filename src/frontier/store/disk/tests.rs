@@ -346,6 +346,50 @@ fn a_sieve_admits_each_url_once() {
     bench.end();
 }
 
+/// Whoever asks for a decision too soon gets it later, without asking again.
+#[test]
+fn a_decision_that_is_asked_for_comes() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut bench = Bench::open(directory.path(), 1 << 20);
+    bench.offer(&urls(0..(1 << 17), 50));
+    bench.checkpoint();
+    assert!(matches!(bench.store.core.known, Known::Sieve { .. }));
+    bench.offer(&["http://new/".to_owned()]);
+    let now = Instant::now();
+    bench.store.commit(now, true, &mut Vec::new);
+    assert_eq!(bench.store.commit_at(), None);
+    bench.store.decide(now);
+    let at = bench.store.commit_at().unwrap();
+    assert!(at <= now + IDLE_MERGE_EVERY + COMMIT_EVERY);
+    bench.store.commit(at, false, &mut Vec::new);
+    bench.settle();
+    assert_eq!((bench.store.undecided(), bench.store.commit_at().is_some()), (0, true));
+    bench.end();
+}
+
+/// A page that ends the process whenever it is fetched is blamed for each time, without any checkpoint in between.
+#[test]
+fn every_death_is_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut bench = Bench::open(directory.path(), 1 << 30);
+    bench.offer(&urls(0..2, 1));
+    bench.store.commit(Instant::now(), true, &mut Vec::new);
+    for deaths in 0..5 {
+        let mut entry = bench.load(0, 1).pop_front().unwrap();
+        assert_eq!((entry.seq, entry.lost, entry.attempts), (0, deaths, deaths));
+        entry.attempts += 1;
+        bench.store.handed_out(GroupId(0), &entry);
+        bench.store.commit(Instant::now(), true, &mut Vec::new);
+        bench.end();
+        bench = Bench::open(directory.path(), 1 << 30);
+    }
+    // It is not blamed for a start that got no further.
+    bench.end();
+    let mut bench = Bench::open(directory.path(), 1 << 30);
+    assert_eq!(bench.load(0, 1)[0].lost, 5);
+    bench.end();
+}
+
 /// Dying at any byte of the journal, over checkpoints made and under way: what was done stays done, all else comes back.
 #[test]
 fn dying_at_any_moment_loses_nothing() {
