@@ -70,7 +70,7 @@ impl<F: Frontier> Driver<F> {
             if job.is_robots() {
                 self.robots += 1;
                 let rules = Disposition::Robots(Ok(Rules::allow_all()));
-                self.finish.of(self.cpu, || self.frontier.finished(job, rules, now));
+                self.finish.of(&mut self.cpu, || self.frontier.finished(job, rules, now));
                 continue;
             }
             self.pages += 1;
@@ -79,7 +79,7 @@ impl<F: Frontier> Driver<F> {
                 Work::Fetch(_) => Disposition::Done { signal: HostSignal::Healthy, failed: false },
                 _ => Disposition::Done { signal: HostSignal::Neutral, failed: false },
             };
-            self.finish.of(self.cpu, || self.frontier.finished(job, how, now));
+            self.finish.of(&mut self.cpu, || self.frontier.finished(job, how, now));
             self.offer(links);
             return true;
         }
@@ -87,18 +87,18 @@ impl<F: Frontier> Driver<F> {
 
     /// Offers links; those known are dropped.
     pub fn offer(&mut self, links: &mut Vec<Candidate>) {
-        self.admit.of(self.cpu, || self.frontier.admit(links, Instant::now()));
+        self.admit.of(&mut self.cpu, || self.frontier.admit(links, Instant::now()));
         links.clear();
     }
 
     /// What the dispatcher does between two reports.
     fn turn(&mut self) {
-        self.poll.of(self.cpu, || self.frontier.poll(Instant::now())).unwrap();
+        self.poll.of(&mut self.cpu, || self.frontier.poll(Instant::now())).unwrap();
         while self.out.len() < OUT {
-            let Some(job) = self.pop.of(self.cpu, || self.frontier.pop(Instant::now())) else { break };
+            let Some(job) = self.pop.of(&mut self.cpu, || self.frontier.pop(Instant::now())) else { break };
             self.out.push_back(job);
         }
-        self.commit.of(self.cpu, || self.frontier.commit(Instant::now(), &mut Vec::new));
+        self.commit.of(&mut self.cpu, || self.frontier.commit(Instant::now(), &mut Vec::new));
     }
 
     /// A worker records an outcome before it reports it.

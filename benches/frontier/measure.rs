@@ -36,18 +36,22 @@ pub fn bytes_below(directory: &Path) -> u64 {
     })
 }
 
+/// Shorter calls are not looked at.
+const LONG: Duration = Duration::from_micros(200);
+
 /// The longest that any call took, in CPU time of this thread: what other programs take does not count.
 #[derive(Default)]
 pub struct Worst(Duration);
 
 impl Worst {
-    /// Makes a call. `before` is the CPU time at some moment shortly before it, so that it is not asked for each time.
-    pub fn of<T>(&mut self, before: Duration, call: impl FnOnce() -> T) -> T {
+    /// Makes a call. `cpu` is the CPU time of this thread when it was last asked for, which is after every long call.
+    pub fn of<T>(&mut self, cpu: &mut Duration, call: impl FnOnce() -> T) -> T {
         let start = Instant::now();
         let result = call();
         let elapsed = start.elapsed();
-        if elapsed > self.0 {
-            self.0 = self.0.max((thread_cpu() - before).min(elapsed));
+        if elapsed > LONG {
+            let before = std::mem::replace(cpu, thread_cpu());
+            self.0 = self.0.max((*cpu - before).min(elapsed));
         }
         result
     }

@@ -104,6 +104,8 @@ pub(super) struct Merged {
     pub(super) seen_links: u64,
     /// Blocks of seeds that were known, with their groups.
     pub(super) seeds: Vec<(u32, Vec<u8>)>,
+    /// The fingerprints that are in a file from now on. Allocators give memory back best in the thread that asked for it.
+    pub(super) outgrown: Option<Seen>,
 }
 
 impl Merged {
@@ -331,6 +333,7 @@ impl Files {
             NewlySeen::All(mut seen) => {
                 sieve::merge(None, &mut seen, &sorted_path(&self.directory, 1))?;
                 self.seen = SeenFile::Sorted(1);
+                return Ok(Some(Merged { outgrown: Some(seen), ..Merged::default() }));
             }
             NewlySeen::Offered(mut since, repeats) => {
                 if since.len() == 0 {

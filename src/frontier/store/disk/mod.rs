@@ -238,7 +238,8 @@ impl Disk {
     }
 
     fn merged(&mut self, merged: Merged, into: &mut Vec<Arrival>) -> Result<(), Error> {
-        let Merged { decided, new_links, seen_links, seeds, .. } = merged;
+        let Merged { decided, new_links, seen_links, seeds, outgrown, .. } = merged;
+        drop(outgrown);
         self.log(Event::Heard);
         self.core.undecided = self.core.undecided.saturating_sub(decided);
         into.push(Arrival::Decided { new: new_links, seen: seen_links });
