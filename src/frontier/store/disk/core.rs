@@ -123,14 +123,6 @@ pub(super) struct Taken {
     pub(super) due: u64,
 }
 
-/// An entry that was out when the process died.
-pub(super) struct Lost {
-    pub(super) group: u32,
-    pub(super) seq: u64,
-    /// How often it may have been the reason.
-    pub(super) times: u32,
-}
-
 /// What became of an entry that is still on disk.
 #[derive(Clone, Copy)]
 enum Fate {
@@ -184,8 +176,7 @@ impl Core {
             Event::Waits { seq, .. } => {
                 self.suspects.remove(&seq);
             }
-            // A start says first what was lost: then nothing is out.
-            Event::Done { .. } | Event::Failed { .. } | Event::Lost { .. } => self.suspects.clear(),
+            Event::Done { .. } | Event::Failed { .. } => self.suspects.clear(),
             _ => {}
         }
         match event {
@@ -218,7 +209,7 @@ impl Core {
             Event::Read { source, line, ended } => {
                 self.sources.insert(source, (line, ended));
             }
-            Event::Lost { group, seq, lost } => self.lost(group, seq, lost),
+            Event::Resumed => self.count_lost(),
             // Of the checkpoint, not of what is in memory.
             Event::Heard => {}
         }
@@ -483,40 +474,18 @@ impl Core {
 
     /// The process that wrote this died. What was out then is not any more, and what of it went out after anything was
     /// done was lost once more: a page that ends the process does so before long, and as long as others are done the
-    /// crawl gets on. Gives what has to be written down.
-    pub(super) fn count_lost(&mut self) -> Vec<Lost> {
+    /// crawl gets on.
+    pub(super) fn count_lost(&mut self) {
         let suspects = std::mem::take(&mut self.suspects);
-        let mut lost_now = Vec::new();
         for (seq, taken) in self.taken.iter_mut().filter(|(_, taken)| taken.out) {
             taken.entry.lost += u32::from(suspects.contains_key(seq));
             taken.out = false;
-            lost_now.push(Lost { group: taken.group, seq: *seq, times: taken.entry.lost });
         }
-        for (seq, (group, fate)) in &mut self.fates {
+        for (seq, (_, fate)) in &mut self.fates {
             if let Fate::Tried { lost, out, .. } = fate
                 && std::mem::take(out)
             {
                 *lost += u32::from(suspects.contains_key(seq));
-                lost_now.push(Lost { group: *group, seq: *seq, times: *lost });
-            }
-        }
-        lost_now
-    }
-
-    /// What [`count_lost`](Self::count_lost) said, read again.
-    fn lost(&mut self, group: u32, seq: u64, times: u32) {
-        match self.taken.get_mut(&seq) {
-            Some(taken) => {
-                taken.entry.lost = times;
-                taken.out = false;
-            }
-            None => {
-                if let Some((_, Fate::Tried { lost, out, .. })) = self.fates.get_mut(&seq) {
-                    (*lost, *out) = (times, false);
-                } else {
-                    let fate = Fate::Tried { attempts: 0, returned: 0, lost: times, out: false };
-                    self.fates.insert(seq, (group, fate));
-                }
             }
         }
     }

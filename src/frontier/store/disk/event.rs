@@ -36,10 +36,10 @@ pub(super) enum Event<'a> {
     AsideDone { number: u64 },
     /// A source was read up to this line.
     Read { source: u32, line: u64, ended: bool },
-    /// The process that had this entry out died, and so had others: so often in all.
-    Lost { group: u32, seq: u64, lost: u32 },
     /// The run knows what the merge of the last checkpoint decided.
     Heard,
+    /// Another process went on: what was out before was lost.
+    Resumed,
 }
 
 impl<'a> Event<'a> {
@@ -103,11 +103,7 @@ impl<'a> Event<'a> {
                 out.push(u8::from(ended));
             }
             Event::Heard => start(13, 0),
-            Event::Lost { group, seq, lost } => {
-                start(14, group);
-                put(out, seq);
-                put(out, u64::from(lost));
-            }
+            Event::Resumed => start(14, 0),
         }
     }
 
@@ -153,7 +149,7 @@ impl<'a> Event<'a> {
             11 => Event::AsideDone { number: reader.number()? },
             12 => Event::Read { source: group, line: reader.number()?, ended: reader.byte()? != 0 },
             13 => Event::Heard,
-            14 => Event::Lost { group, seq: reader.number()?, lost: reader.small()? },
+            14 => Event::Resumed,
             _ => return Err(Damaged),
         })
     }
@@ -179,7 +175,7 @@ mod tests {
             Event::AsideDone { number: 8 },
             Event::Read { source: 3, line: u64::MAX, ended: true },
             Event::Heard,
-            Event::Lost { group: 1, seq: 5, lost: 2 },
+            Event::Resumed,
         ];
         let mut bytes = Vec::new();
         events.iter().for_each(|event| event.write(&mut bytes));

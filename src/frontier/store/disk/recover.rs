@@ -18,7 +18,7 @@ use tokio::sync::{Notify, mpsc};
 use super::block::{self, BlockWriter};
 use super::bytes::{Damaged, Reader};
 use super::checkpoint::{Checkpoint, SeenFile};
-use super::core::{Core, Known, Lost};
+use super::core::{Core, Known};
 use super::event::Event;
 use super::files;
 use super::frame::Frame;
@@ -221,13 +221,14 @@ impl State {
     /// # Errors
     /// When that cannot be written, or no thread can be had.
     pub fn start(mut self, options: Options) -> io::Result<Opened> {
-        let (segment, lost) = self.settle()?;
+        let was_out = self.core.out() > 0;
+        let segment = self.settle()?;
         let mut journal = Journal::create(&options.directory, segment, options.key)?;
         if options.sync {
             files::sync_dir(&options.directory)?;
         }
-        if !lost.is_empty() {
-            journal.append(&self.frame_of(&lost, options.sync))?;
+        if was_out {
+            journal.append(&self.resumed(options.sync))?;
         }
         let restored = self.arrivals();
         let (sender, commits) = {
@@ -304,25 +305,22 @@ impl State {
         Ok(())
     }
 
-    /// The commit that says what was lost when the process before died. At once, or a page that ends the process before
-    /// anything else is committed would be tried for ever.
-    fn frame_of(&self, lost: &[Lost], sync: bool) -> Vec<u8> {
-        let mut events = Vec::new();
-        for Lost { group, seq, times } in lost {
-            Event::Lost { group: *group, seq: *seq, lost: *times }.write(&mut events);
-        }
-        let mut frame = Vec::new();
+    /// The commit that says that another process goes on. At once, or a page that ends the process before anything else
+    /// is committed would be tried for ever.
+    fn resumed(&self, sync: bool) -> Vec<u8> {
+        let (mut events, mut frame) = (Vec::new(), Vec::new());
+        Event::Resumed.write(&mut events);
         let synced = if sync { (0, 0) } else { (u64::MAX, u64::MAX) };
         Frame::front(&mut frame, synced, &self.outputs);
         Frame::body(&mut frame, self.core.next_seq, &self.note, &events);
         frame
     }
 
-    /// What was out or at hand goes back to the head of its queue. Gives the next segment, and what was lost.
-    fn settle(&mut self) -> io::Result<(u64, Vec<Lost>)> {
+    /// What was out or at hand goes back to the head of its queue. Gives the next segment.
+    fn settle(&mut self) -> io::Result<u64> {
         let segments = journal::segments(&self.files.directory)?;
         let next = segments.last().map_or(0, |last| last + 1).max(self.files.segment).max(1);
-        let lost = self.core.count_lost();
+        self.core.count_lost();
         let now = self.core.clock.to_unix_ms(Instant::now());
         let mut back: BTreeMap<(u32, u64), Entry> = BTreeMap::new();
         for taken in self.core.taken.values().filter(|taken| taken.due <= now) {
@@ -345,7 +343,7 @@ impl State {
                 self.core.moved(group, 0, entries);
             }
         }
-        Ok((next, lost))
+        Ok(next)
     }
 
     /// What the scheduler has to hear first.
@@ -448,7 +446,7 @@ impl State {
     /// # Errors
     /// When a file cannot be read, written, or is damaged.
     pub fn retry_failed(mut self, note: Vec<u8>, outputs: Vec<u64>) -> io::Result<u64> {
-        let (next, _) = self.settle()?;
+        let next = self.settle()?;
         let mut again = Vec::new();
         self.failed(|entry| again.push(entry))?;
         for entry in &again {
