@@ -86,6 +86,7 @@ impl Desk {
                 println!("ended by itself in life {life}");
                 return ran;
             }
+            println!("killed");
             // Killed before it was written down: there is no job yet.
             if self.path("job/job.json").exists() {
                 self.state();

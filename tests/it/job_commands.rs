@@ -40,9 +40,14 @@ fn the_state_is_shown_to_people_and_programs() {
     let web = Web::plain();
     let (desk, list) = begun(&web, 60, "25");
     let state = desk.state();
-    assert_eq!((&state["runs"], &state["complete"], &state["running"]), (&1.into(), &false.into(), &Value::Null));
+    assert_eq!(
+        (&state["runs"], &state["complete"], &state["running"]),
+        (&1.into(), &false.into(), &Value::Null)
+    );
     let text = desk.show(&[]).exits(0).text();
-    for part in ["stopped; the same command goes on", "25 finished", "35 to fetch", "--sync 1s", "records.jsonl"] {
+    for part in
+        ["stopped; the same command goes on", "25 finished", "35 to fetch", "--sync 1s", "records.jsonl"]
+    {
         assert!(text.contains(part), "no `{part}` in:\n{text}");
     }
     desk.run(&["fetch", &list]).exits(0);
@@ -112,7 +117,8 @@ fn trying_again_survives_kills() {
 #[test]
 fn what_failed_is_listed_when_its_host_is_forgotten() {
     let web = Web::start(Site { hosts: 12, ..Site::default() });
-    let urls: Vec<_> = web.graph().seeds().flat_map(|seed| [format!("{seed}x/reset/1"), format!("{seed}p/1")]).collect();
+    let urls: Vec<_> =
+        web.graph().seeds().flat_map(|seed| [format!("{seed}x/reset/1"), format!("{seed}p/1")]).collect();
     let desk = Desk::new();
     std::fs::write(desk.path("list.txt"), urls.join("\n")).unwrap();
     let list = desk.name("list.txt");
@@ -133,8 +139,13 @@ fn what_may_change_is_said_and_what_may_not_is_refused() {
     let seed = web.url("/");
     let first = ["crawl", &seed, "--max-pages", "10"];
     desk.run(&first).exits(5);
-    let changed = ["crawl", &seed, "--max-pages", "10", "--workers", "3", "--delay", "1ms", "--timeout", "9s"];
-    desk.run(&changed).exits(5).says(&["--workers is 3 now (was 50)", "--delay is 1ms now", "--timeout is 9s now"]);
+    let changed =
+        ["crawl", &seed, "--max-pages", "10", "--workers", "3", "--delay", "1ms", "--timeout", "9s"];
+    desk.run(&changed).exits(5).says(&[
+        "--workers is 3 now (was 50)",
+        "--delay is 1ms now",
+        "--timeout is 9s now",
+    ]);
     let (other, out) = (web.url("/p/1"), desk.name("other.jsonl"));
     for (args, says) in [
         (&["crawl", &seed, "--scope", "any"][..], ["--scope was `host`", "is `any` now"]),
@@ -159,7 +170,10 @@ fn a_job_goes_on_without_its_seeds_and_from_anywhere() {
     crate::gannet::shell(script, [desk.name("")]).run().exits(5);
     let elsewhere = Desk::new();
     let script = r#"cd "$1" && "$0" crawl --job "$2" --workers 2 --max-pages 1000"#;
-    crate::gannet::shell(script, [elsewhere.name(""), desk.job()]).run().exits(0).says(&["--workers is 2 now"]);
+    crate::gannet::shell(script, [elsewhere.name(""), desk.job()])
+        .run()
+        .exits(0)
+        .says(&["--workers is 2 now"]);
     assert_truth(&records(&desk.path("out.jsonl")), web.graph());
     desk.assert_over();
     run(["crawl", "--job", &elsewhere.job()]).exits(2).says(&["there is no job in"]);
@@ -206,7 +220,9 @@ fn a_directory_of_somebody_else_is_left_alone() {
     let desk = Desk::new();
     std::fs::create_dir(desk.path("job")).unwrap();
     std::fs::write(desk.path("job/letter.txt"), "dear").unwrap();
-    desk.run(&["crawl", "http://127.0.0.1:1/"]).exits(2).says(&["is not empty, and no job of gannet", "hint:"]);
+    desk.run(&["crawl", "http://127.0.0.1:1/"])
+        .exits(2)
+        .says(&["is not empty, and no job of gannet", "hint:"]);
     assert_eq!(std::fs::read_dir(desk.path("job")).unwrap().count(), 1);
     let file = Desk::new();
     std::fs::write(file.path("job"), "a file").unwrap();

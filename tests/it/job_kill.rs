@@ -1,11 +1,13 @@
 //! kill -9 at any moment, and again: each URL has one record in the end, and what the record says is so.
 
 use gannet::origin::{Faults, Latency, Site};
+use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::gannet::{run, text};
+use crate::gannet::{call, run, text};
 use crate::job::{
-    Desk, MS, Random, assert_in_order, assert_same, assert_truth, everywhere, fates, records, troubled,
+    DEADLY, Desk, MS, Random, assert_in_order, assert_same, assert_truth, everywhere, fates, records,
+    troubled,
 };
 use crate::web::Web;
 
@@ -64,6 +66,35 @@ fn depth_is_kept() {
     whole.run(&args).exits(0);
     let [killed, whole] = [killed, whole].map(|desk| fates(&records(&desk.path("job/records.jsonl"))));
     assert_same(killed, whole);
+}
+
+/// Whether the journal of this life has more than its header.
+fn has_commit(desk: &Desk, life: usize) -> bool {
+    let path = desk.path(&format!("job/frontier/journal-{life:08}"));
+    path.metadata().is_ok_and(|metadata| metadata.len() > 20)
+}
+
+#[test]
+fn a_url_that_is_out_at_five_kills_is_given_up() {
+    let (web, desk) = (Web::plain(), Desk::new());
+    std::fs::write(desk.path("list.txt"), web.url("/x/stall/1\n") + &web.url("/p/1\n")).unwrap();
+    let list = desk.name("list.txt");
+    let args = desk.args(&["fetch", &list]);
+    for life in 1..=DEADLY {
+        let live = call(&args).start();
+        // The journal of each life begins with what the one before lost.
+        while web.hits("/x/stall/1") < life || !has_commit(&desk, life) || desk.state()["in_flight"] != 1 {
+            std::thread::park_timeout(10 * MS);
+        }
+        live.signal(Signal::KILL);
+        live.finish();
+    }
+    call(&args).run().exits(3);
+    let records = records(&desk.path("job/records.jsonl"));
+    let dead = records.iter().find(|record| text(record, "url").ends_with("stall/1")).unwrap();
+    assert_eq!((text(dead, "outcome"), text(dead, "error_kind")), ("failed", "internal"));
+    assert_eq!((records.len(), web.hits("/x/stall/1")), (2, DEADLY));
+    desk.assert_over();
 }
 
 /// A list with repeated lines, lines that are no URLs, comments, and URLs that fail.

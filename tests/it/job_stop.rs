@@ -135,7 +135,14 @@ fn one_worker_goes_on_in_the_same_order() {
 /// What the server saw of a crawl that was killed and resumed: limits hold over all its lives.
 fn polite(name: &str, per_host: u32, delay: Duration, robots: Robots, options: &[&str]) {
     // An answer takes longer than the pause, so that requests would overlap.
-    let site = Site { hosts: 3, pages: 12, latency: Latency::Fixed(70 * MS), robots, record: true, ..Site::default() };
+    let site = Site {
+        hosts: 3,
+        pages: 12,
+        latency: Latency::Fixed(70 * MS),
+        robots,
+        record: true,
+        ..Site::default()
+    };
     let (web, desk, mut random) = (Web::start(site), Desk::new(), Random::new(name));
     let limit = per_host.to_string();
     let args = crawl(&web, &[&["--per-host", &limit][..], options].concat());

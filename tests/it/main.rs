@@ -30,6 +30,7 @@ mod gannet;
 mod imports;
 mod job;
 mod job_commands;
+mod job_faults;
 mod job_kill;
 mod job_stop;
 mod misbehaving;

@@ -97,6 +97,14 @@ impl JobRun {
         let (fixed, free) = settings(typed);
         let mut tracked: Vec<_> = formats.iter().filter(|(path, _)| !is_stdout(path)).cloned().collect();
         let mut targets = Vec::new();
+        if let (Mode::AsCompleted, Some((path, _))) =
+            (mode, tracked.iter().find(|(path, _)| is_special(path)))
+        {
+            return Err(Error::Config(format!(
+                "`{}` is no ordinary file, so a job cannot cut it to what is known to be written\nhint: use `-o -`, which may show a record twice after a crash",
+                path.display()
+            )));
+        }
         if mode == Mode::Gather {
             targets = formats.iter().map(|(path, _)| path.clone()).collect();
             let spool = |(nth, (_, format)): (usize, &(PathBuf, Format))| {
@@ -173,6 +181,11 @@ impl JobRun {
         Ok(started)
     }
 
+    /// Where it is.
+    pub(crate) fn directory(&self) -> &Path {
+        self.job.directory()
+    }
+
     /// Bytes that URLs may take in memory.
     pub(crate) fn memory(&self) -> u64 {
         self.memory
@@ -214,10 +227,14 @@ impl JobRun {
     }
 }
 
+/// A pipe, a device, a directory.
+fn is_special(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| !metadata.is_file())
+}
+
 /// Writes a file as a whole: it is there in full, or as it was.
 fn whole(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
-    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
-        // A pipe or a device.
+    if is_special(path) {
         return write(&File::options().write(true).open(path)?);
     }
     let mut name = path.file_name().unwrap_or_default().to_owned();

@@ -96,7 +96,15 @@ pub(crate) fn run_settings(settings: Settings) -> Result<Code, Error> {
         warn(&text);
     }
     match output_error.or(error) {
-        Some(error) => Err(error),
+        Some(error) => {
+            if let Some(job) = &job {
+                let name = job.directory().display();
+                warn(&format!(
+                    "the job in `{name}` has stopped; the same command goes on once this is put right"
+                ));
+            }
+            Err(error)
+        }
         None => Ok(signal.map_or_else(|| Code::for_run(&summary, fail_on), Signal::code)),
     }
 }

@@ -212,6 +212,7 @@ impl Core {
             Event::Resumed => self.count_lost(),
             // Of the checkpoint, not of what is in memory.
             Event::Heard => {}
+            Event::Resumed => self.count_lost(),
         }
         Ok(())
     }

@@ -1,9 +1,12 @@
 //! The file of the groups: their names, and what is saved for each while it sleeps. Append-only rows, the last one of a
-//! group counts; rewritten when most of it is out of date. In memory it costs 8 bytes per group.
+//! group counts, and each has a checksum; rewritten when most of it is out of date. In memory it costs 8 bytes per group.
 
 use std::fs::{self, File, OpenOptions};
+use std::hash::Hasher as _;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+
+use siphasher::sip::SipHasher13;
 
 use super::bytes::{Damaged, Reader, put, put_bytes};
 use super::files;
@@ -14,6 +17,8 @@ const SAVED: u8 = 1;
 const RELEASED: u8 = 2;
 /// The file is rewritten when it is twice as long as what counts of it, and this much at least.
 const REWRITE_ABOVE: u64 = 64 << 20;
+/// Bytes of a row's checksum.
+const CHECK: usize = 4;
 /// The longest row that is believed.
 const LONGEST: u64 = 16 << 20;
 
@@ -102,7 +107,8 @@ impl Hosts {
             return Ok(None);
         }
         self.file.seek(SeekFrom::Start(at))?;
-        let row = Row::read(&mut BufReader::with_capacity(512, &self.file), at)?;
+        let row = Row::read(&mut BufReader::with_capacity(512, &self.file), at);
+        let row = row.map_err(|why| damaged(&path(&self.directory, self.generation), &why))?;
         Ok(Some(row.bytes.into()))
     }
 
@@ -141,6 +147,8 @@ impl Hosts {
         self.buffer.push(kind);
         put(&mut self.buffer, u64::from(group));
         put_bytes(&mut self.buffer, bytes);
+        let check = check(at, kind, group, bytes);
+        self.buffer.extend_from_slice(&check);
         self.length += (self.buffer.len() - before) as u64;
         self.live += bytes.len() as u64 + 4;
         at
@@ -160,14 +168,14 @@ impl Hosts {
     fn rows(&mut self) -> io::Result<impl Iterator<Item = io::Result<Row>> + use<>> {
         let mut file = BufReader::with_capacity(256 << 10, self.file.try_clone()?);
         file.seek(SeekFrom::Start(8))?;
-        let (mut at, end) = (8, self.length);
+        let (mut at, end, name) = (8, self.length, path(&self.directory, self.generation));
         Ok(std::iter::from_fn(move || {
             if at >= end {
                 return None;
             }
             let row = Row::read(&mut file, at);
             at = row.as_ref().map_or(end, Row::end);
-            Some(row)
+            Some(row.map_err(|why| damaged(&name, &why)))
         }))
     }
 
@@ -229,6 +237,11 @@ impl Row {
         }
         let mut bytes = vec![0; length as usize];
         file.read_exact(&mut bytes)?;
+        let mut found = [0; CHECK];
+        file.read_exact(&mut found)?;
+        if found != check(at, kind, group, &bytes) {
+            return Err(Damaged.into());
+        }
         Ok(Self { at, group, kind, bytes })
     }
 
@@ -236,8 +249,19 @@ impl Row {
         let mut front = vec![self.kind];
         put(&mut front, u64::from(self.group));
         put(&mut front, self.bytes.len() as u64);
-        self.at + (front.len() + self.bytes.len()) as u64
+        self.at + (front.len() + self.bytes.len() + CHECK) as u64
     }
+}
+
+/// What tells that a row is whole, and where it was written.
+fn check(at: u64, kind: u8, group: u32, bytes: &[u8]) -> [u8; CHECK] {
+    let mut hasher = SipHasher13::new_with_keys(at, u64::from(group) << 8 | u64::from(kind));
+    hasher.write(bytes);
+    (hasher.finish() as u32).to_le_bytes()
+}
+
+fn damaged(path: &Path, why: &io::Error) -> io::Error {
+    io::Error::new(why.kind(), format!("`{}` is damaged: {why}", path.display()))
 }
 
 /// Reads a varint of at most so many bytes.

@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,6 +30,8 @@ pub(super) const FAILED: u32 = u32::MAX;
 
 /// Entries or groups of answers that are taken in at once, so that nobody waits for long.
 const AT_ONCE: usize = 1024;
+/// Bytes before the fingerprints of a run.
+const RUN_HEADER: u64 = 16;
 
 /// What the keeper is asked.
 pub(super) enum Request {
@@ -443,12 +445,19 @@ fn sorted_path(directory: &Path, generation: u64) -> PathBuf {
     directory.join(format!("sorted-{generation:08}"))
 }
 
-/// Adds a run of fingerprints after the part that counts; gives its length.
+/// Adds a run of fingerprints after the part that counts; gives its length. A run is their number, their sum, and they
+/// themselves: [`read_runs`] reads it.
 fn append_run(directory: &Path, length: u64, prints: &[u64], sync: bool) -> io::Result<u64> {
     let Some(path) = seen_path(directory, SeenFile::Runs(length)) else { return Ok(0) };
+    if prints.is_empty() && length > 0 {
+        return Ok(0);
+    }
     let mut file: File = OpenOptions::new().create(true).append(true).open(path)?;
     file.set_len(length)?;
     let mut bytes = Vec::with_capacity(prints.len().min(1 << 17) * 8);
+    let sum = prints.iter().fold(0, |sum: u64, print| sum.wrapping_add(*print));
+    file.write_all(&(prints.len() as u64).to_le_bytes())?;
+    file.write_all(&sum.to_le_bytes())?;
     for part in prints.chunks(1 << 17) {
         bytes.clear();
         part.iter().for_each(|print| bytes.extend_from_slice(&print.to_le_bytes()));
@@ -457,5 +466,35 @@ fn append_run(directory: &Path, length: u64, prints: &[u64], sync: bool) -> io::
     if sync {
         file.sync_data()?;
     }
-    Ok(prints.len() as u64 * 8)
+    Ok(RUN_HEADER + prints.len() as u64 * 8)
+}
+
+/// Gives `each` the fingerprints of all runs in the first `length` bytes.
+pub(super) fn read_runs(path: &Path, length: u64, mut each: impl FnMut(u64)) -> io::Result<()> {
+    let damaged = || io::Error::new(io::ErrorKind::InvalidData, format!("`{}` is damaged", path.display()));
+    let file =
+        File::open(path).map_err(|why| io::Error::new(why.kind(), format!("`{}`: {why}", path.display())))?;
+    if file.metadata()?.len() < length {
+        return Err(damaged());
+    }
+    let mut file = BufReader::with_capacity(1 << 20, file);
+    let mut number = || {
+        let mut bytes = [0; 8];
+        file.read_exact(&mut bytes).map(|()| u64::from_le_bytes(bytes))
+    };
+    let mut left = length;
+    while left > 0 {
+        let (count, mut sum) = (number()?, number()?);
+        let size = count.checked_mul(8).and_then(|size| size.checked_add(RUN_HEADER));
+        left = size.and_then(|size| left.checked_sub(size)).ok_or_else(damaged)?;
+        for _ in 0..count {
+            let print = number()?;
+            sum = sum.wrapping_sub(print);
+            each(print);
+        }
+        if sum != 0 {
+            return Err(damaged());
+        }
+    }
+    Ok(())
 }

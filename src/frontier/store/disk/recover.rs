@@ -5,8 +5,8 @@
 //! the outputs are to be cut to the lengths that the commit names: those pages are fetched again.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::fs::{self, File};
-use std::io::{self, BufReader, Read};
+use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -510,10 +510,18 @@ impl Scan {
         let mut commits: Vec<((u64, u64), Vec<u64>)> =
             vec![((checkpoint.segment, 0), checkpoint.outputs.clone())];
         let (mut synced, mut recovery) = ((checkpoint.segment, 0), Recovery::default());
+        // Segments are numbered without gaps, and what comes after a missing one means nothing.
+        let mut next = checkpoint.segment.max(1);
         for segment in journal::segments(directory)? {
             if segment < checkpoint.segment {
                 continue;
             }
+            if segment != next {
+                let path = journal::path(directory, next);
+                let why = format!("`{}` is missing, or the checkpoint is", path.display());
+                return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+            }
+            next += 1;
             let tail = journal::read(directory, segment, options.key, |payload, end| {
                 let frame = Frame::read(payload)?;
                 synced = synced.max(frame.synced);
@@ -549,19 +557,19 @@ fn known(directory: &Path, checkpoint: &Checkpoint, unique: bool) -> io::Result<
     if !unique {
         return Ok(Known::Unasked);
     }
-    let length = match checkpoint.seen {
-        SeenFile::Sorted(_) => return Ok(Known::Sieve { since: Seen::new(), repeats: false }),
-        SeenFile::Runs(length) => length,
-        SeenFile::None => 0,
-    };
-    let mut seen = Seen::with_capacity(length / 8);
-    if let Some(path) = keeper::seen_path(directory, checkpoint.seen) {
-        let mut file = BufReader::with_capacity(1 << 20, File::open(path)?.take(length));
-        let mut print = [0; 8];
-        for _ in 0..length / 8 {
-            file.read_exact(&mut print)?;
-            seen.insert(u64::from_le_bytes(print));
+    let path = keeper::seen_path(directory, checkpoint.seen);
+    let expected = if let SeenFile::Runs(length) = checkpoint.seen { length / 8 } else { 0 };
+    let mut seen = Seen::with_capacity(expected);
+    match (checkpoint.seen, path) {
+        (SeenFile::Sorted(_), Some(path)) => {
+            // To see that it is there, and whole.
+            super::sieve::count(&path)?;
+            return Ok(Known::Sieve { since: Seen::new(), repeats: false });
         }
+        (SeenFile::Runs(length), Some(path)) => {
+            keeper::read_runs(&path, length, |print| drop(seen.insert(print)))?
+        }
+        _ => {}
     }
     Ok(Known::All { seen, fresh: Vec::new() })
 }

@@ -1,16 +1,17 @@
 //! The file of the sieve: fingerprints in ascending order, none twice.
 //!
-//! All numbers are 64 bits, little endian. A header of 32 bytes, then the fingerprints:
+//! All numbers are 64 bits, little endian. A header of 40 bytes, then the fingerprints:
 //!
 //! | bytes | content |
 //! |---|---|
 //! | 0..8 | the magic `GNTSIEVE` |
 //! | 8..16 | version of the format: 1 |
 //! | 16..24 | number of fingerprints |
-//! | 24..32 | SipHash-1-3 of bytes 0..24, with key 0 |
+//! | 24..32 | sum of the fingerprints, modulo 2⁶⁴ |
+//! | 32..40 | SipHash-1-3 of bytes 0..32, with key 0 |
 //!
 //! The header is written last, so a file that was not finished has none. Opening checks header and length,
-//! reading checks the order. All errors name the file.
+//! a whole pass checks order and sum. All errors name the file.
 
 use std::fs::File;
 use std::hash::Hasher;
@@ -21,7 +22,7 @@ use siphasher::sip::SipHasher13;
 
 const MAGIC: [u8; 8] = *b"GNTSIEVE";
 const VERSION: u64 = 1;
-const HEADER: usize = 32;
+const HEADER: usize = 40;
 const ENTRY: u64 = 8;
 
 /// Bytes of a buffer: enough that the disk, not the calls, is what a pass waits for.
@@ -32,6 +33,7 @@ pub(in super::super) struct Sorted {
     file: File,
     path: PathBuf,
     len: u64,
+    sum: u64,
 }
 
 impl Sorted {
@@ -48,11 +50,11 @@ impl Sorted {
         }
         let mut found = [0; HEADER];
         file.read_exact(&mut found).map_err(|e| named(path, &e))?;
-        let len = parse(&found).map_err(|why| invalid(path, why))?;
+        let (len, sum) = parse(&found).map_err(|why| invalid(path, why))?;
         if len.checked_mul(ENTRY) != Some(bytes - HEADER as u64) {
             return Err(invalid(path, &format!("{bytes} bytes are not a header and {len} fingerprints")));
         }
-        Ok(Self { file, path: path.to_owned(), len })
+        Ok(Self { file, path: path.to_owned(), len, sum })
     }
 
     /// How many fingerprints it has.
@@ -86,7 +88,7 @@ impl Sorted {
     /// Those of [`Reader::advance`].
     pub(super) fn read(self) -> io::Result<Reader> {
         let input = BufReader::with_capacity(BUFFER, self.file);
-        let mut reader = Reader { input, path: self.path, left: self.len, next: None };
+        let mut reader = Reader { input, path: self.path, left: self.len, next: None, sum: self.sum };
         reader.advance()?;
         Ok(reader)
     }
@@ -99,6 +101,8 @@ pub(super) struct Reader {
     /// How many are to be read after `next`.
     left: u64,
     next: Option<u64>,
+    /// Of those to be read after `next`.
+    sum: u64,
 }
 
 impl Reader {
@@ -110,15 +114,21 @@ impl Reader {
     /// Passes the next one.
     ///
     /// # Errors
-    /// `InvalidData` when the one behind it is not greater; otherwise what the system says.
+    /// `InvalidData` when the one behind it is not greater, or it was the last and their sum is not as it was;
+    /// otherwise what the system says.
     pub(super) fn advance(&mut self) -> io::Result<()> {
         if self.left == 0 {
             self.next = None;
-            return Ok(());
+            return if self.sum == 0 {
+                Ok(())
+            } else {
+                Err(invalid(&self.path, "its fingerprints are damaged"))
+            };
         }
         let mut entry = [0; ENTRY as usize];
         self.input.read_exact(&mut entry).map_err(|e| named(&self.path, &e))?;
         let found = Some(u64::from_le_bytes(entry));
+        self.sum = self.sum.wrapping_sub(u64::from_le_bytes(entry));
         if found <= self.next {
             return Err(invalid(&self.path, "its fingerprints do not ascend"));
         }
@@ -133,6 +143,7 @@ pub(super) struct Writer {
     output: BufWriter<File>,
     path: PathBuf,
     len: u64,
+    sum: u64,
 }
 
 impl Writer {
@@ -143,7 +154,7 @@ impl Writer {
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         let file = File::create(path).map_err(|e| named(path, &e))?;
         let mut writer =
-            Self { output: BufWriter::with_capacity(BUFFER, file), path: path.to_owned(), len: 0 };
+            Self { output: BufWriter::with_capacity(BUFFER, file), path: path.to_owned(), len: 0, sum: 0 };
         writer.write(&[0; HEADER])?;
         Ok(writer)
     }
@@ -154,6 +165,7 @@ impl Writer {
     /// What the system says.
     pub(super) fn push(&mut self, fingerprint: u64) -> io::Result<()> {
         self.len += 1;
+        self.sum = self.sum.wrapping_add(fingerprint);
         self.write(&fingerprint.to_le_bytes())
     }
 
@@ -163,7 +175,7 @@ impl Writer {
     /// What the system says.
     pub(super) fn finish(mut self) -> io::Result<u64> {
         self.output.rewind().map_err(|e| named(&self.path, &e))?;
-        self.write(&header(self.len))?;
+        self.write(&header(self.len, self.sum))?;
         let file = self.output.into_inner().map_err(|e| named(&self.path, e.error()))?;
         file.sync_all().map_err(|e| named(&self.path, &e))?;
         Ok(self.len)
@@ -174,28 +186,29 @@ impl Writer {
     }
 }
 
-fn header(len: u64) -> [u8; HEADER] {
+fn header(len: u64, sum: u64) -> [u8; HEADER] {
     let mut bytes = [0; HEADER];
     bytes[..8].copy_from_slice(&MAGIC);
     bytes[8..16].copy_from_slice(&VERSION.to_le_bytes());
     bytes[16..24].copy_from_slice(&len.to_le_bytes());
+    bytes[24..32].copy_from_slice(&sum.to_le_bytes());
     let mut hasher = SipHasher13::new();
-    hasher.write(&bytes[..24]);
-    bytes[24..].copy_from_slice(&hasher.finish().to_le_bytes());
+    hasher.write(&bytes[..32]);
+    bytes[32..].copy_from_slice(&hasher.finish().to_le_bytes());
     bytes
 }
 
-/// The number of fingerprints, or what is wrong.
-fn parse(found: &[u8; HEADER]) -> Result<u64, &'static str> {
-    let ([magic, version, len, _], _) = found.as_chunks::<8>() else { return Err("no header") };
+/// The number of fingerprints and their sum, or what is wrong.
+fn parse(found: &[u8; HEADER]) -> Result<(u64, u64), &'static str> {
+    let ([magic, version, len, sum, _], _) = found.as_chunks::<8>() else { return Err("no header") };
     if *magic != MAGIC {
         return Err("not a file of fingerprints, or one that was not finished");
     }
     if u64::from_le_bytes(*version) != VERSION {
         return Err("a file of fingerprints of another version");
     }
-    let len = u64::from_le_bytes(*len);
-    if header(len) != *found { Err("its header is damaged") } else { Ok(len) }
+    let (len, sum) = (u64::from_le_bytes(*len), u64::from_le_bytes(*sum));
+    if header(len, sum) != *found { Err("its header is damaged") } else { Ok((len, sum)) }
 }
 
 fn named(path: &Path, error: &io::Error) -> io::Error {

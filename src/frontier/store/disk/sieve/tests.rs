@@ -100,18 +100,20 @@ fn refusal(damage: impl FnOnce(&mut Vec<u8>)) -> io::Error {
 fn damaged_files_are_refused() {
     let kinds = [
         refusal(|bytes| bytes.clear()),
-        refusal(|bytes| bytes.truncate(31)),
+        refusal(|bytes| bytes.truncate(39)),
         refusal(|bytes| bytes.truncate(bytes.len() - 8)),
         refusal(|bytes| bytes.truncate(bytes.len() - 1)),
         refusal(|bytes| bytes.push(0)),
         refusal(|bytes| bytes.extend([9; 8])),
-        refusal(|bytes| bytes[..32].fill(0)),
+        refusal(|bytes| bytes[..40].fill(0)),
         refusal(|bytes| bytes[0] ^= 1),
         refusal(|bytes| bytes[8] += 1),
         refusal(|bytes| bytes[16] += 1),
         refusal(|bytes| bytes[24] ^= 1),
-        refusal(|bytes| bytes.swap(32, 40)),
-        refusal(|bytes| bytes[40] = 1),
+        refusal(|bytes| bytes[32] ^= 1),
+        refusal(|bytes| bytes.swap(40, 48)),
+        refusal(|bytes| bytes[48] = 1),
+        refusal(|bytes| bytes[56] ^= 8),
     ];
     for (index, error) in kinds.iter().enumerate() {
         assert_eq!(error.kind(), ErrorKind::InvalidData, "{index}: {error}");
