@@ -31,7 +31,7 @@ fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 /// The file of the frontier with this name, up to its number.
 fn file(desk: &Desk, name: &str) -> PathBuf {
     let all = files(&desk.path("job/frontier")).into_keys();
-    all.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(name)).last().unwrap()
+    all.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(name)).next_back().unwrap()
 }
 
 fn flip(path: &Path, at: u64) {

@@ -152,8 +152,8 @@ fn polite(name: &str, per_host: u32, delay: Duration, robots: Robots, options: &
         let asked = hits.iter().filter(|hit| hit.url.ends_with("/robots.txt")).count();
         assert!(asked <= 1 + crate::job::kills(), "robots.txt was asked for {asked} times");
         let gap = web.min_gap(host).unwrap();
-        // The server reads its clock a moment after the request was sent.
-        assert!(gap + 5 * MS >= delay, "{host}: {gap:?} between two requests");
+        // The server reads its clock a while after the request was sent, longer for one that had to connect first.
+        assert!(gap + 20 * MS >= delay, "{host}: {gap:?} between two requests");
         // A request of a process that was killed is open at the server until it has answered.
         let open = web.max_in_flight(host);
         assert!(open <= per_host, "{host}: {open} at once");

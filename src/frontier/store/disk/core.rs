@@ -12,6 +12,7 @@ use std::hash::BuildHasherDefault;
 use super::block;
 use super::bytes::{Damaged, Reader, put, put_bytes};
 use super::event::{Event, prints};
+use super::keeper::Merged;
 use super::names::Names;
 use super::queues::{self, push_block};
 use super::seen::Seen;
@@ -35,6 +36,8 @@ pub(super) struct Core {
     pub(super) undecided: u64,
     /// Boxed, since the map would otherwise hold everybody up when it grows.
     pub(super) taken: BySeq<Box<Taken>>,
+    /// What a merge decided, or reading the journal again, as long as no run has heard it.
+    pub(super) unheard: Merged,
     /// What went out since anything was done: one of these may have ended the process.
     suspects: BySeq<()>,
     /// What became of entries that were not loaded since.
@@ -146,6 +149,7 @@ impl Core {
             known,
             undecided: 0,
             taken: BySeq::default(),
+            unheard: Merged::default(),
             suspects: BySeq::default(),
             fates: BySeq::default(),
             saved: HashMap::new(),
@@ -210,9 +214,7 @@ impl Core {
                 self.sources.insert(source, (line, ended));
             }
             Event::Resumed => self.count_lost(),
-            // Of the checkpoint, not of what is in memory.
-            Event::Heard => {}
-            Event::Resumed => self.count_lost(),
+            Event::Heard => self.unheard = Merged::default(),
         }
         Ok(())
     }
@@ -239,12 +241,13 @@ impl Core {
         match &mut self.known {
             Known::Unasked => self.append(group, entries, block),
             Known::All { seen, fresh } => {
-                let (mut kept, mut offered) = (Vec::new(), prints(offered));
-                let new = block::filter(block, &mut kept, || {
-                    let new = offered.next().filter(|print| seen.insert(*print));
-                    fresh.extend(new);
-                    new.is_some()
-                })?;
+                let mut is_new = |print: u64| {
+                    let new = seen.insert(print);
+                    fresh.extend(new.then_some(print));
+                    new
+                };
+                let verdicts: Vec<_> = prints(offered).map(&mut is_new).collect();
+                let (new, kept) = self.unheard.decide(group, entries, block, &verdicts)?;
                 if new > 0 {
                     self.append(group, new, &kept);
                 }

@@ -112,10 +112,33 @@ pub(super) struct Merged {
 
 impl Merged {
     /// Adds what a later merge decided.
-    fn add(&mut self, later: &Self) {
+    pub(super) fn add(&mut self, later: &Self) {
         self.new_links += later.new_links;
         self.seen_links += later.seen_links;
         self.seeds.extend(later.seeds.iter().cloned());
+    }
+
+    /// Counts which entries of a block are new, by these verdicts; gives how many, and a block of them.
+    pub(super) fn decide(
+        &mut self,
+        group: u32,
+        entries: u32,
+        block: &[u8],
+        verdicts: &[bool],
+    ) -> Result<(u32, Vec<u8>), Damaged> {
+        let (mut kept, mut dropped) = (Vec::new(), Vec::new());
+        let mut each = verdicts.iter();
+        let new = block::filter(block, &mut kept, || each.next() == Some(&true))?;
+        if block::is_of_seeds(block) {
+            let mut each = verdicts.iter();
+            if block::filter(block, &mut dropped, || each.next() == Some(&false))? > 0 {
+                self.seeds.push((group, dropped));
+            }
+        } else {
+            self.new_links += u64::from(new);
+            self.seen_links += u64::from(entries - new);
+        }
+        Ok((new, kept))
     }
 
     /// Whether the run has to hear anything of it.
@@ -393,23 +416,12 @@ struct Merge<'a> {
 
 impl Merge<'_> {
     fn decide(&mut self, group: u32, entries: u32, offered: &[u8], block: &[u8]) -> io::Result<()> {
-        let (mut kept, mut dropped) = (Vec::new(), Vec::new());
         let mut verdicts = Vec::with_capacity(entries as usize);
         for print in prints(offered) {
             let is_new = self.new.contains(print);
             verdicts.push(is_new && self.done.as_mut().is_none_or(|done| done.insert(print)));
         }
-        let mut each = verdicts.iter();
-        let new = block::filter(block, &mut kept, || each.next() == Some(&true))?;
-        if block::is_of_seeds(block) {
-            let mut each = verdicts.iter();
-            if block::filter(block, &mut dropped, || each.next() == Some(&false))? > 0 {
-                self.merged.seeds.push((group, dropped));
-            }
-        } else {
-            self.merged.new_links += u64::from(new);
-            self.merged.seen_links += u64::from(entries - new);
-        }
+        let (new, kept) = self.merged.decide(group, entries, block, &verdicts)?;
         self.merged.decided += u64::from(entries);
         if new > 0 {
             *self.merged.grown.entry(group).or_default() += new;

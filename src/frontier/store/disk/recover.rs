@@ -134,6 +134,9 @@ impl State {
             core.read(&mut Reader(&checkpoint.core))?;
         }
         core.known = known(directory, &checkpoint, options.unique)?;
+        if !checkpoint.unheard.is_empty() {
+            core.unheard = Merged::read(Reader(&checkpoint.unheard))?;
+        }
         let files = Files {
             directory: directory.clone(),
             key: options.key,
@@ -143,10 +146,7 @@ impl State {
             failed: checkpoint.failed,
             segment: checkpoint.segment,
             sync: options.sync,
-            unheard: match &checkpoint.unheard[..] {
-                [] => Merged::default(),
-                bytes => Merged::read(Reader(bytes))?,
-            },
+            unheard: Merged::default(),
             gather: usize::try_from(options.memory / 8).unwrap_or(usize::MAX).clamp(1 << 20, 32 << 20),
         };
         let mut state = Self {
@@ -177,11 +177,7 @@ impl State {
                 }
                 let frame = Frame::read(payload)?;
                 for event in Event::all(frame.events) {
-                    let event = event?;
-                    if event == Event::Heard {
-                        self.files.unheard = Merged::default();
-                    }
-                    self.core.replay(event)?;
+                    self.core.replay(event?)?;
                 }
                 self.core.next_seq = frame.next_seq;
                 self.note = frame.note.to_vec();
@@ -205,10 +201,10 @@ impl State {
         Stock {
             waiting: waiting - out,
             out,
-            aside: self.core.asides.len() as u64 + self.files.unheard.seed_count(),
+            aside: self.core.asides.len() as u64 + self.core.unheard.seed_count(),
             undecided: self.core.undecided,
-            new_links: self.files.unheard.new_links,
-            seen_links: self.files.unheard.seen_links,
+            new_links: self.core.unheard.new_links,
+            seen_links: self.core.unheard.seen_links,
             failed: self.files.failed + u64::from(self.core.failed_entries),
             hosts: u64::from(self.core.names.len()),
             seen,
@@ -242,7 +238,7 @@ impl State {
         let answers = Arc::new(Answers::default());
         let mut with_state = Bits::default();
         (0..self.core.names.len()).for_each(|group| with_state.set(group, self.files.hosts.has_state(group)));
-        let unheard = std::mem::take(&mut self.files.unheard);
+        let unheard = std::mem::take(&mut self.core.unheard);
         let keeper = keeper::start(self.files, receiver, Arc::clone(&answers))?;
         answers.bell.notify_one();
         let (backlog, bell) = (Arc::new(AtomicUsize::new(0)), Arc::clone(&answers.bell));
@@ -467,7 +463,8 @@ impl State {
         Ok(again.len() as u64)
     }
 
-    /// Writes a checkpoint of what is here, after which the journal begins anew at `segment`.
+    /// Writes a checkpoint of what is here, after which the journal begins anew at `segment`. The note has to count the
+    /// links that were [decided](Stock::new_links) and not heard.
     fn checkpoint(mut self, segment: u64, note: Vec<u8>, outputs: Vec<u64>) -> io::Result<()> {
         // A sieve's offers stay undecided only in the journal, so they are decided now.
         let seen = match std::mem::replace(&mut self.core.known, Known::Unasked) {
@@ -481,6 +478,8 @@ impl State {
         let name =
             |group: &u32| Some(self.core.names.name(*group)).filter(|name| !name.is_empty()).map(Box::from);
         let names = names.map(|group| (*group, name(group))).collect();
+        // The note knows of the links already.
+        self.files.unheard.seeds = std::mem::take(&mut self.core.unheard.seeds);
         let (sender, closed) = std::sync::mpsc::channel();
         drop(sender);
         let flush = Flush {
@@ -566,9 +565,9 @@ fn known(directory: &Path, checkpoint: &Checkpoint, unique: bool) -> io::Result<
             super::sieve::count(&path)?;
             return Ok(Known::Sieve { since: Seen::new(), repeats: false });
         }
-        (SeenFile::Runs(length), Some(path)) => {
-            keeper::read_runs(&path, length, |print| drop(seen.insert(print)))?
-        }
+        (SeenFile::Runs(length), Some(path)) => keeper::read_runs(&path, length, |print| {
+            seen.insert(print);
+        })?,
         _ => {}
     }
     Ok(Known::All { seen, fresh: Vec::new() })

@@ -346,6 +346,39 @@ fn a_sieve_admits_each_url_once() {
     bench.end();
 }
 
+/// A process that dies before its move to the sieve is complete leaves offers that the next decides by itself: the run
+/// hears of these as well.
+#[test]
+fn offers_before_the_sieve_was_there_are_heard_of() {
+    let [directory, old] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let mut bench = Bench::open(directory.path(), 1 << 20);
+    bench.offer(&urls(0..(1 << 17), 50));
+    bench.store.commit(Instant::now(), true, &mut Vec::new);
+    let segment = |directory: &tempfile::TempDir, nth| journal::path(directory.path(), nth);
+    while std::fs::metadata(segment(&directory, 1)).unwrap().len() < 1 << 20 {
+        std::thread::yield_now();
+    }
+    std::fs::copy(segment(&directory, 1), segment(&old, 1)).unwrap();
+    bench.checkpoint();
+    bench.offer(&urls((1 << 17) - 30..(1 << 17) + 70, 50));
+    bench.store.commit(Instant::now(), true, &mut Vec::new);
+    bench.end();
+    std::fs::copy(segment(&directory, 2), segment(&old, 2)).unwrap();
+    let state = State::read(&options(old.path(), 0), &[u64::MAX], false);
+    assert!(state.is_err(), "nothing was made there yet");
+    for _life in 0..2 {
+        let stock = State::read(&options(old.path(), 0), &[u64::MAX], true).unwrap().stock();
+        assert_eq!((stock.new_links, stock.seen_links, stock.undecided), (70, 30, 0));
+    }
+    let mut bench = Bench::open(old.path(), 1 << 20);
+    bench.poll();
+    assert!(bench.arrivals.iter().any(|a| matches!(a, Arrival::Decided { new: 70, seen: 30 })));
+    bench.store.commit(Instant::now(), true, &mut Vec::new);
+    bench.end();
+    let stock = State::read(&options(old.path(), 0), &[u64::MAX], false).unwrap().stock();
+    assert_eq!((stock.new_links, stock.waiting), (0, (1 << 17) + 70));
+}
+
 /// Whoever asks for a decision too soon gets it later, without asking again.
 #[test]
 fn a_decision_that_is_asked_for_comes() {
