@@ -353,7 +353,8 @@ fn offers_before_the_sieve_was_there_are_heard_of() {
     let [directory, old] = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let mut bench = Bench::open(directory.path(), 1 << 20);
     bench.offer(&urls(0..(1 << 17), 50));
-    bench.store.commit(Instant::now(), true, &mut Vec::new);
+    // A commit that begins no checkpoint.
+    bench.store.commit_now(Instant::now(), &mut Vec::new);
     let segment = |directory: &tempfile::TempDir, nth| journal::path(directory.path(), nth);
     while std::fs::metadata(segment(&directory, 1)).unwrap().len() < 1 << 20 {
         std::thread::yield_now();
@@ -361,7 +362,7 @@ fn offers_before_the_sieve_was_there_are_heard_of() {
     std::fs::copy(segment(&directory, 1), segment(&old, 1)).unwrap();
     bench.checkpoint();
     bench.offer(&urls((1 << 17) - 30..(1 << 17) + 70, 50));
-    bench.store.commit(Instant::now(), true, &mut Vec::new);
+    bench.store.commit_now(Instant::now(), &mut Vec::new);
     bench.end();
     std::fs::copy(segment(&directory, 2), segment(&old, 2)).unwrap();
     let state = State::read(&options(old.path(), 0), &[u64::MAX], false);
