@@ -83,9 +83,9 @@ impl Writer {
         sinks: Vec<JobSink>,
         note: Vec<u8>,
     ) -> Self {
-        // Nobody asks for a sync: then everything counts that can be read.
-        let synced = if sync == Sync::Never { (u64::MAX, u64::MAX) } else { (0, 0) };
         let segment = link.journal.segment();
+        // Nobody asks for a sync: then everything of this run counts that can be read. A later run may ask again.
+        let synced = if sync == Sync::Never { (segment, u64::MAX) } else { (0, 0) };
         let (waiting, frame) = (HashMap::new(), Vec::new());
         Self { directory, key, link, sync, sinks, waiting, note, segment, synced, unsynced: None, frame }
     }
@@ -191,6 +191,9 @@ impl Writer {
         self.link.journal =
             Journal::create(&self.directory, segment, self.key).map_err(|why| self.cannot_journal(why))?;
         self.segment = segment;
+        if self.sync == Sync::Never {
+            self.synced = (segment, u64::MAX);
+        }
         // Should the keeper be gone, it has said why.
         let _ = closed.send(Closed { outputs: self.lengths(), note: self.note.clone() });
         Ok(())
