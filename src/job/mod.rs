@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 pub use self::manifest::{Difference, Manifest};
 pub use self::note::{Again, Note};
@@ -49,6 +50,8 @@ pub struct Job {
     /// It is new.
     is_new: bool,
     rebooted: bool,
+    /// Failed URLs that opening put back, where that was cut short.
+    put_back: u64,
     _lock: Lock,
 }
 
@@ -109,7 +112,7 @@ impl Job {
             )));
         }
         std::fs::create_dir_all(directory.join("frontier")).map_err(io)?;
-        let lock = match Lock::acquire(&directory.join("lock"), &this_process()) {
+        let lock = match lock(&directory.join("lock")) {
             Ok(lock) => lock,
             Err(LockError::Held(who)) => return Err(in_use(directory, &who)),
             Err(LockError::Io(why)) => return Err(io(why)),
@@ -120,9 +123,10 @@ impl Job {
         };
         let boot = boot_id();
         let rebooted = !is_new && manifest.boot_id.is_some() && boot.is_some() && manifest.boot_id != boot;
-        let job = Self { directory: directory.to_owned(), manifest, is_new, rebooted, _lock: lock };
-        if is_cut_short(directory) {
-            retry::complete(&job)?;
+        let directory = directory.to_owned();
+        let mut job = Self { directory, manifest, is_new, rebooted, put_back: 0, _lock: lock };
+        if is_cut_short(&job.directory) {
+            job.put_back = retry::complete(&job)?;
         }
         Ok(job)
     }
@@ -225,10 +229,19 @@ pub fn read_state(directory: &Path, manifest: &Manifest) -> Result<DiskState, Er
 
 /// The process that holds a job, if one does: `pid host`.
 pub fn holder(directory: &Path) -> Option<String> {
-    match Lock::acquire(&directory.join("lock"), &this_process()) {
-        Err(LockError::Held(who)) => Some(who),
-        _ => None,
+    Lock::holder(&directory.join("lock"))
+}
+
+/// Takes the lock. Who only looks at the job has it for a moment, so a few tries are made.
+fn lock(path: &Path) -> Result<Lock, LockError> {
+    const TRIES: u32 = 10;
+    for _ in 1..TRIES {
+        match Lock::acquire(path, &this_process()) {
+            Err(LockError::Held(_)) => std::thread::park_timeout(Duration::from_millis(5)),
+            other => return other,
+        }
     }
+    Lock::acquire(path, &this_process())
 }
 
 fn frontier_error(directory: &Path, why: io::Error) -> Error {

@@ -15,7 +15,7 @@ use crate::frontier::Found;
 use crate::frontier::store::disk::files::{sync_dir, write_atomically};
 use crate::frontier::store::{DiskOptions, DiskState};
 
-/// Puts every failed URL of the job back; gives their number.
+/// Puts every failed URL of the job back; gives their number, with those that opening the job put back.
 ///
 /// # Errors
 /// When a file cannot be read, written, or is damaged; [`Error::Config`] when the records of an output cannot be told
@@ -27,7 +27,7 @@ pub fn retry_failed(job: &Job) -> Result<u64, Error> {
     let mut state = read(job, &options, &lengths)?;
     let (seqs, _) = failed(job, &mut state)?;
     if seqs.is_empty() {
-        return Ok(0);
+        return Ok(job.put_back);
     }
     for (nth, (path, length)) in outputs.iter().zip(&state.outputs).enumerate() {
         if let Err(why) = without(path, &beside(path), *length, &seqs) {
@@ -39,7 +39,7 @@ pub fn retry_failed(job: &Job) -> Result<u64, Error> {
     drop(state);
     let mark = mark(&job.directory);
     write_atomically(&mark, &[], true).map_err(|why| cannot_write(&mark, why))?;
-    complete(job)
+    Ok(job.put_back + complete(job)?)
 }
 
 /// Whether a process died while it put failed URLs back. The next that opens the job completes that.

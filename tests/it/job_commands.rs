@@ -228,3 +228,35 @@ fn a_directory_of_somebody_else_is_left_alone() {
     std::fs::write(file.path("job"), "a file").unwrap();
     file.run(&["crawl", "http://127.0.0.1:1/"]).exits(2).says(&["is a file"]);
 }
+
+/// A process died right after it had left the mark: the next to open the job does the rest, whichever it is.
+#[test]
+fn trying_again_is_completed_by_the_next_to_open_the_job() {
+    let web = Web::plain();
+    for next in ["--retry-failed", "run"] {
+        let desk = Desk::new();
+        std::fs::write(desk.path("list.txt"), web.url("/x/reset/1\n") + &web.url("/p/1\n")).unwrap();
+        let (list, out) = (desk.name("list.txt"), desk.path("job/records.jsonl"));
+        let args = ["fetch", &list, "--retries", "0", "--workers", "1"];
+        desk.run(&args).exits(3);
+        let good: String = std::fs::read_to_string(&out)
+            .unwrap()
+            .lines()
+            .skip(1)
+            .map(|line| line.to_owned() + "\n")
+            .collect();
+        std::fs::write(desk.path("job/records.jsonl.retry"), &good).unwrap();
+        std::fs::write(desk.path("job/retry"), "").unwrap();
+        desk.state();
+        desk.show(&["--verify"]).exits(2).says(&["was cut short", "hint: "]);
+        if next == "--retry-failed" {
+            desk.show(&[next]).exits(0).says(&["1 URL put back"]);
+            assert_eq!(std::fs::read_to_string(&out).unwrap(), good);
+            assert_eq!(desk.state()["pending"], 1);
+        }
+        desk.run(&args).exits(3);
+        assert_eq!(fates(&records(&out)).len(), 2);
+        assert!(!desk.path("job/retry").exists());
+        desk.assert_over();
+    }
+}

@@ -30,8 +30,8 @@ fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 /// The file of the frontier with this name, up to its number.
 fn file(desk: &Desk, name: &str) -> PathBuf {
-    let all = files(&desk.path("job/frontier")).into_keys();
-    all.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(name)).next_back().unwrap()
+    let mut all = files(&desk.path("job/frontier")).into_keys();
+    all.rfind(|path| path.file_name().unwrap().to_str().unwrap().starts_with(name)).unwrap()
 }
 
 fn flip(path: &Path, at: u64) {

@@ -79,6 +79,29 @@ impl Lock {
         Ok(lock)
     }
 
+    /// Who has the lock at `path`, if anybody has: the text it left. Two who look do not see each other; one who
+    /// wants to acquire it at this moment does, and should try again.
+    #[cfg(unix)]
+    pub(crate) fn holder(path: &Path) -> Option<String> {
+        use rustix::fs::{FlockOperation, flock};
+        use rustix::io::Errno;
+
+        let mut file = File::open(path).ok()?;
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Err(Errno::WOULDBLOCK) => match held_by(&mut file) {
+                LockError::Held(who) => Some(who),
+                LockError::Io(_) => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Who has the lock at `path`, if anybody has: the text it left.
+    #[cfg(not(unix))]
+    pub(crate) fn holder(path: &Path) -> Option<String> {
+        fs::read_to_string(path).ok()
+    }
+
     // `File::try_lock` does the same on every system; it needs Rust 1.89.
     #[cfg(unix)]
     fn take(path: &Path) -> Result<Self, LockError> {
@@ -206,7 +229,10 @@ mod tests {
         let error = Lock::acquire(&path, "another").unwrap_err();
         assert!(matches!(&error, LockError::Held(text) if *text == who), "{error:?}");
         assert_eq!(error.to_string(), format!("locked by another process: {who}"));
+        assert_eq!(Lock::holder(&path), Some(who));
         drop(lock);
+        #[cfg(unix)]
+        assert_eq!(Lock::holder(&path), None);
         drop(Lock::acquire(&path, "third").unwrap());
     }
 

@@ -356,7 +356,15 @@ fn offers_before_the_sieve_was_there_are_heard_of() {
     // A commit that begins no checkpoint.
     bench.store.commit_now(Instant::now(), &mut Vec::new);
     let segment = |directory: &tempfile::TempDir, nth| journal::path(directory.path(), nth);
-    while std::fs::metadata(segment(&directory, 1)).unwrap().len() < 1 << 20 {
+    let frames = || {
+        let mut frames = 0;
+        let tail = journal::read(directory.path(), 1, KEY, |_, _| {
+            frames += 1;
+            Ok(())
+        });
+        tail.map(|tail| (frames, tail.torn)).unwrap()
+    };
+    while frames() != (1, 0) {
         std::thread::yield_now();
     }
     std::fs::copy(segment(&directory, 1), segment(&old, 1)).unwrap();
