@@ -56,9 +56,9 @@ const COMMIT_BYTES: usize = 1 << 20;
 const COMMIT_DONE: usize = 4096;
 const COMMIT_EVERY: Duration = Duration::from_millis(20);
 /// Commits that wait for the disk, bytes; above it nothing more is handed out.
-pub(crate) const BACKLOG: usize = 32 << 20;
-/// Bytes that are left for entries at hand and checkpoints under way.
-const BESIDE: usize = 48 << 20;
+pub(crate) const BACKLOG: usize = 16 << 20;
+/// Bytes that are left for hosts, entries at hand and checkpoints under way.
+const BESIDE: usize = 80 << 20;
 /// A checkpoint is made this often at least, if anything happened.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(600);
 /// A merge that nothing but idleness asks for waits this long after the one before.

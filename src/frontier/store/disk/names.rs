@@ -1,19 +1,18 @@
 //! The groups by name: which id a host key has, and the other way round.
 
-use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
+mod ids;
 
+use self::ids::Ids;
 use crate::frontier::pages::Pages;
-use crate::frontier::store::memory::Identity;
 use crate::url::Fingerprinter;
 
-const MAPS: usize = 256;
+/// Tables of ids, each of some thousand at most.
+const TABLES: usize = 256;
 
-/// Names of groups, about 75 bytes each. Ids are dense; a released one is given out again first.
+/// Names of groups, about 65 bytes each. Ids are dense; a released one is given out again first.
 pub(super) struct Names {
-    /// By the keyed fingerprint of the name, which is as good as the name (see [`Fingerprinter`]). Many small maps: to
-    /// grow a large one takes long.
-    ids: Vec<HashMap<u64, u32, BuildHasherDefault<Identity>>>,
+    /// Each in one of [`TABLES`], by the fingerprint of its name.
+    ids: Vec<Ids>,
     names: Pages<Option<Box<str>>>,
     free: Vec<u32>,
     /// The one asked for last: most links of a page go to one host.
@@ -23,7 +22,7 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn new(fingerprinter: Fingerprinter) -> Self {
-        let ids = std::iter::repeat_with(HashMap::default).take(MAPS).collect();
+        let ids = std::iter::repeat_with(Ids::default).take(TABLES).collect();
         Self { ids, names: Pages::default(), free: Vec::new(), last: 0, fingerprinter }
     }
 
@@ -32,35 +31,41 @@ impl Names {
         if self.name(self.last) == name {
             return (self.last, false);
         }
-        let print = self.fingerprinter.fingerprint_str(name);
-        if let Some(id) = self.ids[map(print)].get(&print) {
-            self.last = *id;
-            return (*id, false);
+        let (table, hash) = self.place(name);
+        let known = self.ids[table].get(hash, |id| self.name(id) == name);
+        self.last = known.or_else(|| self.free.pop()).unwrap_or(self.names.len() as u32);
+        if known.is_none() {
+            *self.names.at(self.last as usize) = Some(name.into());
+            self.ids[table].insert(hash, self.last);
         }
-        self.last = self.free.pop().unwrap_or(self.names.len() as u32);
-        self.set(self.last, name);
-        (self.last, true)
+        (self.last, known.is_none())
     }
 
-    /// Gives an id this name.
+    /// Gives an id this name, as it was given before.
     pub(super) fn set(&mut self, id: u32, name: &str) {
         self.release(id);
         self.free.retain(|free| *free != id);
         if self.names.len() <= id as usize {
             self.free.extend(self.names.len() as u32..id);
         }
+        let (table, hash) = self.place(name);
         *self.names.at(id as usize) = Some(name.into());
-        let print = self.fingerprinter.fingerprint_str(name);
-        self.ids[map(print)].insert(print, id);
+        self.ids[table].insert(hash, id);
     }
 
     /// Frees an id.
     pub(super) fn release(&mut self, id: u32) {
         if let Some(name) = self.names.get_mut(id as usize).and_then(Option::take) {
-            let print = self.fingerprinter.fingerprint_str(&name);
-            self.ids[map(print)].remove(&print);
+            let (table, hash) = self.place(&name);
+            self.ids[table].remove(hash, id);
             self.free.push(id);
         }
+    }
+
+    /// The table of a name, and its hash there.
+    fn place(&self, name: &str) -> (usize, u32) {
+        let print = self.fingerprinter.fingerprint_str(name);
+        ((print >> 32) as usize % TABLES, print as u32)
     }
 
     /// The name of an id; empty when it has none.
@@ -72,11 +77,6 @@ impl Names {
     pub(super) fn len(&self) -> u32 {
         self.names.len() as u32
     }
-}
-
-/// Which map has a fingerprint: bits that the map itself makes little of.
-fn map(print: u64) -> usize {
-    (print >> 32) as usize % MAPS
 }
 
 #[cfg(test)]

@@ -147,7 +147,7 @@ impl State {
             segment: checkpoint.segment,
             sync: options.sync,
             unheard: Merged::default(),
-            gather: usize::try_from(options.memory / 8).unwrap_or(usize::MAX).clamp(1 << 20, 32 << 20),
+            gather: usize::try_from(options.memory / 16).unwrap_or(usize::MAX).clamp(1 << 20, 32 << 20),
         };
         let mut state = Self {
             files,

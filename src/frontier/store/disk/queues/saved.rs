@@ -36,7 +36,10 @@ pub(super) fn encode(
     for (number, data) in files {
         [number, data.end, data.live].into_iter().for_each(|word| put(out, u64::from(word)));
     }
-    put(out, groups.iter().count() as u64);
+    let count = groups.iter().count();
+    // With a million groups it is long, and would be copied as it grows.
+    out.reserve(count * 20);
+    put(out, count as u64);
     let mut last = 0;
     for (id, group) in groups.iter() {
         put(out, u64::from(id - last));
