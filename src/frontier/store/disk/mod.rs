@@ -59,6 +59,8 @@ const COMMIT_EVERY: Duration = Duration::from_millis(20);
 pub(crate) const BACKLOG: usize = 16 << 20;
 /// Bytes that are left for hosts, entries at hand and checkpoints under way.
 const BESIDE: usize = 80 << 20;
+/// What an entry that is taken may need in a checkpoint, bytes: so that the buffer need not grow while all wait.
+const TAKEN_BYTES: usize = 256;
 /// A checkpoint is made this often at least, if anything happened.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(600);
 /// A merge that nothing but idleness asks for waits this long after the one before.
@@ -304,7 +306,7 @@ impl Disk {
         if self.journal.send(ToJournal::Segment(self.segment, closed)).is_err() {
             return;
         }
-        let mut core = Vec::new();
+        let mut core = Vec::with_capacity(self.core.taken.len() * TAKEN_BYTES);
         self.core.write(&mut core);
         let names = std::mem::take(&mut self.core.renamed);
         let name =

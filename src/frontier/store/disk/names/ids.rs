@@ -64,7 +64,7 @@ impl Ids {
     }
 
     fn home(&self, hash: u32) -> usize {
-        (u64::from(hash) * self.slots.len() as u64 >> 32) as usize
+        ((u64::from(hash) * self.slots.len() as u64) >> 32) as usize
     }
 
     fn after(&self, at: usize) -> usize {
@@ -95,7 +95,7 @@ mod tests {
         /// Few hashes, some of them at the end of the table, so that they collide and wrap.
         #[test]
         fn is_a_map(calls in prop::collection::vec((any::<bool>(), 0..40u32), 0..300)) {
-            let hash = |id: u32| if id % 3 == 0 { u32::MAX - id % 7 } else { id % 5 * 1000 };
+            let hash = |id: u32| if id.is_multiple_of(3) { u32::MAX - id % 7 } else { id % 5 * 1000 };
             let (mut ids, mut model) = (Ids::default(), BTreeMap::new());
             for (add, id) in calls {
                 if add && model.insert(id, ()).is_none() {
