@@ -67,7 +67,7 @@ pub(crate) fn run_settings(settings: Settings) -> Result<Code, Error> {
                 warn(&text);
             }
             let outputs = Outputs::of_job(writer, receivers.remove(0), keeper)?;
-            let frontier = Scheduler::new(store, plan.politeness.clone()).with_limits(limits(job.memory()));
+            let frontier = Scheduler::new(store, plan.politeness.clone()).with_limits(Limits::within(job.memory()));
             runtime.block_on(async {
                 let now = tokio::time::Instant::now().into_std();
                 let frontier = if job.is_resumed() { frontier.resumed(now) } else { frontier };
@@ -107,12 +107,6 @@ pub(crate) fn run_settings(settings: Settings) -> Result<Code, Error> {
         }
         None => Ok(signal.map_or_else(|| Code::for_run(&summary, fail_on), Signal::code)),
     }
-}
-
-/// How much of a job's memory the scheduler may use: a few kilobytes an entry at hand, and what hosts cost that are awake.
-fn limits(memory: u64) -> Limits {
-    let at_hand = usize::try_from(memory >> 14).unwrap_or(usize::MAX).clamp(1024, 65_536);
-    Limits { at_hand, awake: at_hand / 4 }
 }
 
 /// Follows a run to its end, and shows how it goes.
