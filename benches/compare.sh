@@ -25,17 +25,18 @@ address=${seed#http://}
 count=$(wc -l < "$work/urls")
 awk '{print "url = \"" $0 "\"\noutput = \"/dev/null\""}' "$work/urls" > "$work/curl.cfg"
 
-names=(bare "gannet fetch" "gannet crawl")
+names=(bare "gannet fetch" "gannet crawl" "gannet crawl --job")
 run_0() { "$bare" "$work/urls" "$at_once"; }
 run_1() { "$gannet" fetch "$work/urls" --workers "$at_once" -q -o "$work/out.jsonl"; }
 run_2() { "$gannet" crawl "$seed" --workers "$at_once" --per-host "$at_once" -q -o "$work/out.jsonl"; }
+run_3() { rm -rf "$work/job"; "$gannet" crawl "$seed" --workers "$at_once" --per-host "$at_once" -q --job "$work/job"; }
 if command -v curl >/dev/null; then
   names+=("curl --parallel")
-  run_3() { curl -s --parallel --parallel-max "$at_once" -K "$work/curl.cfg"; }
+  run_4() { curl -s --parallel --parallel-max "$at_once" -K "$work/curl.cfg"; }
 fi
-if command -v wget2 >/dev/null && [ ${#names[@]} = 4 ]; then
+if command -v wget2 >/dev/null && [ ${#names[@]} = 5 ]; then
   names+=("wget2 -r")
-  run_4() { wget2 -q -r -l inf --max-threads="$at_once" -P "$work/wget2" "$seed"; rm -rf "$work/wget2"; }
+  run_5() { wget2 -q -r -l inf --max-threads="$at_once" -P "$work/wget2" "$seed"; rm -rf "$work/wget2"; }
 fi
 
 TIMEFORMAT='%U %S %R'
