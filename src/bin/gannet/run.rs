@@ -67,7 +67,8 @@ pub(crate) fn run_settings(settings: Settings) -> Result<Code, Error> {
                 warn(&text);
             }
             let outputs = Outputs::of_job(writer, receivers.remove(0), keeper)?;
-            let frontier = Scheduler::new(store, plan.politeness.clone()).with_limits(Limits::within(job.memory()));
+            let frontier =
+                Scheduler::new(store, plan.politeness.clone()).with_limits(Limits::within(job.memory()));
             runtime.block_on(async {
                 let now = tokio::time::Instant::now().into_std();
                 let frontier = if job.is_resumed() { frontier.resumed(now) } else { frontier };

@@ -30,8 +30,13 @@ pub(crate) fn write_atomically(path: &Path, parts: &[&[u8]], sync: bool) -> io::
     }
 }
 
+/// What a job writes of itself may hold secrets of its command line, so it is for its owner alone.
 fn write(path: &Path, parts: &[&[u8]], sync: bool) -> io::Result<()> {
-    let mut file = File::create(path)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
     parts.iter().try_for_each(|part| file.write_all(part))?;
     if sync { file.sync_all() } else { Ok(()) }
 }
@@ -187,6 +192,18 @@ mod tests {
     fn names(dir: &Path) -> Vec<String> {
         let names = fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
         names.collect()
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_replaced_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("job.json");
+        write_atomically(&path, &[b"a", b"b"], false).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"ab");
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]
