@@ -1,7 +1,9 @@
-//! Numbers and strings as bytes: LEB128 varints, and lengths before what is long. Everything this store writes is made
-//! of them. Reading never panics: what does not fit is [`Damaged`].
+//! Numbers and strings as bytes: varints, and lengths before what is long. What this store writes is made of them. Reading never panics: what does not fit is [`Damaged`].
 
 use std::io;
+
+use super::varint;
+pub(crate) use super::varint::put;
 
 /// Bytes that do not mean what they should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,15 +13,6 @@ impl From<Damaged> for io::Error {
     fn from(_: Damaged) -> Self {
         Self::new(io::ErrorKind::InvalidData, "damaged: its bytes do not mean what they should")
     }
-}
-
-/// Appends a number, 7 bits a byte.
-pub(crate) fn put(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
 }
 
 /// Appends a length and the bytes.
@@ -44,15 +37,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn number(&mut self) -> Result<u64, Damaged> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Ok(number);
-            }
-        }
-        Err(Damaged)
+        varint::get(&mut self.0).ok_or(Damaged)
     }
 
     /// A number that fits 32 bits.

@@ -29,6 +29,7 @@ mod seen;
 mod sieve;
 #[cfg(test)]
 mod tests;
+mod varint;
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;

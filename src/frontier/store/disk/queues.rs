@@ -18,7 +18,6 @@ mod handles;
 mod log;
 mod saved;
 mod tail;
-mod varint;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@
 
 use std::io;
 
-use super::varint;
+use super::super::varint;
 
 /// Longest block in bytes; well below the size of a queue file, which a block cannot leave.
 pub(super) const MAX_BLOCK: usize = 16 << 20;

@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 
+use super::super::varint::{get, get_u32, put};
 use super::chunk::{Place, Pointer};
 use super::group::{Group, Groups};
 use super::log::Data;
-use super::varint::{get, get_u32, put};
 
 const VERSION: u64 = 1;
 

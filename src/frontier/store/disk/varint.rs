@@ -1,8 +1,8 @@
 //! Whole numbers in as few bytes as they need: seven bits each, the lowest first, the top bit set in all but
-//! the last. Used for the counts of blocks and for the saved state.
+//! the last (LEB128). Nearly all numbers in the files of a job are written so.
 
 /// Adds a number.
-pub(super) fn put(out: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn put(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;
