@@ -101,7 +101,13 @@ impl Writer {
     /// When no thread can be had.
     pub fn spawn(self, outcomes: mpsc::Receiver<Arc<Outcome>>) -> io::Result<JoinHandle<Result<(), Error>>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-        let run = move || runtime.block_on(self.run(outcomes));
+        let bell = Arc::clone(&self.link.bell);
+        let run = move || {
+            let end = runtime.block_on(self.run(outcomes));
+            // Whoever waits for the backlog to shrink waits in vain if this is an error.
+            bell.notify_one();
+            end
+        };
         std::thread::Builder::new().name("gannet-writer".into()).spawn(run)
     }
 

@@ -449,6 +449,9 @@ impl Store for Disk {
     }
 
     fn arrivals(&mut self, _now: Instant, into: &mut Vec<Arrival>) -> Result<(), Error> {
+        if self.journal.is_closed() {
+            return Err(Error::Internal("the thread that writes the job has ended".into()));
+        }
         into.append(&mut self.restored);
         for answer in self.answers.take() {
             self.answered(answer, into)?;
