@@ -13,6 +13,7 @@ mod record;
 pub use self::record::{FIELDS, SCHEMA};
 pub use crate::frontier::Position;
 
+use crate::extract::{Link, Via};
 use crate::fetch::{ErrorKind, FetchError, HeaderMap, HopRecord, Phase, Response, Timings, Truncated};
 use crate::url::CrawlUrl;
 
@@ -45,8 +46,10 @@ pub struct Outcome {
     pub depth: u16,
     /// The page that it was found on.
     pub source: Option<CrawlUrl>,
-    /// The element that it was found in, e.g. `a`.
-    pub tag: Option<&'static str>,
+    /// Where on that page.
+    pub via: Option<Via>,
+    /// When its sitemap says that it was last changed, as written there.
+    pub lastmod: Option<Arc<str>>,
     /// How often it was tried; 0 when it was not.
     pub attempts: u32,
     /// From admission to the start of its last attempt.
@@ -105,6 +108,12 @@ pub struct LinkRecord {
     pub tag: &'static str,
     /// The attribute, e.g. `href`.
     pub attr: &'static str,
+}
+
+impl From<&Link> for LinkRecord {
+    fn from(link: &Link) -> Self {
+        Self { url: link.url.clone(), tag: link.via.tag(), attr: link.via.attr() }
+    }
 }
 
 /// Why a fetch failed, as the record shows it.
@@ -199,7 +208,8 @@ impl Outcome {
             fallback: None,
             depth: 0,
             source: None,
-            tag: None,
+            via: None,
+            lastmod: None,
             attempts: 0,
             queue: None,
             timings: None,

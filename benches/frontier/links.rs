@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 
 use fastrand::Rng;
 use gannet::CrawlUrl;
+use gannet::extract::Via;
 use gannet::frontier::{Candidate, Found, Position, Root};
 use gannet::url::Fingerprinter;
 
@@ -54,9 +55,11 @@ impl Web {
         let found = Found::Link {
             root: Root { url: front, named: true },
             source,
-            tag: "a",
+            via: Via::named("a", "href"),
             redirects: 0,
             for_seed: false,
+            on_public: false,
+            lastmod: None,
         };
         let depth = self.rng.u16(1..8);
         for nth in 0..PAGE {

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::outlinks::Harvest;
 use super::progress::Progress;
 use super::shutdown::Stop;
 use super::summary::{Ended, Summary};
@@ -361,7 +362,8 @@ impl<R: Frontier> Dispatcher<R> {
 
     fn take_in(&mut self, report: Report, now: Instant) {
         self.out -= 1;
-        let Report { order, disposition, tally, mut candidates, links, rejected, fault } = report;
+        let Report { order, disposition, tally, harvest, fault } = report;
+        let Harvest { mut candidates, links, rejected } = harvest;
         self.refused_out -= u64::from(matches!(order, Order::Refused { .. }));
         match (order, disposition) {
             (Order::Job(job), disposition) => self.frontier.finished(job, disposition, now),

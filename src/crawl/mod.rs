@@ -8,6 +8,7 @@
 mod dispatcher;
 mod hops;
 mod note;
+mod outlinks;
 mod progress;
 mod retry;
 mod settle;

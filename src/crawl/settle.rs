@@ -27,9 +27,10 @@ pub(super) fn outcome_of(entry: &Entry, plan: &Plan) -> Outcome {
             outcome.position = *position;
             outcome.input.clone_from(input);
         }
-        Found::Link { source, tag, .. } => {
+        Found::Link { source, via, lastmod, .. } => {
             outcome.source = Some(source.clone());
-            outcome.tag = Some(tag);
+            outcome.via = Some(*via);
+            outcome.lastmod.clone_from(lastmod);
         }
     }
     outcome

@@ -12,6 +12,7 @@ use futures::FutureExt as _;
 use tokio::sync::{Mutex, mpsc};
 
 use super::hops::CrawlHops;
+use super::outlinks::{self, Follow, Harvest};
 use super::retry::{self, Decision};
 use super::settle::{
     SIBLING_FAILED, outcome_of, refused, robots_answer, robots_request, settled, too_many_redirects,
@@ -19,17 +20,14 @@ use super::settle::{
 use super::shutdown::Stop;
 use super::summary::Tally;
 use super::{Plan, Recorder};
-use crate::extract::{self, LinkKind};
-use crate::fetch::{ErrorKind, Fetch, HopPolicy, Phase, Request, Response};
-use crate::frontier::{Candidate, Disposition, Entry, Found, HostSignal, Job, RobotsDown, Root, Work};
+use crate::extract;
+use crate::fetch::{ErrorKind, Fetch, HopPolicy, Phase, Request};
+use crate::frontier::{Disposition, Entry, HostSignal, Job, RobotsDown, Work};
 use crate::outcome::{Failure, LinkRecord, Outcome, OutcomeKind};
 use crate::robots::Rules;
-use crate::scope::{Reason, Verdict};
 use crate::seeds::Seed;
-use crate::url::{CrawlUrl, Fingerprinter};
+use crate::url::Fingerprinter;
 
-/// Bodies above this are parsed on a thread of their own, bytes.
-const PARSE_INLINE: usize = 512 * 1024;
 /// How often a URL may come back because this machine ran out of descriptors or ports; then it fails.
 const MAX_RETURNS: u32 = 20;
 /// How long a record may still wait for its sink after a kill.
@@ -53,11 +51,8 @@ pub(super) struct Report {
     pub(super) disposition: Disposition,
     /// The outcome, when there is one and it was recorded.
     pub(super) tally: Option<Tally>,
-    /// Links to be admitted.
-    pub(super) candidates: Vec<Candidate>,
-    /// Links met, and those refused by the scope.
-    pub(super) links: u64,
-    pub(super) rejected: [u64; Reason::ALL.len()],
+    /// Links to be admitted, and those that are not.
+    pub(super) harvest: Harvest,
     /// What the run must end with.
     pub(super) fault: Option<Fault>,
 }
@@ -75,15 +70,7 @@ pub(super) enum Fault {
 
 impl Report {
     fn new(order: Order, disposition: Disposition) -> Self {
-        Self {
-            order,
-            disposition,
-            tally: None,
-            candidates: Vec::new(),
-            links: 0,
-            rejected: Default::default(),
-            fault: None,
-        }
+        Self { order, disposition, tally: None, harvest: Harvest::default(), fault: None }
     }
 }
 
@@ -122,11 +109,11 @@ impl<F: Fetch> Shared<F> {
 
     /// Makes an order an outcome, or a reason to come back to it, and records the outcome.
     async fn work(&self, order: Order) -> Report {
-        let Page { outcome, disposition, candidates, links, rejected, fault } = match &order {
+        let Page { outcome, disposition, harvest, fault } = match &order {
             Order::Refused { seq, seed } => Page::done(refused(*seq, seed), HostSignal::Neutral),
             Order::Job(job) => self.process(job).await,
         };
-        let mut report = Report { candidates, links, rejected, fault, ..Report::new(order, disposition) };
+        let mut report = Report { harvest, fault, ..Report::new(order, disposition) };
         if let Some(outcome) = outcome {
             self.record(outcome, &mut report).await;
         }
@@ -148,7 +135,7 @@ impl<F: Fetch> Shared<F> {
         if recorded {
             report.tally = Some(tally);
         } else {
-            report.candidates.clear();
+            report.harvest.candidates.clear();
             report.disposition = Disposition::Returned;
             report.fault = report.fault.take().or(fault);
         }
@@ -189,7 +176,7 @@ impl<F: Fetch> Shared<F> {
             return Page::of(None, Disposition::Retry(after, signal));
         }
         let found = match &result {
-            Ok(response) => self.extract(response).await,
+            Ok(response) => outlinks::read(response, plan).await,
             Err(_) => extract::Page::default(),
         };
         let mut redirect = result.as_ref().ok().and_then(|response| response.redirect.clone());
@@ -211,10 +198,10 @@ impl<F: Fetch> Shared<F> {
             }
         }
         let mut page = Page::done(outcome, decision.signal);
-        if plan.follow.is_some() {
-            page.links = found.links.len() as u64;
+        if let Some(scope) = &plan.follow {
             let source = page_url.unwrap_or_else(|| entry.url.clone());
-            self.follow(entry, source, redirect, found.links, &mut page);
+            page.harvest = Follow { scope, fingerprinter: &self.fingerprinter, entry, source }
+                .harvest(redirect, found.links);
         }
         page
     }
@@ -235,84 +222,6 @@ impl<F: Fetch> Shared<F> {
             hops,
             home: entry.is_home(),
             max_body: None,
-        }
-    }
-
-    /// Title and links; large bodies are parsed off the runtime's threads.
-    async fn extract(&self, response: &Response) -> extract::Page {
-        let plan = &self.plan;
-        let wanted = plan.follow.is_some() || plan.keep.links;
-        let (content_type, _) = crate::outcome::content_type(&response.headers);
-        let (body, url) = (response.body.bytes.clone(), response.final_url.clone());
-        let parse = move || match wanted {
-            true => extract::outlinks(content_type.as_deref(), &body, &url.to_url()),
-            false => {
-                extract::Page { title: extract::title(content_type.as_deref(), &body), ..Default::default() }
-            }
-        };
-        if !wanted || response.body.bytes.len() <= PARSE_INLINE {
-            return parse();
-        }
-        match tokio::task::spawn_blocking(parse).await {
-            Ok(page) => page,
-            Err(panic) => match panic.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => extract::Page::default(),
-            },
-        }
-    }
-
-    /// Turns the links of a page into candidates, each judged by the scope.
-    fn follow(
-        &self,
-        entry: &Entry,
-        source: CrawlUrl,
-        redirect: Option<CrawlUrl>,
-        links: Vec<extract::Link>,
-        page: &mut Page,
-    ) {
-        let Some(scope) = &self.plan.follow else { return };
-        let candidate = |url: CrawlUrl, depth, root: Root, tag, redirects, for_seed| Candidate {
-            fingerprint: self.fingerprinter.fingerprint(&url),
-            depth,
-            found: Found::Link { root, source: source.clone(), tag, redirects, for_seed },
-            url,
-        };
-        let root = match &entry.found {
-            Found::Seed { .. } => Root { url: entry.url.clone(), named: true },
-            Found::Link { root, .. } => root.clone(),
-        };
-        let bounds = scope.within(&root.url);
-        let mut judge = |url: &CrawlUrl, depth| match bounds.judge(url, depth) {
-            Verdict::Accept => true,
-            Verdict::Reject(reason) => {
-                page.rejected[reason as usize] += 1;
-                false
-            }
-        };
-        if let Some(target) = redirect {
-            let redirects = entry.redirects() + 1;
-            if entry.is_for_seed() {
-                // Where a seed redirects to takes its place: seeds are always in scope.
-                let named = entry.is_home() && target.host_key() == entry.url.host_key();
-                let root = Root { url: target.clone(), named };
-                page.candidates.push(candidate(target, entry.depth, root, "redirect", redirects, true));
-            } else if judge(&target, entry.depth) {
-                page.candidates.push(candidate(
-                    target,
-                    entry.depth,
-                    root.clone(),
-                    "redirect",
-                    redirects,
-                    false,
-                ));
-            }
-        }
-        let depth = entry.depth.saturating_add(1);
-        for link in links.into_iter().filter(|link| link.kind == LinkKind::Navigation) {
-            if judge(&link.url, depth) {
-                page.candidates.push(candidate(link.url, depth, root.clone(), link.tag, 0, false));
-            }
         }
     }
 
@@ -366,9 +275,7 @@ fn panic_message(entry: &Entry, panic: &(dyn std::any::Any + Send)) -> String {
 struct Page {
     outcome: Option<Outcome>,
     disposition: Disposition,
-    candidates: Vec<Candidate>,
-    links: u64,
-    rejected: [u64; Reason::ALL.len()],
+    harvest: Harvest,
     fault: Option<Fault>,
 }
 
@@ -380,19 +287,6 @@ impl Page {
     }
 
     fn of(outcome: Option<Outcome>, disposition: Disposition) -> Self {
-        Self {
-            outcome,
-            disposition,
-            candidates: Vec::new(),
-            links: 0,
-            rejected: Default::default(),
-            fault: None,
-        }
-    }
-}
-
-impl From<&extract::Link> for LinkRecord {
-    fn from(link: &extract::Link) -> Self {
-        Self { url: link.url.clone(), tag: link.tag, attr: link.attr }
+        Self { outcome, disposition, harvest: Harvest::default(), fault: None }
     }
 }

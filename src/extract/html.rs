@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 
 use super::scan::{Attrs, Scanner, Tag, is_space};
-use super::{LinkKind, entity, values};
+use super::{LinkKind, Via, entity, values};
 
 /// What a page says, as it is written there.
 #[derive(Default)]
@@ -40,8 +40,7 @@ pub(super) enum Value<'a> {
 /// Where a link stands and what it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Role {
-    pub(super) tag: &'static str,
-    pub(super) attr: &'static str,
+    pub(super) via: Via,
     pub(super) kind: LinkKind,
     pub(super) nofollow: bool,
 }
@@ -59,8 +58,7 @@ impl Role {
 
 /// An element that has links.
 struct Element {
-    tag: &'static str,
-    links: &'static [(&'static str, LinkKind)],
+    links: &'static [(Via, LinkKind)],
     gate: Gate,
 }
 
@@ -80,38 +78,35 @@ enum Gate {
 
 use LinkKind::{Navigation, Other, Requisite};
 
+/// A row of the table: element, attributes with the kind of their links, gate.
+macro_rules! element {
+    ($tag:literal, [$(($attr:literal, $kind:ident)),*], $gate:ident) => {
+        const { &Element { links: &[$((Via::named($tag, $attr), $kind)),*], gate: Gate::$gate } }
+    };
+}
+
 /// The table. `None` for elements without links.
 fn element(name: &[u8]) -> Option<&'static Element> {
     Some(match name {
-        b"a" => &Element { tag: "a", links: &[("href", Navigation)], gate: Gate::Rel },
-        b"area" => &Element { tag: "area", links: &[("href", Navigation)], gate: Gate::Rel },
-        b"audio" => &Element { tag: "audio", links: &[("src", Requisite)], gate: Gate::Open },
-        b"body" => &Element { tag: "body", links: &[("background", Requisite)], gate: Gate::Open },
-        b"embed" => &Element { tag: "embed", links: &[("src", Requisite)], gate: Gate::Open },
-        b"form" => &Element { tag: "form", links: &[("action", Other)], gate: Gate::FormGet },
-        b"frame" => &Element { tag: "frame", links: &[("src", Navigation)], gate: Gate::Open },
-        b"iframe" => &Element { tag: "iframe", links: &[("src", Navigation)], gate: Gate::Open },
-        b"img" => {
-            &Element { tag: "img", links: &[("src", Requisite), ("srcset", Requisite)], gate: Gate::Open }
-        }
-        b"input" => &Element { tag: "input", links: &[("src", Requisite)], gate: Gate::InputImage },
-        b"link" => &Element {
-            tag: "link",
-            links: &[("href", Other), ("imagesrcset", Requisite)],
-            gate: Gate::LinkRel,
-        },
-        b"object" => &Element { tag: "object", links: &[("data", Requisite)], gate: Gate::Open },
-        b"script" => &Element { tag: "script", links: &[("src", Requisite)], gate: Gate::Open },
-        b"source" => {
-            &Element { tag: "source", links: &[("src", Requisite), ("srcset", Requisite)], gate: Gate::Open }
-        }
-        b"table" => &Element { tag: "table", links: &[("background", Requisite)], gate: Gate::Open },
-        b"td" => &Element { tag: "td", links: &[("background", Requisite)], gate: Gate::Open },
-        b"th" => &Element { tag: "th", links: &[("background", Requisite)], gate: Gate::Open },
-        b"track" => &Element { tag: "track", links: &[("src", Requisite)], gate: Gate::Open },
-        b"video" => {
-            &Element { tag: "video", links: &[("src", Requisite), ("poster", Requisite)], gate: Gate::Open }
-        }
+        b"a" => element!("a", [("href", Navigation)], Rel),
+        b"area" => element!("area", [("href", Navigation)], Rel),
+        b"audio" => element!("audio", [("src", Requisite)], Open),
+        b"body" => element!("body", [("background", Requisite)], Open),
+        b"embed" => element!("embed", [("src", Requisite)], Open),
+        b"form" => element!("form", [("action", Other)], FormGet),
+        b"frame" => element!("frame", [("src", Navigation)], Open),
+        b"iframe" => element!("iframe", [("src", Navigation)], Open),
+        b"img" => element!("img", [("src", Requisite), ("srcset", Requisite)], Open),
+        b"input" => element!("input", [("src", Requisite)], InputImage),
+        b"link" => element!("link", [("href", Other), ("imagesrcset", Requisite)], LinkRel),
+        b"object" => element!("object", [("data", Requisite)], Open),
+        b"script" => element!("script", [("src", Requisite)], Open),
+        b"source" => element!("source", [("src", Requisite), ("srcset", Requisite)], Open),
+        b"table" => element!("table", [("background", Requisite)], Open),
+        b"td" => element!("td", [("background", Requisite)], Open),
+        b"th" => element!("th", [("background", Requisite)], Open),
+        b"track" => element!("track", [("src", Requisite)], Open),
+        b"video" => element!("video", [("src", Requisite), ("poster", Requisite)], Open),
         _ => return None,
     })
 }
@@ -119,14 +114,8 @@ fn element(name: &[u8]) -> Option<&'static Element> {
 /// The same for elements of SVG.
 fn foreign_element(name: &[u8]) -> Option<&'static Element> {
     Some(match name {
-        b"a" => {
-            &Element { tag: "a", links: &[("href", Navigation), ("xlink:href", Navigation)], gate: Gate::Rel }
-        }
-        b"image" => &Element {
-            tag: "image",
-            links: &[("href", Requisite), ("xlink:href", Requisite)],
-            gate: Gate::Open,
-        },
+        b"a" => element!("a", [("href", Navigation), ("xlink:href", Navigation)], Rel),
+        b"image" => element!("image", [("href", Requisite), ("xlink:href", Requisite)], Open),
         _ => return None,
     })
 }
@@ -242,16 +231,16 @@ impl<'a> Found<'a> {
     }
 
     fn links_of(&mut self, element: &'static Element, attrs: Attrs<'a>) {
-        let attr = |at: usize| element.links.get(at).map_or("", |link| link.0);
+        let attr = |at: usize| element.links.get(at).map_or("", |link| link.0.attr());
         let [first, second, gate] = attrs.pick([attr(0), attr(1), element.gate.attr()]);
         let nofollow = gate.is_some_and(|rel| {
             rel.len() >= "nofollow".len() && tokens(rel).any(|token| is(token, "nofollow"))
         });
-        for (&(attr, kind), value) in element.links.iter().zip([first, second]) {
+        for (&(via, kind), value) in element.links.iter().zip([first, second]) {
             let Some(value) = value else { continue };
             let Some(kind) = element.gate.pass(kind, gate) else { continue };
-            let role = Role { tag: element.tag, attr, kind, nofollow };
-            if attr.ends_with("srcset") {
+            let role = Role { via, kind, nofollow };
+            if via.attr().ends_with("srcset") {
                 self.several(value, role);
             } else {
                 self.links.push(RawLink { value: Value::Raw(value), role });
@@ -263,7 +252,8 @@ impl<'a> Found<'a> {
     fn meta(&mut self, attrs: Attrs<'a>) {
         let [Some(content), equiv, name] = attrs.pick(["content", "http-equiv", "name"]) else { return };
         if equiv.is_some_and(|equiv| is(equiv, "refresh")) {
-            let role = Role { tag: "meta", attr: "content", kind: Navigation, nofollow: false };
+            let role =
+                Role { via: const { Via::named("meta", "content") }, kind: Navigation, nofollow: false };
             let url = match entity::attribute(content) {
                 Cow::Borrowed(content) => values::refresh(content).map(Cow::Borrowed),
                 Cow::Owned(content) => values::refresh(&content).map(|url| Cow::Owned(url.to_owned())),

@@ -1,5 +1,6 @@
 //! The table: which attributes are links, and of what kind.
 
+use super::super::Via;
 use super::{Found, LinkKind, Role, Value, read};
 
 fn links(page: &str) -> Vec<(String, &'static str, &'static str, LinkKind)> {
@@ -8,7 +9,7 @@ fn links(page: &str) -> Vec<(String, &'static str, &'static str, LinkKind)> {
         Value::Raw(raw) => String::from_utf8_lossy(raw).into_owned(),
         Value::Decoded(text) => text.to_string(),
     };
-    links.iter().map(|l| (text(&l.value), l.role.tag, l.role.attr, l.role.kind)).collect()
+    links.iter().map(|l| (text(&l.value), l.role.via.tag(), l.role.via.attr(), l.role.kind)).collect()
 }
 
 fn one(page: &str) -> Option<(&'static str, &'static str, LinkKind)> {
@@ -112,7 +113,7 @@ fn nofollow() {
 
 #[test]
 fn the_better_role_counts() {
-    let role = |kind, nofollow| Role { tag: "a", attr: "href", kind, nofollow };
+    let role = |kind, nofollow| Role { via: Via::named("a", "href"), kind, nofollow };
     for (first, second, best) in [
         (role(Requisite, false), role(Navigation, true), role(Navigation, true)),
         (role(Navigation, true), role(Navigation, false), role(Navigation, false)),

@@ -15,6 +15,7 @@ mod links;
 mod resolve;
 mod scan;
 mod values;
+mod via;
 
 use url::Url;
 
@@ -22,6 +23,7 @@ use crate::url::CrawlUrl;
 use html::{Found, Role};
 use links::Links;
 use resolve::Resolver;
+pub use via::Via;
 
 /// The longest link that is taken, in bytes, as written and as resolved. Longer ones are `data:` or
 /// broken markup: no server takes such a request line (RFC 9110 §4.1 asks for 8,000).
@@ -55,10 +57,8 @@ pub struct Page {
 pub struct Link {
     /// What it leads to.
     pub url: CrawlUrl,
-    /// The element it is on, e.g. `a`.
-    pub tag: &'static str,
-    /// The attribute it is in, e.g. `href`.
-    pub attr: &'static str,
+    /// Where it stands: element and attribute.
+    pub via: Via,
     /// What it is for.
     pub kind: LinkKind,
     /// The link says `rel=nofollow`.
@@ -106,13 +106,13 @@ pub fn title(content_type: Option<&str>, body: &[u8]) -> Option<String> {
 
 impl Link {
     fn new(url: CrawlUrl, role: Role) -> Self {
-        Self { url, tag: role.tag, attr: role.attr, kind: role.kind, nofollow: role.nofollow }
+        Self { url, via: role.via, kind: role.kind, nofollow: role.nofollow }
     }
 
     fn role_or_better(&mut self, other: Role) {
-        let mut role = Role { tag: self.tag, attr: self.attr, kind: self.kind, nofollow: self.nofollow };
+        let mut role = Role { via: self.via, kind: self.kind, nofollow: self.nofollow };
         role.or_better(other);
-        (self.tag, self.attr, self.kind, self.nofollow) = (role.tag, role.attr, role.kind, role.nofollow);
+        (self.via, self.kind, self.nofollow) = (role.via, role.kind, role.nofollow);
     }
 }
 

@@ -55,7 +55,7 @@ fn the_first_base_holds_for_all_links() {
 #[test]
 fn the_better_of_two_roles() {
     let page = page("<img src=x><a rel=nofollow href=y><a href=./x><a href=y>");
-    let roles: Vec<_> = page.links.iter().map(|l| (l.tag, l.kind, l.nofollow)).collect();
+    let roles: Vec<_> = page.links.iter().map(|l| (l.via.tag(), l.kind, l.nofollow)).collect();
     assert_eq!(roles, [("a", LinkKind::Navigation, false); 2]);
 }
 

@@ -27,6 +27,7 @@ pub use self::scheduler::Scheduler;
 use tokio::sync::Notify;
 
 use crate::error::Error;
+use crate::extract::Via;
 use crate::fetch::{ErrorKind, Phase};
 use crate::robots::Rules;
 use crate::url::CrawlUrl;
@@ -126,12 +127,16 @@ pub enum Found {
         root: Root,
         /// The page.
         source: CrawlUrl,
-        /// The element, e.g. `a`; `redirect` for the target of a redirect.
-        tag: &'static str,
+        /// Where on the page.
+        via: Via,
         /// How many redirects in a row lead here, one job each; 0 for a link.
         redirects: u16,
         /// A seed redirects here, so this stands for it.
         for_seed: bool,
+        /// The page was served from a public address, so that it may not lead to a private one.
+        on_public: bool,
+        /// When the sitemap says that it was last changed, as written there.
+        lastmod: Option<Arc<str>>,
     },
 }
 

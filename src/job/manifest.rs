@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::frontier::store::disk::files::write_atomically;
 
 /// The version of the job directory; any other is refused.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// What a job is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

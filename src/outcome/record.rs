@@ -7,6 +7,7 @@ use base64::Engine as _;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{Outcome, Received, Skip};
+use crate::extract::Via;
 use crate::fetch::HeaderMap;
 
 /// The version of the record's form, in its field `schema`.
@@ -40,6 +41,8 @@ pub const FIELDS: &[&str] = &[
     "depth",
     "source",
     "tag",
+    "attr",
+    "lastmod",
     "chain",
     "links",
     "attempts",
@@ -72,7 +75,9 @@ impl Serialize for Outcome {
         }
         map.serialize_entry("depth", &self.depth)?;
         put(&mut map, "source", self.source.as_ref())?;
-        put(&mut map, "tag", self.tag)?;
+        put(&mut map, "tag", self.via.map(Via::tag))?;
+        put(&mut map, "attr", self.via.map(Via::attr))?;
+        put(&mut map, "lastmod", self.lastmod.as_deref())?;
         if let Some(response) = &self.response {
             put(&mut map, "chain", Some(&response.chain).filter(|c| !c.is_empty()))?;
             put(&mut map, "links", response.links.as_ref())?;

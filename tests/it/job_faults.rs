@@ -100,7 +100,7 @@ fn a_checkpoint_of_another_version_is_named() {
     let (web, desk) = (Web::start(troubled(20)), Desk::new());
     let args = stopped(&web, &desk, "20", &[]);
     flip(&file(&desk, "checkpoint"), 8);
-    call(&args).run().exits(1).says(&["checkpoint` is of format 17; this gannet reads format 1"]);
+    call(&args).run().exits(1).says(&["checkpoint` is of format 18; this gannet reads format 2"]);
 }
 
 #[test]
@@ -112,8 +112,8 @@ fn a_damaged_manifest_is_refused() {
     let before = fs::read(desk.path("job/records.jsonl")).unwrap();
     fs::write(&path, &good[..good.len() / 2]).unwrap();
     call(&args).run().exits(2).says(&["job.json` is damaged"]);
-    fs::write(&path, good.replace("\"format\": 1", "\"format\": 7")).unwrap();
-    call(&args).run().exits(2).says(&["is of format 7; this gannet reads format 1", "hint: "]);
+    fs::write(&path, good.replace("\"format\": 2", "\"format\": 7")).unwrap();
+    call(&args).run().exits(2).says(&["is of format 7; this gannet reads format 2", "hint: "]);
     fs::remove_file(&path).unwrap();
     call(&args).run().exits(2).says(&["is not empty, and no job of gannet"]);
     // Also when its records are elsewhere, so that nothing but the frontier is there.

@@ -5,9 +5,10 @@
 //! on to its queue on disk, and is read when a worker is about to need it.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::bytes::{Damaged, Reader, put, put_bytes};
+use crate::extract::Via;
 use crate::frontier::{Candidate, Entry, Found, Position, Root, WallClock};
 use crate::url::CrawlUrl;
 
@@ -21,11 +22,13 @@ const NAMED: u8 = 4;
 const ROOT_IS_SOURCE: u8 = 8;
 const ROOT_IS_FRONT: u8 = 16;
 const SOURCE_IN_GROUP: u8 = 32;
+const ON_PUBLIC: u8 = 64;
 
 /// Bits of an entry.
 const WHOLE_URL: u8 = 1;
 const HAS_INPUT: u8 = 2;
 const TRIED: u8 = 4;
+const HAS_LASTMOD: u8 = 8;
 
 /// Writes blocks: entries that share a header go into one.
 #[derive(Default)]
@@ -129,9 +132,11 @@ pub(super) fn read(
             Some((root, source)) => Found::Link {
                 root: root.clone(),
                 source: source.clone(),
-                tag: tag(raw.tag),
+                via: raw.via,
                 redirects: shape.redirects,
                 for_seed: shape.flags & FOR_SEED != 0,
+                on_public: shape.flags & ON_PUBLIC != 0,
+                lastmod: raw.lastmod.map(Arc::from),
             },
             None => Found::Seed { position: raw.position, input: raw.input.map(Arc::from) },
         };
@@ -166,13 +171,19 @@ fn same_origin(a: &Found, b: &Found) -> bool {
     match (a, b) {
         (Found::Seed { .. }, Found::Seed { .. }) => true,
         (
-            Found::Link { root, source, redirects, for_seed, .. },
+            Found::Link { root, source, redirects, for_seed, on_public, .. },
             Found::Link {
-                root: root_b, source: source_b, redirects: redirects_b, for_seed: for_seed_b, ..
+                root: root_b,
+                source: source_b,
+                redirects: redirects_b,
+                for_seed: for_seed_b,
+                on_public: on_public_b,
+                ..
             },
         ) => {
             redirects == redirects_b
                 && for_seed == for_seed_b
+                && on_public == on_public_b
                 && root.named == root_b.named
                 && source == source_b
                 && root.url == root_b.url
@@ -185,9 +196,10 @@ fn header(out: &mut Vec<u8>, name: &str, found: &Found, depth: u16, first: u64, 
     let mut flags = 0;
     let mut texts: [Option<&str>; 2] = [None, None];
     let mut redirects_of = 0;
-    if let Found::Link { root, source, redirects, for_seed, .. } = found {
+    if let Found::Link { root, source, redirects, for_seed, on_public, .. } = found {
         flags |= LINK;
         flags |= if *for_seed { FOR_SEED } else { 0 };
+        flags |= if *on_public { ON_PUBLIC } else { 0 };
         flags |= if root.named { NAMED } else { 0 };
         redirects_of = *redirects;
         let path = source.as_str().strip_prefix(name).filter(|path| path.starts_with('/'));
@@ -220,13 +232,14 @@ struct Tries {
 
 fn entry(out: &mut Vec<u8>, name: &str, url: &CrawlUrl, found: &Found, tries: Tries) {
     let path = url.as_str().strip_prefix(name).filter(|path| path.starts_with('/'));
-    let input = match found {
-        Found::Seed { input, .. } => input.as_deref(),
-        Found::Link { .. } => None,
+    let (input, lastmod) = match found {
+        Found::Seed { input, .. } => (input.as_deref(), None),
+        Found::Link { lastmod, .. } => (None, lastmod.as_deref()),
     };
     let tried = tries.handed_out || tries.attempts + tries.returned + tries.lost > 0;
     let mut flags = if path.is_none() { WHOLE_URL } else { 0 };
     flags |= if input.is_some() { HAS_INPUT } else { 0 };
+    flags |= if lastmod.is_some() { HAS_LASTMOD } else { 0 };
     flags |= if tried { TRIED } else { 0 };
     out.push(flags);
     put_bytes(out, path.unwrap_or(url.as_str()).as_bytes());
@@ -235,10 +248,10 @@ fn entry(out: &mut Vec<u8>, name: &str, url: &CrawlUrl, found: &Found, tries: Tr
             put(out, u64::from(position.source));
             put(out, position.line);
         }
-        Found::Link { tag, .. } => put_bytes(out, tag.as_bytes()),
+        Found::Link { via, .. } => out.push(via.number()),
     }
-    if let Some(input) = input {
-        put_bytes(out, input.as_bytes());
+    if let Some(text) = input.or(lastmod) {
+        put_bytes(out, text.as_bytes());
     }
     if tried {
         put(out, u64::from(tries.attempts));
@@ -300,9 +313,10 @@ struct RawEntry<'a> {
     offset: u64,
     whole: bool,
     url: &'a str,
-    tag: &'a str,
+    via: Via,
     position: Position,
     input: Option<&'a str>,
+    lastmod: Option<&'a str>,
     tries: Tries,
 }
 
@@ -311,18 +325,19 @@ impl<'a> RawEntry<'a> {
         let offset = reader.number()?;
         let flags = reader.byte()?;
         let url = reader.text()?;
-        let (mut tag, mut position) = ("", Position::NONE);
+        let (mut via, mut position) = (Via::REDIRECT, Position::NONE);
         match is_link {
-            true => tag = reader.text()?,
+            true => via = Via::with_number(reader.byte()?).ok_or(Damaged)?,
             false => position = Position { source: reader.small()?, line: reader.number()? },
         }
         let input = if flags & HAS_INPUT != 0 { Some(reader.text()?) } else { None };
+        let lastmod = if flags & HAS_LASTMOD != 0 { Some(reader.text()?) } else { None };
         let mut tries = Tries { attempts: 0, returned: 0, lost: 0, handed_out: false };
         if flags & TRIED != 0 {
             let (attempts, returned, lost) = (reader.small()?, reader.small()?, reader.small()?);
             tries = Tries { attempts, returned, lost, handed_out: reader.byte()? != 0 };
         }
-        Ok(Self { offset, whole: flags & WHOLE_URL != 0, url, tag, position, input, tries })
+        Ok(Self { offset, whole: flags & WHOLE_URL != 0, url, via, position, input, lastmod, tries })
     }
 
     fn url_into(&self, name: &str, text: &mut String) {
@@ -331,24 +346,6 @@ impl<'a> RawEntry<'a> {
             text.push_str(name);
         }
         text.push_str(self.url);
-    }
-}
-
-/// The element's name, as the constant that the rest of the crate has.
-fn tag(name: &str) -> &'static str {
-    const COMMON: [&str; 9] = ["a", "area", "frame", "iframe", "link", "meta", "redirect", "form", "image"];
-    if let Some(tag) = COMMON.iter().find(|tag| **tag == name) {
-        return tag;
-    }
-    // Names come from code, not from pages, so there are only so many.
-    static OTHERS: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
-    let mut others = OTHERS.lock().unwrap_or_else(PoisonError::into_inner);
-    match others.iter().find(|tag| **tag == name) {
-        Some(tag) => tag,
-        None => {
-            others.push(String::leak(name.to_owned()));
-            others[others.len() - 1]
-        }
     }
 }
 
@@ -362,13 +359,15 @@ mod tests {
         CrawlUrl::parse(text).unwrap()
     }
 
-    fn link(to: &str, source: &str, root: &str, tag: &'static str) -> Candidate {
+    fn link(to: &str, source: &str, root: &str, lastmod: Option<&str>) -> Candidate {
         let found = Found::Link {
             root: Root { url: url(root), named: true },
             source: url(source),
-            tag,
+            via: Via::named("img", "srcset"),
             redirects: 0,
             for_seed: false,
+            on_public: lastmod.is_some(),
+            lastmod: lastmod.map(Arc::from),
         };
         Candidate { url: url(to), fingerprint: 0, depth: 3, found }
     }
@@ -384,9 +383,9 @@ mod tests {
         let clock = WallClock::now();
         let now = clock.to_instant(clock.to_unix_ms(Instant::now()) + 5000);
         let cases = [
-            ("http://h", link("http://h/a?b", "http://h/", "http://h/", "a")),
-            ("http://h", link("http://h/a", "http://x/p", "http://h/", "iframe")),
-            ("http://h", link("http://u@h/a", "http://h/p", "http://r/dir/x", "weird")),
+            ("http://h", link("http://h/a?b", "http://h/", "http://h/", None)),
+            ("http://h", link("http://h/a", "http://x/p", "http://h/", Some("2026-11-21"))),
+            ("http://h", link("http://u@h/a", "http://h/p", "http://r/dir/x", Some(""))),
             ("https://h:8", seed("https://h:8/ü", Some("h:8/ü"))),
             ("https://h", seed("https://h/", None)),
         ];
@@ -421,7 +420,7 @@ mod tests {
     fn links_of_a_page_share_a_block_and_can_be_filtered() {
         let clock = WallClock::now();
         let mut writer = BlockWriter::default();
-        let page = |n: u32| link(&format!("http://h/{n}"), "http://h/p", "http://h/", "a");
+        let page = |n: u32| link(&format!("http://h/{n}"), "http://h/p", "http://h/", None);
         writer.open(4, "http://h", &page(0), 100, clock.to_unix_ms(Instant::now()));
         let mut pushed = 0;
         while writer.fits(4, &page(pushed)) {

@@ -11,7 +11,7 @@ use super::bytes::{Damaged, Reader, put, put_bytes};
 use super::files;
 
 /// The version of all files of the frontier; any other is refused.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 const MAGIC: &[u8; 8] = b"gannetCP";
 const NAME: &str = "checkpoint";
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::frame::Frame;
 use super::journal::Journal;
 use super::*;
+use crate::extract::Via;
 use crate::frontier::{Found, Root};
 use crate::url::{CrawlUrl, Fingerprinter};
 
@@ -81,9 +82,11 @@ impl Bench {
                 let found = Found::Link {
                     root: Root { url: page.clone(), named: true },
                     source: page.clone(),
-                    tag: "a",
+                    via: Via::named("a", "href"),
                     redirects: 0,
                     for_seed: false,
+                    on_public: false,
+                    lastmod: None,
                 };
                 Candidate { fingerprint: print.fingerprint(&url), url, depth: 1, found }
             })

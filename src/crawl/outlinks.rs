@@ -1,0 +1,142 @@
+//! From an answer to what is to be fetched next: its links, and which of them become candidates.
+//!
+//! CPU work that needs no shared state, so the worker does it, between fetch and report. [`read`] takes title and
+//! links out of a response; [`Follow`] judges each link by the scope and fingerprints it, so that the dispatcher has
+//! only to admit what is left.
+
+use super::Plan;
+use crate::extract::{self, Link, LinkKind, Via};
+use crate::fetch::Response;
+use crate::frontier::{Candidate, Entry, Found, Root};
+use crate::scope::{Bounds, Reason, Scope, Verdict};
+use crate::url::{CrawlUrl, Fingerprinter};
+
+/// Bodies above this are parsed on a thread of their own, bytes.
+const PARSE_INLINE: usize = 512 * 1024;
+
+/// What a page yields for the frontier.
+#[derive(Debug, Default)]
+pub(super) struct Harvest {
+    /// Links to be admitted.
+    pub(super) candidates: Vec<Candidate>,
+    /// Links met.
+    pub(super) links: u64,
+    /// Those of them that the scope refused.
+    pub(super) rejected: [u64; Reason::ALL.len()],
+}
+
+/// Title and links; large bodies are parsed off the runtime's threads.
+pub(super) async fn read(response: &Response, plan: &Plan) -> extract::Page {
+    let wanted = plan.follow.is_some() || plan.keep.links;
+    let (content_type, _) = crate::outcome::content_type(&response.headers);
+    let (body, url) = (response.body.bytes.clone(), response.final_url.clone());
+    let parse = move || match wanted {
+        true => extract::outlinks(content_type.as_deref(), &body, &url.to_url()),
+        false => {
+            extract::Page { title: extract::title(content_type.as_deref(), &body), ..Default::default() }
+        }
+    };
+    if !wanted || response.body.bytes.len() <= PARSE_INLINE {
+        return parse();
+    }
+    match tokio::task::spawn_blocking(parse).await {
+        Ok(page) => page,
+        Err(panic) => match panic.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => extract::Page::default(),
+        },
+    }
+}
+
+/// Turns what a page leads to into candidates.
+pub(super) struct Follow<'a> {
+    pub(super) scope: &'a Scope,
+    pub(super) fingerprinter: &'a Fingerprinter,
+    /// The URL that was fetched.
+    pub(super) entry: &'a Entry,
+    /// The one that answered.
+    pub(super) source: CrawlUrl,
+}
+
+impl Follow<'_> {
+    /// The candidates among a redirect that was not followed and the links of the page.
+    pub(super) fn harvest(&self, redirect: Option<CrawlUrl>, links: Vec<Link>) -> Harvest {
+        let entry = self.entry;
+        let root = match &entry.found {
+            Found::Seed { .. } => Root { url: entry.url.clone(), named: true },
+            Found::Link { root, .. } => root.clone(),
+        };
+        let bounds = self.scope.within(&root.url);
+        let mut harvest = Harvest { links: links.len() as u64, ..Harvest::default() };
+        if let Some(target) = redirect {
+            harvest.candidates.extend(self.redirect(target, &root, &bounds, &mut harvest.rejected));
+        }
+        let depth = entry.depth.saturating_add(1);
+        for link in links.into_iter().filter(|link| link.kind == LinkKind::Navigation) {
+            if is_accepted(&bounds, &link.url, depth, &mut harvest.rejected) {
+                harvest.candidates.push(self.candidate(link.url, depth, root.clone(), link.via));
+            }
+        }
+        harvest
+    }
+
+    /// Where a seed redirects to takes its place: seeds are always in scope.
+    fn redirect(
+        &self,
+        target: CrawlUrl,
+        root: &Root,
+        bounds: &Bounds<'_>,
+        rejected: &mut [u64; Reason::ALL.len()],
+    ) -> Option<Candidate> {
+        let entry = self.entry;
+        let stands_for_seed = entry.is_for_seed();
+        if !stands_for_seed && !is_accepted(bounds, &target, entry.depth, rejected) {
+            return None;
+        }
+        let root = match stands_for_seed {
+            true => {
+                let named = entry.is_home() && target.host_key() == entry.url.host_key();
+                Root { url: target.clone(), named }
+            }
+            false => root.clone(),
+        };
+        let mut candidate = self.candidate(target, entry.depth, root, Via::REDIRECT);
+        if let Found::Link { redirects, for_seed, .. } = &mut candidate.found {
+            (*redirects, *for_seed) = (entry.redirects() + 1, stands_for_seed);
+        }
+        Some(candidate)
+    }
+
+    fn candidate(&self, url: CrawlUrl, depth: u16, root: Root, via: Via) -> Candidate {
+        Candidate {
+            fingerprint: self.fingerprinter.fingerprint(&url),
+            depth,
+            found: Found::Link {
+                root,
+                source: self.source.clone(),
+                via,
+                redirects: 0,
+                for_seed: false,
+                on_public: false,
+                lastmod: None,
+            },
+            url,
+        }
+    }
+}
+
+/// Asks the scope, and counts what it refuses.
+fn is_accepted(
+    bounds: &Bounds<'_>,
+    url: &CrawlUrl,
+    depth: u16,
+    rejected: &mut [u64; Reason::ALL.len()],
+) -> bool {
+    match bounds.judge(url, depth) {
+        Verdict::Accept => true,
+        Verdict::Reject(reason) => {
+            rejected[reason as usize] += 1;
+            false
+        }
+    }
+}
