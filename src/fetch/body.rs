@@ -5,13 +5,27 @@
 //! length is a hint for one reservation of at most [`RESERVE`]; nothing else believes it.
 
 use bytes::Bytes;
-use reqwest::header::HeaderMap;
+use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 
 use super::decode::{Chain, Stop};
 use super::{Body, Truncated};
 
 /// The most that is reserved on the word of a `Content-Length`, bytes.
 const RESERVE: u64 = 256 * 1024;
+
+/// Decodes a body that is at hand, by the rules of a body that comes over the network.
+///
+/// `codings` is the value of a `Content-Encoding`, such as `gzip` or `gzip, br`, in the order in which they
+/// were applied. At most `cap` decoded bytes are kept; what is cut there, looks like a bomb, or is damaged
+/// after its first byte is marked [`Body::truncated`].
+///
+/// # Errors
+/// When the encoding is damaged from its start: the empty body, and what is wrong with it.
+pub fn decode_all(codings: &str, wire: &Bytes, cap: u64) -> Result<Body, (Body, String)> {
+    let mut collector = Collector::with(Chain::new(std::iter::once(codings)), None, cap);
+    collector.push(wire.clone());
+    collector.finish(None)
+}
 
 /// The body of one answer while it is being received.
 pub(super) struct Collector {
@@ -36,9 +50,14 @@ impl Collector {
     /// A collector for a body with these headers. `length` is the announced length on the wire, `cap`
     /// the most decoded bytes to keep.
     pub(super) fn new(headers: &HeaderMap, length: Option<u64>, cap: u64) -> Self {
+        let values = headers.get_all(CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+        Self::with(Chain::new(values), length, cap)
+    }
+
+    fn with(chain: Option<Result<Chain, Stop>>, length: Option<u64>, cap: u64) -> Self {
         let cap = usize::try_from(cap).unwrap_or(usize::MAX);
         let sink = Capped { single: Bytes::new(), bytes: Vec::new(), cap };
-        let (chain, stopped) = match Chain::new(headers) {
+        let (chain, stopped) = match chain {
             None => (None, None),
             Some(Ok(chain)) => (Some(chain), None),
             Some(Err(stop)) => (None, Some(stop)),
@@ -183,6 +202,18 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_body_at_hand_is_decoded_by_the_same_rules() {
+        let text = text();
+        let wire = Bytes::from(gzip(&gzip(&text)));
+        let whole = decode_all("x-gzip, GZIP", &wire, CAP).unwrap();
+        assert!(whole.bytes == text && whole.truncated.is_none() && whole.wire_bytes == wire.len() as u64);
+        let cut = decode_all("gzip, gzip", &wire, 1000).unwrap();
+        assert_eq!((&cut.bytes[..], cut.truncated), (&text[..1000], Some(Truncated::Length)));
+        assert_eq!(decode_all("", &wire, CAP).unwrap().bytes, wire);
+        assert!(decode_all("br", &wire, CAP).unwrap_err().1.contains("br"));
     }
 
     #[test]

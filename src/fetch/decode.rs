@@ -7,7 +7,6 @@
 
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 use flate2::{Decompress, FlushDecompress};
-use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 use zstd::stream::raw::{DParameter, Decoder as Zstd, Operation};
 
 /// More encodings than this are an attack (curl's limit too).
@@ -40,11 +39,10 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    /// The decoders that a body needs: `None` for a body as it is, which one with an encoding that
-    /// nobody asked for is too.
-    pub(super) fn new(headers: &HeaderMap) -> Option<Result<Self, Stop>> {
+    /// The decoders that a body with these values of `Content-Encoding` needs: `None` for a body as it
+    /// is, which one with an encoding that nobody asked for is too.
+    pub(super) fn new<'a>(values: impl Iterator<Item = &'a str>) -> Option<Result<Self, Stop>> {
         let mut stages = Vec::new();
-        let values = headers.get_all(CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
         for name in values.flat_map(|value| value.split(',')).map(str::trim) {
             match Codec::named(name) {
                 Some(Ok(codec)) if stages.len() < MAX_STAGES => stages.push(Stage::new(codec)),

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+pub use self::body::decode_all;
 pub use self::error::{ErrorKind, FetchError, Phase};
 pub use self::http::{BuildError, Http, HttpOptions};
 pub use reqwest::Method;
