@@ -173,12 +173,25 @@ pub enum Skip {
     CrawlDelay,
     /// The host answered 429 or 503 for so long that it was given up.
     Throttled,
+    /// The URL is longer than is sane.
+    UrlTooLong,
+    /// Its path repeats itself.
+    RepeatedPath,
+    /// Its query repeats itself, or is too long a list.
+    QueryGrowth,
 }
 
 impl Skip {
     /// All of them, in the order of the documentation.
-    pub const ALL: &'static [Self] =
-        &[Self::DuplicateSeed, Self::RobotsDenied, Self::CrawlDelay, Self::Throttled];
+    pub const ALL: &'static [Self] = &[
+        Self::DuplicateSeed,
+        Self::RobotsDenied,
+        Self::CrawlDelay,
+        Self::Throttled,
+        Self::UrlTooLong,
+        Self::RepeatedPath,
+        Self::QueryGrowth,
+    ];
 
     /// The stable name, as it stands in records.
     pub fn as_str(self) -> &'static str {
@@ -187,6 +200,9 @@ impl Skip {
             Self::RobotsDenied => "robots_denied",
             Self::CrawlDelay => "crawl_delay",
             Self::Throttled => "throttled",
+            Self::UrlTooLong => "url_too_long",
+            Self::RepeatedPath => "repeated_path",
+            Self::QueryGrowth => "query_growth",
         }
     }
 }

@@ -4,8 +4,13 @@
 //! to. So the answer depends neither on the other seeds nor on the order of discovery. Seeds
 //! themselves are always in scope and are not asked about.
 
+mod strip;
+mod traps;
+
 use regex::RegexSet;
 
+use self::strip::StripQuery;
+pub use self::traps::{Trap, Traps};
 use crate::url::CrawlUrl;
 
 /// How far a crawl may stray from the root of a page.
@@ -29,6 +34,7 @@ pub struct Scope {
     include: Option<RegexSet>,
     exclude: Option<RegexSet>,
     max_depth: Option<u16>,
+    strip: StripQuery,
 }
 
 /// The answer of the rules.
@@ -96,6 +102,18 @@ impl Scope {
     pub fn exclude<S: AsRef<str>>(mut self, patterns: &[S]) -> Result<Self, regex::Error> {
         self.exclude = patterns_of(patterns)?;
         Ok(self)
+    }
+
+    /// Takes these parameters off the queries of links, see [`strip`](Self::strip). `*` at the end of a name stands for
+    /// any rest.
+    pub fn strip_query<S: AsRef<str>>(mut self, names: &[S]) -> Self {
+        self.strip = StripQuery::new(names);
+        self
+    }
+
+    /// A link as it is to be judged and compared: without the parameters that make no other page.
+    pub fn strip(&self, link: CrawlUrl) -> CrawlUrl {
+        self.strip.apply(link)
     }
 
     /// Is there a limit to the depth?

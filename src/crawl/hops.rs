@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::fetch::{ErrorKind, Hop, HopPolicy};
 use crate::robots::Rules;
-use crate::scope::{Scope, Verdict};
+use crate::scope::{Scope, Traps, Verdict};
 use crate::url::CrawlUrl;
 
 /// The redirects of a crawl: within a host they are followed if pace, scope and robots.txt agree, any other
@@ -14,6 +14,8 @@ pub(super) struct CrawlHops {
     pub(super) root: CrawlUrl,
     pub(super) depth: u16,
     pub(super) rules: Option<Arc<Rules>>,
+    /// What looks like a trap is not followed here; the frontier says so of it.
+    pub(super) traps: Traps,
     /// Requests to the host keep a distance, so the next hop must wait its turn in the frontier.
     pub(super) paced: bool,
 }
@@ -22,6 +24,7 @@ impl HopPolicy for CrawlHops {
     fn judge(&self, from: &CrawlUrl, to: &CrawlUrl) -> Hop {
         if self.paced
             || from.host_key() != to.host_key()
+            || self.traps.judge(to).is_some()
             || self.scope.within(&self.root).judge(to, self.depth) != Verdict::Accept
         {
             return Hop::HandBack;

@@ -73,8 +73,9 @@ impl Follow<'_> {
         }
         let depth = entry.depth.saturating_add(1);
         for link in links.into_iter().filter(|link| link.kind == LinkKind::Navigation) {
-            if is_accepted(&bounds, &link.url, depth, &mut harvest.rejected) {
-                harvest.candidates.push(self.candidate(link.url, depth, root.clone(), link.via));
+            let url = self.scope.strip(link.url);
+            if is_accepted(&bounds, &url, depth, &mut harvest.rejected) {
+                harvest.candidates.push(self.candidate(url, depth, root.clone(), link.via));
             }
         }
         harvest

@@ -9,6 +9,7 @@ use crate::fetch::{ErrorKind, FetchError, Phase, Request, Response};
 use crate::frontier::{Entry, Fate, Found, MAX_CRAWL_DELAY, RobotsDown};
 use crate::outcome::{Failure, Outcome, OutcomeKind, Skip};
 use crate::robots::{self, Rules};
+use crate::scope::Trap;
 use crate::seeds::Seed;
 use crate::url::{CrawlUrl, UrlError};
 
@@ -43,6 +44,7 @@ pub(super) fn settled(entry: &Entry, fate: Fate, plan: &Plan) -> Outcome {
         Fate::RobotsDenied => (OutcomeKind::Skipped, Some(Skip::RobotsDenied)),
         Fate::CrawlDelay(_) => (OutcomeKind::Skipped, Some(Skip::CrawlDelay)),
         Fate::Throttled => (OutcomeKind::Skipped, Some(Skip::Throttled)),
+        Fate::Trap(trap) => (OutcomeKind::Skipped, Some(skip_of(trap))),
         Fate::Failed { .. } | Fate::Deadly(_) => (OutcomeKind::Failed, None),
         Fate::Cancelled => (OutcomeKind::Cancelled, None),
     };
@@ -50,10 +52,18 @@ pub(super) fn settled(entry: &Entry, fate: Fate, plan: &Plan) -> Outcome {
     outcome.or_fallback(plan.fallback.as_ref())
 }
 
+fn skip_of(trap: Trap) -> Skip {
+    match trap {
+        Trap::UrlTooLong => Skip::UrlTooLong,
+        Trap::RepeatedPath => Skip::RepeatedPath,
+        Trap::QueryGrowth => Skip::QueryGrowth,
+    }
+}
+
 fn why(fate: Fate) -> Option<Failure> {
     Some(match fate {
         // The reason says it all, and no kind of error fits an answer.
-        Fate::Throttled => return None,
+        Fate::Throttled | Fate::Trap(_) => return None,
         Fate::RobotsDenied => Failure::new(ErrorKind::RobotsDenied, Phase::Robots, "robots.txt forbids it"),
         Fate::CrawlDelay(delay) => {
             let (asked, most) = (delay.as_secs(), MAX_CRAWL_DELAY.as_secs());

@@ -212,7 +212,7 @@ impl<F: Fetch> Shared<F> {
             let paced =
                 plan.politeness.is_paced() || rules.as_ref().is_some_and(|r| r.crawl_delay().is_some());
             let (scope, root, depth) = (Arc::clone(scope), entry.root().clone(), entry.depth);
-            let hops = CrawlHops { scope, root, depth, rules, paced };
+            let hops = CrawlHops { scope, root, depth, rules, traps: plan.politeness.traps, paced };
             Arc::new(hops) as Arc<dyn HopPolicy>
         });
         Request {

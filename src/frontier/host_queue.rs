@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Entry, Fate, HostSignal, RobotsDown};
+use super::{Entry, Fate, HostSignal, Politeness, RobotsDown};
 use crate::fetch::{ErrorKind, Phase};
 use crate::robots::Rules;
 
@@ -189,7 +189,8 @@ impl HostQueue {
     }
 
     /// Takes what may be handed out now; call it only when [`next_at`](Self::next_at) has come.
-    pub(super) fn next(&mut self, now: Instant, delay: Duration, closed: bool) -> Option<Next> {
+    pub(super) fn next(&mut self, now: Instant, politeness: &Politeness, closed: bool) -> Option<Next> {
+        let &Politeness { delay, traps, .. } = politeness;
         if let Some(fate) = self.retired.clone() {
             return self.take(None, closed).map(|entry| self.settle(entry, fate));
         }
@@ -212,6 +213,11 @@ impl HostQueue {
         if entry.lost >= MAX_LOST {
             let fate = Fate::Deadly(entry.lost);
             return Some(self.settle(entry, fate));
+        }
+        if !entry.is_for_seed()
+            && let Some(trap) = traps.judge(&entry.url)
+        {
+            return Some(self.settle(entry, Fate::Trap(trap)));
         }
         if rules.as_ref().is_some_and(|rules| !rules.allows(entry.url.path_and_query())) {
             return Some(self.settle(entry, Fate::RobotsDenied));

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use crate::scope::Traps;
+
 /// The limits that hold for every host, and for all together.
 #[derive(Clone, Debug)]
 pub struct Politeness {
@@ -20,6 +22,8 @@ pub struct Politeness {
     pub robots: bool,
     /// How often robots.txt is asked for again when it cannot be had; default 2.
     pub retries: u32,
+    /// What a URL that was found may look like.
+    pub traps: Traps,
 }
 
 impl Default for Politeness {
@@ -31,6 +35,7 @@ impl Default for Politeness {
             by_depth: false,
             robots: true,
             retries: 2,
+            traps: Traps::default(),
         }
     }
 }

@@ -30,6 +30,7 @@ use crate::error::Error;
 use crate::extract::Via;
 use crate::fetch::{ErrorKind, Phase};
 use crate::robots::Rules;
+use crate::scope::Trap;
 use crate::url::CrawlUrl;
 
 /// What the dispatcher needs of a frontier. Synchronous and batch-first; it never waits, it says when
@@ -262,6 +263,8 @@ pub enum Fate {
     CrawlDelay(Duration),
     /// The host answered 429 or 503 for too long.
     Throttled,
+    /// It looks as if it led nowhere.
+    Trap(Trap),
     /// The host was given up.
     Failed {
         /// The last error's kind.

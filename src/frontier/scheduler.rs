@@ -196,10 +196,10 @@ impl<S: Store> Scheduler<S> {
         if self.hosts[id.0 as usize].place != Place::Ready || self.start_at(id).is_none_or(|at| at > now) {
             return None;
         }
-        let (delay, closed) = (self.politeness.delay, self.closed);
-        let queue = self.queue(id, now);
+        self.queue(id, now);
+        let queue = self.hosts[id.0 as usize].queue.as_mut()?;
         let (fresh, retries) = (queue.fresh.len(), queue.retries());
-        let next = queue.next(now, delay, closed)?;
+        let next = queue.next(now, &self.politeness, self.closed)?;
         let (fresh, retries) = (fresh - queue.fresh.len(), retries - queue.retries());
         let (mut entry, work) = match next {
             Next::Fetch(entry, rules) => (entry, Work::Fetch(rules)),

@@ -420,3 +420,38 @@ fn links_are_in_the_record_on_request() {
     assert_eq!(urls, [server.url("/a").to_string(), "http://other.test/b".to_owned()]);
     assert_eq!(text(&record, "title"), "t");
 }
+
+#[test]
+fn traps_are_skipped_with_a_reason_and_cost_no_request() {
+    let long = format!("/{}", "l".repeat(2083));
+    let many = (0..33).fold("/q?".to_owned(), |query, n| format!("{query}{n}=x&"));
+    let deep = "/a/b/a/b/a/b/a/b/a/b";
+    let (server, log) = site(owned([
+        ("/", &[&long[..], deep, &many, "/ok?sid=1", "/ok?sid=2", "/ok?utm_x=1", "/moved"]),
+        ("/ok", &["/ok?sid=3&a=1"]),
+        ("/ok?a=1", &[]),
+        (deep, &[]),
+    ]));
+    let seed = server.url("/").to_string();
+    let ran =
+        run(["crawl", &seed, "--strip-query", "sid", "--strip-query", "utm_*", "--delay", "20ms"]).exits(0);
+    let skips: BTreeMap<_, _> = ran
+        .records()
+        .into_iter()
+        .filter(|r| text(r, "outcome") == "skipped")
+        .map(|r| (text(&r, "url").to_owned(), text(&r, "skipped").to_owned()))
+        .collect();
+    let expected = [(&long[..], "url_too_long"), (deep, "repeated_path"), (&many, "query_growth")];
+    assert_eq!(skips, expected.map(|(path, why)| (server.url(path).to_string(), why.to_owned())).into());
+    let asked =
+        |log: &std::sync::Mutex<Vec<String>>| log.lock().unwrap().iter().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(asked(&log), set("/robots.txt / /ok /ok?a=1 /moved"));
+
+    // What the user names is no trap, and each limit can be turned off.
+    log.lock().unwrap().clear();
+    run(["crawl", server.url(deep).as_str(), "--ignore-robots"]).exits(0);
+    assert_eq!(asked(&log), set(deep));
+    let off = ["--max-url-length", "0", "--max-repeats", "0", "--max-params", "0"];
+    let ran = call(["crawl", &seed].iter().chain(&off)).run().exits(0);
+    assert!(ran.records().iter().all(|r| text(r, "outcome") != "skipped"));
+}

@@ -180,9 +180,9 @@ fn politeness() -> impl Strategy<Value = Politeness> {
             per_host,
             delay,
             pace,
-            by_depth: false,
             robots,
             retries,
+            ..Politeness::default()
         },
     )
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use gannet::job::Sync;
+use gannet::scope::Traps;
 
 use crate::exit::{FailOn, TABLE};
 
@@ -227,6 +228,19 @@ pub(crate) struct ScopeArgs {
     /// Do not follow URLs that match (repeatable)
     #[arg(long, value_name = "REGEX")]
     pub(crate) exclude: Vec<String>,
+    /// Take this parameter off the query of links, so that a page has one URL; `*` at its end stands for any rest
+    /// (repeatable)
+    #[arg(long, value_name = "PARAM")]
+    pub(crate) strip_query: Vec<String>,
+    /// Skip links longer than this, as traps are; 0 for no limit
+    #[arg(long, value_name = "BYTES", default_value_t = Traps::default().url_length)]
+    pub(crate) max_url_length: u32,
+    /// Skip links with a path segment, or a parameter of the query, that is there more often; 0 for no limit
+    #[arg(long, value_name = "N", default_value_t = Traps::default().repeats)]
+    pub(crate) max_repeats: u32,
+    /// Skip links with more parameters in their query; 0 for no limit
+    #[arg(long, value_name = "N", default_value_t = Traps::default().params)]
+    pub(crate) max_params: u32,
     /// Do not ask for robots.txt
     #[arg(long)]
     pub(crate) ignore_robots: bool,

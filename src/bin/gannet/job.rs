@@ -17,7 +17,18 @@ use crate::settings::{Output, bodies, encoder, formats, is_stdout};
 
 /// Settings that say what the job is. Any other may change from run to run.
 const FIXED: &[&str] = &[
-    "seeds", "scope", "depth", "include", "exclude", "unique", "mode", "method", "data", "output", "format",
+    "seeds",
+    "scope",
+    "depth",
+    "include",
+    "exclude",
+    "strip_query",
+    "unique",
+    "mode",
+    "method",
+    "data",
+    "output",
+    "format",
     "fields",
 ];
 /// Settings that are no part of a job.

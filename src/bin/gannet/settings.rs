@@ -14,7 +14,7 @@ use gannet::error::Error;
 use gannet::fetch::{HeaderMap, HeaderName, HeaderValue, Http, HttpOptions, Method};
 use gannet::frontier::Politeness;
 use gannet::outcome::{FIELDS, Keep};
-use gannet::scope::{self, Scope};
+use gannet::scope::{self, Scope, Traps};
 use gannet::seeds::Source;
 use gannet::sink::{Bodies, Csv, Encoder, Human, Json, JsonLines, Lines, Ordered, Sink};
 
@@ -67,9 +67,12 @@ impl Settings {
             .include(&scope.include)
             .map_err(pattern("include"))?
             .exclude(&scope.exclude)
-            .map_err(pattern("exclude"))?;
+            .map_err(pattern("exclude"))?
+            .strip_query(&scope.strip_query);
         let mut plan = Plan::crawl(run.workers as usize, rules);
         plan.politeness.robots = !scope.ignore_robots;
+        plan.politeness.traps =
+            Traps { url_length: scope.max_url_length, repeats: scope.max_repeats, params: scope.max_params };
         Self::build(plan, run, Mode::AsCompleted, fail_on, typed)
     }
 
