@@ -28,13 +28,12 @@ pub(super) struct Harvest {
 /// Title and links; large bodies are parsed off the runtime's threads.
 pub(super) async fn read(response: &Response, plan: &Plan) -> extract::Page {
     let wanted = plan.follow.is_some() || plan.keep.links;
-    let (content_type, _) = crate::outcome::content_type(&response.headers);
+    let (content_type, charset) = crate::outcome::content_type(&response.headers);
     let (body, url) = (response.body.bytes.clone(), response.final_url.clone());
-    let parse = move || match wanted {
-        true => extract::outlinks(content_type.as_deref(), &body, &url.to_url()),
-        false => {
-            extract::Page { title: extract::title(content_type.as_deref(), &body), ..Default::default() }
-        }
+    let parse = move || {
+        let (content_type, charset) = (content_type.as_deref(), charset.as_deref());
+        let source = extract::Source { content_type, charset, body: &body, url: &url.to_url() };
+        if wanted { extract::outlinks(&source) } else { extract::head(&source) }
     };
     if !wanted || response.body.bytes.len() <= PARSE_INLINE {
         return parse();

@@ -2,7 +2,7 @@
 //!
 //! Called by the worker with a body that has been read and decoded already; nothing here does I/O, waits
 //! or keeps anything between pages. [`outlinks`] decides by content type what a body is, has `html` read
-//! it, and `links` resolve what was found against the base of the page. [`title`] is the small version for
+//! it, and `links` resolve what was found against the base of the page. [`head`] is the small version for
 //! `fetch`, which follows nothing.
 //!
 //! Promises: linear time and no panic on any bytes; links in the order of the page, each URL once; a link
@@ -35,6 +35,19 @@ pub const MAX_TITLE_LEN: usize = 1024;
 /// How many bytes of resolved links a page may give. Every page that means well stays far below; without
 /// it, 10 MiB of `<a href=1>` under a base of 8 KiB would come to gigabytes.
 pub const MAX_LINK_BYTES: usize = 64 * 1024 * 1024;
+
+/// A response to be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// Its `Content-Type`, with or without parameters; they are not looked at.
+    pub content_type: Option<&'a str>,
+    /// The parameter `charset` of its `Content-Type`.
+    pub charset: Option<&'a str>,
+    /// Its body, without content encodings.
+    pub body: &'a [u8],
+    /// Where it came from, after redirects: what its links are relative to.
+    pub url: &'a Url,
+}
 
 /// What a page says about itself and where it leads.
 #[derive(Clone, Debug, Default)]
@@ -76,15 +89,15 @@ pub enum LinkKind {
     Other,
 }
 
-/// What `body` links to. Bodies that are not HTML have no links; without a content type, HTML is
+/// What a response links to. Bodies that are not HTML have no links; without a content type, HTML is
 /// recognised by its first tag (WHATWG MIME Sniffing §7.1).
-pub fn outlinks(content_type: Option<&str>, body: &[u8], page_url: &Url) -> Page {
-    if !is_html(content_type, body) {
+pub fn outlinks(source: &Source<'_>) -> Page {
+    if !is_html(source.content_type, source.body) {
         return Page::default();
     }
-    let found = html::read(body);
-    let base = found.base.and_then(|base| declared_base(base, page_url));
-    let (links, ignored) = resolved(&found, base.as_ref().unwrap_or(page_url));
+    let found = html::read(source.body);
+    let base = found.base.and_then(|base| declared_base(base, source.url));
+    let (links, ignored) = resolved(&found, base.as_ref().unwrap_or(source.url));
     Page { title: found.title.and_then(tidy), links, base, nofollow: found.nofollow, ignored }
 }
 
@@ -96,12 +109,12 @@ fn resolved(found: &Found<'_>, base: &Url) -> (Vec<Link>, usize) {
     links.into_parts()
 }
 
-/// The title of a page, for callers that need nothing else: reads no further than `<body>`.
-pub fn title(content_type: Option<&str>, body: &[u8]) -> Option<String> {
-    if !is_html(content_type, body) {
-        return None;
+/// The title alone, for callers that need no links: reads no further than `<body>`.
+pub fn head(source: &Source<'_>) -> Page {
+    if !is_html(source.content_type, source.body) {
+        return Page::default();
     }
-    html::title(body).and_then(tidy)
+    Page { title: html::title(source.body).and_then(tidy), ..Page::default() }
 }
 
 impl Link {

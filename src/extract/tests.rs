@@ -4,15 +4,21 @@ use proptest::prelude::*;
 
 use super::*;
 
+fn html<'a>(body: &'a [u8], url: &'a Url) -> Source<'a> {
+    Source { content_type: Some("text/html"), charset: Some("utf-8"), body, url }
+}
+
 fn page(body: &str) -> Page {
-    outlinks(Some("text/html; charset=utf-8"), body.as_bytes(), &Url::parse("http://h/d/p?q#f").unwrap())
+    outlinks(&html(body.as_bytes(), &Url::parse("http://h/d/p?q#f").unwrap()))
+}
+
+fn title(body: &[u8]) -> Option<String> {
+    head(&html(body, &Url::parse("http://h/").unwrap())).title
 }
 
 fn urls(body: &str) -> Vec<String> {
     page(body).links.iter().map(|link| link.url.as_str().to_owned()).collect()
 }
-
-const HTML: Option<&str> = Some("text/html");
 
 #[test]
 fn links_are_resolved_in_order_and_once() {
@@ -76,7 +82,7 @@ fn sizes() {
 fn content_types() {
     let count = |content_type: Option<&str>, body: &str| {
         let url = Url::parse("http://h/").unwrap();
-        outlinks(content_type, body.as_bytes(), &url).links.len()
+        outlinks(&Source { content_type, ..html(body.as_bytes(), &url) }).links.len()
     };
     for html in ["text/html", "TEXT/HTML;charset=x", "application/xhtml+xml", "text/html "] {
         assert_eq!(count(Some(html), "<a href=x>"), 1, "{html}");
@@ -106,10 +112,10 @@ fn titles() {
         ("<!-- <title>a</title> -->", None),
         ("", None),
     ] {
-        assert_eq!(title(HTML, body.as_bytes()).as_deref(), expected, "{body}");
+        assert_eq!(title(body.as_bytes()).as_deref(), expected, "{body}");
         assert_eq!(page(body).title.as_deref(), expected, "{body}");
     }
-    assert_eq!(title(HTML, b"<body><title>a</title>"), None);
+    assert_eq!(title(b"<body><title>a</title>"), None);
 }
 
 #[test]
@@ -139,8 +145,8 @@ proptest! {
 
     #[test]
     fn never_panics(body in prop::collection::vec(any::<u8>(), 0..200)) {
-        outlinks(Some("text/html"), &body, &Url::parse("http://h/").unwrap());
-        title(HTML, &body);
+        outlinks(&html(&body, &Url::parse("http://h/").unwrap()));
+        title(&body);
     }
 
     #[test]
@@ -150,7 +156,7 @@ proptest! {
         let body = pieces.concat();
         let page = page(&body);
         prop_assert!(page.links.iter().all(|link| CrawlUrl::parse(link.url.as_str()).as_ref() == Ok(&link.url)));
-        title(HTML, body.as_bytes());
+        title(body.as_bytes());
     }
 
     #[test]

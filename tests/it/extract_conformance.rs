@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use base64::Engine;
-use gannet::extract::{LinkKind, outlinks};
+use gannet::extract::{LinkKind, Page, Source, outlinks};
 use serde_json::Value;
 use url::Url;
 
@@ -33,6 +33,11 @@ fn run(suite: &str, reached: usize, check: impl Fn(&Value) -> Option<bool>) {
     assert!(passed >= reached, "{suite}: passed {passed}, but {reached} had been reached");
 }
 
+/// Reads a page of which nothing is known but that it is HTML.
+fn page(body: &[u8], url: &Url) -> Page {
+    outlinks(&Source { content_type: Some("text/html"), charset: None, body, url })
+}
+
 /// Whether the options of a case only leave links out, so that all that it expects must be found. `None`
 /// when they do something else, which gannet has not.
 fn leaves_out(options: &Value) -> Option<bool> {
@@ -58,7 +63,7 @@ fn scrapy_linkextractor() {
         let leaves_out = leaves_out(&case["options"])?;
         let body = base64::prelude::BASE64_STANDARD.decode(case["body_b64"].as_str()?).unwrap();
         let page_url = Url::parse(case["page_url"].as_str()?).unwrap();
-        let page = outlinks(Some("text/html"), &body, &page_url);
+        let page = page(&body, &page_url);
         let found: BTreeSet<_> = page
             .links
             .iter()
@@ -84,7 +89,7 @@ fn quoted(value: &str) -> String {
 }
 
 fn links_of(body: &str) -> Vec<String> {
-    let page = outlinks(Some("text/html"), body.as_bytes(), &Url::parse("http://h/d/").unwrap());
+    let page = page(body.as_bytes(), &Url::parse("http://h/d/").unwrap());
     page.links.iter().map(|link| link.url.as_str().to_owned()).collect()
 }
 

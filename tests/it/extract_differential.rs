@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 
-use gannet::extract::outlinks;
+use gannet::extract::{Source, outlinks};
 use html5ever::tendril::{StrTendril, TendrilSink};
 use html5ever::tokenizer::states::RawKind;
 use html5ever::tokenizer::{BufferQueue, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer};
@@ -26,7 +26,8 @@ fn page_url() -> Url {
 
 /// What gannet finds.
 fn ours(page: &str) -> Links {
-    let page = outlinks(Some("text/html"), page.as_bytes(), &page_url());
+    let (body, url) = (page.as_bytes(), &page_url());
+    let page = outlinks(&Source { content_type: Some("text/html"), charset: Some("utf-8"), body, url });
     page.links.iter().map(|link| link.url.as_str().to_owned()).collect()
 }
 
