@@ -10,21 +10,39 @@
 //! Time and memory are linear in the body, a verdict is linear in rules and URL whatever the wildcards.
 //! Nothing here does I/O.
 
+mod explain;
 mod matcher;
 mod parse;
+mod text;
 mod write;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+pub use self::explain::{Explanation, explain};
+use crate::url::CrawlUrl;
+
 /// How much of a robots.txt is read, in bytes: 500 KiB, the least that RFC 9309 §2.5 allows.
 ///
-/// [`Rules::parse`] does not look at whole lines beyond it, so there is no use in fetching more.
+/// [`Rules::parse`] leaves out the line that stands across it. Who fetches a robots.txt should keep one byte more:
+/// that byte says that there is such a line.
 pub const MAX_BYTES: usize = 500 * 1024;
 
 /// The longest `Crawl-delay` that is reported, 24 hours. Longer ones are cut to it.
 pub const MAX_CRAWL_DELAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How many `Sitemap` lines are kept. Files of large sites have some seventy.
+pub const MAX_SITEMAPS: usize = 1000;
+
+/// How long they may be together, in bytes.
+pub const MAX_SITEMAP_BYTES: usize = 128 * 1024;
+
+/// The robots.txt for everything that has this [`HostKey`](crate::url::HostKey): it belongs to scheme, host and
+/// port (RFC 9309 §2.3). `None` for a text that is no host key.
+pub fn url_of(host_key: &str) -> Option<CrawlUrl> {
+    CrawlUrl::parse(&format!("{host_key}/robots.txt")).ok()
+}
 
 /// The rules of one robots.txt that apply to one crawler. The default allows everything.
 #[derive(Clone, Debug, Default)]
@@ -51,8 +69,8 @@ impl Rules {
     /// All groups that name the token are merged; if none does, those for `*` are (RFC 9309 §2.2.1).
     /// A group names the token when the leading letters, `-` and `_` of its user-agent line are equal
     /// to it, or the whole line is; neither looks at case. With an empty token, or `*`, only the groups
-    /// for `*` count. `body` is taken as it came: any bytes, any line ends, any encoding that contains
-    /// ASCII, at most [`MAX_BYTES`].
+    /// for `*` count. `body` is taken as it came: any bytes, any line ends, UTF-16 or
+    /// any encoding that contains ASCII, at most [`MAX_BYTES`].
     pub fn parse(body: &[u8], product_token: &str) -> Self {
         parse::rules(body, product_token)
     }
@@ -96,7 +114,8 @@ impl Rules {
         self.group.crawl_delay
     }
 
-    /// The values of all `Sitemap` lines, in the order of the file and not checked to be URLs.
+    /// The values of the `Sitemap` lines, in the order of the file and not checked to be URLs; at most
+    /// [`MAX_SITEMAPS`], of [`MAX_SITEMAP_BYTES`] together.
     ///
     /// They belong to no group (RFC 9309 §2.2.4), so they do not depend on the product token.
     pub fn sitemaps(&self) -> &[String] {

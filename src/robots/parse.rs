@@ -2,27 +2,40 @@
 //!
 //! A line is read as forgivingly as Google's parser does: keys in any case and with the misspellings
 //! that occur, a colon that was forgotten, comments anywhere. A group begins with the first user-agent
-//! line after a rule. Lines of other kinds neither begin nor end one (RFC 9309 §2.2.4).
+//! line after a rule. Lines of other kinds neither begin nor end one (RFC 9309 §2.2.4). What the bytes of
+//! the file are is the business of [`text`](super::text).
 
-use std::borrow::Cow;
 use std::time::Duration;
 
-use memchr::{memchr, memchr2, memrchr2};
+use memchr::{memchr, memchr2};
 
-use super::{Group, MAX_BYTES, MAX_CRAWL_DELAY, Rules};
+use super::text::{Lines, text};
+use super::{Group, MAX_CRAWL_DELAY, MAX_SITEMAP_BYTES, MAX_SITEMAPS, Rules};
 
 /// Bytes of a line that are read. Google's parser keeps eight times the longest URL of a browser that
 /// was once common, and its terminator.
 pub(super) const MAX_LINE: usize = 8 * 2083 - 1;
 
-/// Reads a whole file. See [`Rules::parse`].
-pub(super) fn rules(body: &[u8], product_token: &str) -> Rules {
-    let body = without_nul(without_bom(head(body)));
+/// What a file says to one crawler, and which user-agent lines make it so.
+pub(super) struct Reading {
+    pub(super) rules: Rules,
+    /// The lines that name the token; those for `*` when none does.
+    pub(super) agents: Vec<u32>,
+    pub(super) is_named: bool,
+}
+
+/// Reads a whole file, as [`text()`] gives it. See [`Rules::parse`].
+pub(super) fn read(text: &[u8], product_token: &str) -> Reading {
     let mut reader = Reader::new(product_token);
-    for (line, field) in Lines::new(&body).filter_map(|(line, text)| Some((line, field(text)?))) {
+    for (line, field) in Lines::new(text).filter_map(|(line, text)| Some((line, field(text)?))) {
         reader.take(line, field);
     }
     reader.finish()
+}
+
+/// Reads the bytes of a file and keeps the rules.
+pub(super) fn rules(body: &[u8], product_token: &str) -> Rules {
+    read(&text(body), product_token).rules
 }
 
 /// Which groups are being read, and what they said so far.
@@ -30,7 +43,11 @@ struct Reader<'t> {
     token: &'t [u8],
     named: Group,
     everyone: Group,
+    /// User-agent lines of either.
+    named_at: Vec<u32>,
+    everyone_at: Vec<u32>,
     sitemaps: Vec<String>,
+    sitemap_bytes: usize,
     /// Some group names the token, even if it has no rules: those for `*` do not apply then.
     is_named: bool,
     in_named: bool,
@@ -45,7 +62,10 @@ impl<'t> Reader<'t> {
             token: token.trim().as_bytes(),
             named: Group::default(),
             everyone: Group::default(),
+            named_at: Vec::new(),
+            everyone_at: Vec::new(),
             sitemaps: Vec::new(),
+            sitemap_bytes: 0,
             is_named: false,
             in_named: false,
             in_everyone: false,
@@ -55,26 +75,36 @@ impl<'t> Reader<'t> {
 
     fn take(&mut self, line: u32, field: Field<'_>) {
         match field {
-            Field::UserAgent(value) => self.user_agent(value),
+            Field::UserAgent(value) => self.user_agent(line, value),
             Field::Rule { allow, pattern } => self.rule(line, allow, pattern),
             Field::CrawlDelay(value) => {
                 if let Some(delay) = delay(value) {
                     self.groups().for_each(|group| group.ask_delay(delay));
                 }
             }
-            Field::Sitemap(b"") => {}
-            Field::Sitemap(value) => self.sitemaps.push(String::from_utf8_lossy(value).into_owned()),
+            Field::Sitemap(value) => self.sitemap(value),
         }
     }
 
-    fn user_agent(&mut self, value: &[u8]) {
+    /// Beyond the limits no more are taken: the rules of every host are kept in memory.
+    fn sitemap(&mut self, value: &[u8]) {
+        let bytes = self.sitemap_bytes + value.len();
+        if !value.is_empty() && self.sitemaps.len() < MAX_SITEMAPS && bytes <= MAX_SITEMAP_BYTES {
+            self.sitemap_bytes = bytes;
+            self.sitemaps.push(String::from_utf8_lossy(value).into_owned());
+        }
+    }
+
+    fn user_agent(&mut self, line: u32, value: &[u8]) {
         if self.has_rule {
             (self.in_named, self.in_everyone, self.has_rule) = (false, false, false);
         }
         if is_everyone(value) {
             self.in_everyone = true;
+            self.everyone_at.push(line);
         } else if names(value, self.token) {
             (self.in_named, self.is_named) = (true, true);
+            self.named_at.push(line);
         }
     }
 
@@ -99,9 +129,13 @@ impl<'t> Reader<'t> {
         named.into_iter().chain(everyone)
     }
 
-    fn finish(self) -> Rules {
-        let group = if self.is_named { self.named } else { self.everyone };
-        Rules { group: group.seal(), sitemaps: self.sitemaps }
+    fn finish(self) -> Reading {
+        let (group, agents) = match self.is_named {
+            true => (self.named, self.named_at),
+            false => (self.everyone, self.everyone_at),
+        };
+        let rules = Rules { group: group.seal(), sitemaps: self.sitemaps };
+        Reading { rules, agents, is_named: self.is_named }
     }
 }
 
@@ -181,56 +215,6 @@ fn key_and_value(text: &[u8]) -> Option<(&[u8], &[u8])> {
     memchr2(b' ', b'\t', value).is_none().then_some((&text[..space], value))
 }
 
-/// Lines with their numbers from 1. A line ends with CR, LF or CRLF (RFC 9309 §2.2, `EOL`).
-struct Lines<'a> {
-    rest: Option<&'a [u8]>,
-    line: u32,
-}
-
-impl<'a> Lines<'a> {
-    fn new(body: &'a [u8]) -> Self {
-        Self { rest: Some(body), line: 0 }
-    }
-}
-
-impl<'a> Iterator for Lines<'a> {
-    type Item = (u32, &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let rest = self.rest?;
-        self.line += 1;
-        let Some(end) = memchr2(b'\r', b'\n', rest) else {
-            self.rest = None;
-            return Some((self.line, rest));
-        };
-        let width = if rest[end..].starts_with(b"\r\n") { 2 } else { 1 };
-        self.rest = Some(&rest[end + width..]);
-        Some((self.line, &rest[..end]))
-    }
-}
-
-/// The first [`MAX_BYTES`], without the line that they cut: `Disallow: /a` is not what it says.
-fn head(body: &[u8]) -> &[u8] {
-    let Some(head) = body.get(..MAX_BYTES).filter(|_| body.len() > MAX_BYTES) else { return body };
-    &head[..memrchr2(b'\r', b'\n', head).unwrap_or(head.len())]
-}
-
-/// Without a byte order mark, of which Google's parser forgives a part as well.
-fn without_bom(body: &[u8]) -> &[u8] {
-    [&b"\xEF\xBB\xBF"[..], b"\xEF\xBB", b"\xEF", b"\xFF\xFE", b"\xFE\xFF"]
-        .iter()
-        .find_map(|bom| body.strip_prefix(*bom))
-        .unwrap_or(body)
-}
-
-/// Without NUL bytes: they are padding, or every other byte of ASCII text saved as UTF-16.
-fn without_nul(body: &[u8]) -> Cow<'_, [u8]> {
-    match memchr(0, body) {
-        None => Cow::Borrowed(body),
-        Some(_) => Cow::Owned(body.iter().copied().filter(|&b| b != 0).collect()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,12 +238,6 @@ mod tests {
     }
 
     #[test]
-    fn line_ends() {
-        let lines: Vec<_> = Lines::new(b"a\rb\nc\r\nd\r\r\n\ne").map(|(_, text)| text).collect();
-        assert_eq!(lines, [&b"a"[..], b"b", b"c", b"d", b"", b"", b"e"]);
-    }
-
-    #[test]
     fn delays() {
         let seconds = |text: &str| delay(text.as_bytes()).map(|d| d.as_secs_f64());
         assert_eq!(seconds("5.2"), Some(5.2));
@@ -272,14 +250,5 @@ mod tests {
         for bad in ["", "-1", "inf", "NaN", "+5", "soon", ".", "1.2.3", "\u{a0}"] {
             assert_eq!(seconds(bad), None, "`{bad}`");
         }
-    }
-
-    #[test]
-    fn a_cut_line_is_not_read() {
-        let mut body = b"User-agent: *\nDisallow: /a\n".to_vec();
-        body.resize(MAX_BYTES - 12, b'\n');
-        body.extend_from_slice(b"Disallow: /only-this");
-        assert!(rules(&body, "x").allows("/o"));
-        assert!(!rules(&body, "x").allows("/a"));
     }
 }

@@ -102,12 +102,85 @@ fn odd_files() {
         rules("<!DOCTYPE html>\n<p>User-agent: *</p>\n<p>Disallow: /</p>\n<a href='x'>allow it</a>")
             .allows("/")
     );
-    let utf16: Vec<u8> =
-        "\u{feff}User-agent: *\r\nDisallow: /a\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    assert!(!Rules::parse(&utf16, "x").allows("/a"));
     let long = format!("User-agent: *\nDisallow: /{}\nDisallow: /b", "a".repeat(20_000));
     assert!(!rules(&long).allows("/b"));
     assert!(!rules(&long).allows(&format!("/{}", "a".repeat(17_000))));
+}
+
+#[test]
+fn utf16_is_read_as_it_was_meant() {
+    let file = "User-agent: *\r\nDisallow: /\u{10a}\r\nAllow: /ä\r\nDisallow: /ä/x\r\n";
+    for mark in ["\u{feff}", ""] {
+        for bytes in [u16::to_le_bytes, u16::to_be_bytes] {
+            let body: Vec<u8> = format!("{mark}{file}").encode_utf16().flat_map(bytes).collect();
+            let r = Rules::parse(&body, "x");
+            assert!(
+                r.allows("/ä") && !r.allows("/%C4%8A") && !r.allows("/ä/x") && r.allows("/b"),
+                "{mark:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_line_of_ten_megabytes() {
+    let long = "a".repeat(10_000_000);
+    for file in [
+        format!("User-agent: *\nDisallow: /b\n# {long}"),
+        format!("User-agent: *\nDisallow: /b\nDisallow: /{long}\nAllow: /b"),
+        format!("User-agent: *\nDisallow: /b\nAllow: /b{}", "*".repeat(10_000_000)),
+    ] {
+        assert!(!rules(&file).allows("/b"), "{}", &file[..60]);
+    }
+    assert!(rules(&format!("User-agent: {long}\nDisallow: /")).allows("/"));
+    assert!(rules(&long).allows("/"));
+}
+
+/// Each would take minutes if it were not linear.
+#[test]
+fn hostile_files_and_patterns_cost_no_more_than_their_length() {
+    let path = format!("/{}", "a".repeat(4095));
+    for piece in ["*a", "*aa", "*a*", "**", "*?", "*ab"] {
+        let pattern = piece.repeat(2000);
+        for end in ["", "b", "$", "b$", "*b"] {
+            let r = rules(&format!("User-agent: *\nDisallow: /{pattern}{end}\n"));
+            let blank = pattern.bytes().all(|b| b == b'*') && matches!(end, "" | "$");
+            let fits = piece.starts_with("*a") && !piece.ends_with('b') && matches!(end, "" | "$");
+            assert_eq!(r.allows(&path), !(blank || fits), "`{piece}` 2,000 times, then `{end}`");
+        }
+    }
+    let groups = "User-agent: *\nDisallow: /*a*b\n".repeat(2000);
+    assert!(rules(&groups).allows(&path) && !rules(&groups).allows("/ab"));
+    let agents = format!("{}Disallow: /x\n", "User-agent: *\n".repeat(30_000));
+    assert!(!rules(&agents).allows("/x"));
+}
+
+#[test]
+fn sitemaps_are_bounded() {
+    let many: String = (0..3 * MAX_SITEMAPS).map(|n| format!("Sitemap: /{n}\n")).collect();
+    assert_eq!(rules(&many).sitemaps().len(), MAX_SITEMAPS);
+    assert_eq!(rules(&many).sitemaps()[MAX_SITEMAPS - 1], format!("/{}", MAX_SITEMAPS - 1));
+    let long = format!("Sitemap: /{}\n", "x".repeat(10_000)).repeat(40) + "Sitemap: /short\n";
+    let r = rules(&long);
+    assert!(r.sitemaps().iter().map(String::len).sum::<usize>() <= MAX_SITEMAP_BYTES);
+    assert_eq!(r.sitemaps().last().unwrap(), "/short", "one that is too long does not keep others out");
+}
+
+#[test]
+fn html_served_as_robots_txt_says_nothing() {
+    let page = "<!DOCTYPE html><html><head>\n<title>Not found: /robots.txt</title>\n\
+        <style>a:hover { color: red }</style>\n<script>allow: for (;;) {}</script></head>\n\
+        <body>\n<p>User-agent: *</p>\nDisallow everything\n<a href=\"/\">Sitemap</a>\n</body></html>";
+    let r = rules(page);
+    assert!(r.is_empty() && r.sitemaps().is_empty() && r.allows("/"));
+}
+
+#[test]
+fn the_file_belongs_to_scheme_host_and_port() {
+    let of = |url: &str| url_of(CrawlUrl::parse(url).unwrap().host_key().as_str()).unwrap().to_string();
+    assert_eq!(of("https://me:secret@h:8443/a?b"), "https://h:8443/robots.txt");
+    assert_eq!(of("http://[::1]/"), "http://[::1]/robots.txt");
+    assert_eq!(url_of("h"), None);
 }
 
 #[test]

@@ -76,16 +76,17 @@ fn google_robotstxt() {
     suite("google-robotstxt", 141);
 }
 
-/// Not as Protego: a product token matches in full, not as a prefix or with wildcards; a line of an
-/// unknown kind does not end the user-agent lines of a group (RFC 9309 §2.2.4); a last `$` is only the
-/// end; a pattern that is a whole URL is not cut to its path.
+/// Not as Protego: a product token matches in full, not as a prefix, with wildcards or within the whole
+/// User-Agent header (RFC 9309 §2.2.1); a line of an unknown kind does not end the user-agent lines of a
+/// group (§2.2.4); a last `$` is only the end (§2.2.3); a pattern that is a whole URL is not cut to its
+/// path; a colon that was forgotten is forgiven only between two words, as Google does.
 #[test]
 fn protego() {
     suite("protego", 362);
 }
 
-/// Not as texting_robots: rules before any user-agent line apply to nobody (RFC 9309 §2.2), and
-/// `%62%61%7A` is `baz`.
+/// Not as texting_robots: rules before any user-agent line apply to nobody (RFC 9309 §2.2, ten cases), and
+/// `%62%61%7A` is `baz` (§2.2.2, one).
 #[test]
 fn texting_robots() {
     suite("texting-robots", 279);
