@@ -74,7 +74,7 @@ fn judge(error: &(dyn Error + 'static), phase: Phase) -> Option<(ErrorKind, Stri
         return Some((ErrorKind::Tls, tls_message(error)));
     }
     if let Some(error) = error.downcast_ref::<h2::Error>() {
-        return Some((h2_kind(error, phase), error.to_string()));
+        return Some((h2_kind(error, phase), h2_message(error)));
     }
     if let Some(error) = error.downcast_ref::<hyper::Error>() {
         return Some((hyper_kind(error)?, error.to_string()));
@@ -105,6 +105,10 @@ fn h2_kind(error: &h2::Error, phase: Phase) -> ErrorKind {
     if let Some(io) = error.get_io() {
         return io_kind(io, phase);
     }
+    // What our side gave up is a fault in what it was sent.
+    if error.is_library() {
+        return ErrorKind::Protocol;
+    }
     match error.reason() {
         // The server is leaving, or shed this stream; nothing is wrong with what was said.
         Some(h2::Reason::NO_ERROR | h2::Reason::REFUSED_STREAM | h2::Reason::CANCEL) => {
@@ -112,6 +116,16 @@ fn h2_kind(error: &h2::Error, phase: Phase) -> ErrorKind {
         }
         Some(h2::Reason::ENHANCE_YOUR_CALM) => ErrorKind::ConnectionLost,
         _ => ErrorKind::Protocol,
+    }
+}
+
+fn h2_message(error: &h2::Error) -> String {
+    match error.reason() {
+        // So the client tells the server that its head went over the limit.
+        Some(h2::Reason::REFUSED_STREAM | h2::Reason::ENHANCE_YOUR_CALM) if error.is_library() => {
+            "message head is too large".to_owned()
+        }
+        _ => error.to_string(),
     }
 }
 

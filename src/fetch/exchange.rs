@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::body::Collector;
 use super::classify::{Cause, classify};
 use super::deadline::{Deadline, Expired};
+use super::framing;
 use super::http::Http;
 use super::redirect;
 use super::resolve::blocked_literal;
@@ -76,6 +77,10 @@ impl<'a> Exchange<'a> {
     pub(super) async fn run(mut self) -> Result<Response, FetchError> {
         loop {
             let mut answer = self.ask().await?;
+            if let Some(why) = framing::fault(&self.method, answer.status(), answer.headers()) {
+                let head = self.head(&mut answer);
+                return Err(self.fail(cause(ErrorKind::Protocol, Phase::FirstByte, why), Some(head)));
+            }
             let Some(location) = redirect::location(answer.status(), answer.headers()) else {
                 return self.receive(answer).await;
             };

@@ -11,6 +11,7 @@ mod deadline;
 mod decode;
 mod error;
 mod exchange;
+mod framing;
 mod http;
 mod pool;
 mod redirect;

@@ -22,6 +22,14 @@ use super::trace::ProbeLayer;
 /// polite delay between two requests.
 const POOL_IDLE: Duration = Duration::from_secs(20);
 
+/// The most header lines of an answer over HTTP/1; the client's own limit of 100 is met by real pages. The bytes of
+/// a head are bounded by the client, at 408 KiB.
+const MAX_HEADERS: usize = 256;
+
+/// The most bytes of an answer's header fields over HTTP/2, counted as RFC 9113 §6.5.2 does; the client's own limit of
+/// 16 KiB is below what browsers take.
+const MAX_HEADER_LIST: u32 = 256 * 1024;
+
 pub(super) struct Pool {
     client: RwLock<Client>,
     dials: Arc<AtomicUsize>,
@@ -67,6 +75,13 @@ fn build_client(
         .connect_timeout(options.connect_timeout)
         .pool_idle_timeout(POOL_IDLE)
         .tcp_nodelay(true)
+        // What browsers read, so that a page they show is not lost for a line of its head: a folded value (RFC 9112
+        // §5.2), a space before the colon, and lines that are no header, which are left out.
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_ignore_invalid_headers_in_responses(true)
+        .http1_max_headers(MAX_HEADERS)
+        .http2_max_header_list_size(MAX_HEADER_LIST)
         .dns_resolver(Resolver { deny_private: options.deny_private })
         .connector_layer(ProbeLayer { dials: Arc::clone(dials) });
     if options.http1 {

@@ -10,6 +10,9 @@ use reqwest::{Method, StatusCode};
 
 use crate::url::{CrawlUrl, UrlError};
 
+/// The longest `Location` that is looked at, bytes: no request could ask for a longer URL.
+const MAX_LOCATION: usize = 65_535;
+
 /// The `Location` of an answer that is a redirect. A 3xx without one is an answer like any other.
 pub(super) fn location(status: StatusCode, headers: &HeaderMap) -> Option<&[u8]> {
     if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
@@ -24,6 +27,9 @@ pub(super) fn location(status: StatusCode, headers: &HeaderMap) -> Option<&[u8]>
 /// # Errors
 /// What is wrong with it, in words.
 pub(super) fn target(from: &CrawlUrl, location: &[u8]) -> Result<CrawlUrl, String> {
+    if location.len() > MAX_LOCATION {
+        return Err(format!("redirect to a URL of {} bytes", location.len()));
+    }
     let shown = || String::from_utf8_lossy(&location[..location.len().min(200)]).into_owned();
     let text = std::str::from_utf8(location).map_or_else(|_| escape_bytes(location).into(), Cow::Borrowed);
     let url = from

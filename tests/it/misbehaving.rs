@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
-use std::sync::Arc;
 use std::time::Duration;
 
 use gannet::fetch::ErrorKind::{self, *};
@@ -11,6 +10,7 @@ use gannet::fetch::{FetchError, Http, HttpOptions, Request, Response, Truncated}
 use gannet::url::CrawlUrl;
 
 use crate::raw::{Conn, Raw, fetch, get, quick};
+use crate::tls;
 
 /// Fetches from a server that is expected to make that fail.
 async fn failure(options: HttpOptions, handler: impl Fn(Conn) + Send + Sync + 'static) -> FetchError {
@@ -302,19 +302,7 @@ async fn is_a_proxy_that_refuses() {
 
 /// A server with a certificate that nobody signed.
 fn tls_server() -> Raw {
-    let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(own.signing_key.serialize_der());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![own.cert.der().clone()], key.into())
-        .unwrap();
-    let config = Arc::new(config);
-    Raw::serve(move |conn| {
-        let session = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
-        let mut stream = rustls::StreamOwned::new(session, conn.stream.try_clone().unwrap());
+    tls::serve(tls::config(tls::Identity::own()), |mut stream| {
         let mut request = [0; 4096];
         if stream.read(&mut request).is_ok_and(|n| n > 0) {
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret");
