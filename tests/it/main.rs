@@ -26,6 +26,8 @@ mod fetch;
 mod frontier_lazy;
 mod frontier_model;
 mod frontier_walk;
+mod fuzz;
+mod fuzz_targets;
 mod gannet;
 mod head_limits;
 mod imports;
