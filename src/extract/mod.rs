@@ -6,8 +6,10 @@
 //! `fetch`, which follows nothing.
 //!
 //! Promises: linear time and no panic on any bytes; links in the order of the page, each URL once; a link
-//! that is broken affects no other. Text is taken to be UTF-8.
+//! that is broken affects no other. A page that is not UTF-8 is made so first (`charset`), so that all that reads it
+//! may take text to be UTF-8.
 
+pub mod charset;
 mod entity;
 mod foreign;
 mod html;
@@ -17,6 +19,7 @@ mod scan;
 mod values;
 mod via;
 
+use encoding_rs::{Encoding, UTF_8};
 use url::Url;
 
 use crate::url::CrawlUrl;
@@ -52,6 +55,8 @@ pub struct Source<'a> {
 /// What a page says about itself and where it leads.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
+    /// What the body was decoded by, if it is text ([`charset::of`]).
+    pub charset: Option<&'static Encoding>,
     /// The first `<title>`: decoded, white space collapsed, at most [`MAX_TITLE_LEN`] bytes.
     pub title: Option<String>,
     /// The links, each URL once, in the order in which they first appear.
@@ -92,29 +97,43 @@ pub enum LinkKind {
 /// What a response links to. Bodies that are not HTML have no links; without a content type, HTML is
 /// recognised by its first tag (WHATWG MIME Sniffing §7.1).
 pub fn outlinks(source: &Source<'_>) -> Page {
-    if !is_html(source.content_type, source.body) {
-        return Page::default();
-    }
-    let found = html::read(source.body);
-    let base = found.base.and_then(|base| declared_base(base, source.url));
-    let (links, ignored) = resolved(&found, base.as_ref().unwrap_or(source.url));
-    Page { title: found.title.and_then(tidy), links, base, nofollow: found.nofollow, ignored }
+    let charset = source.charset();
+    let Some(encoding) = charset.filter(|_| is_html(source.content_type, source.body)) else {
+        return Page { charset, ..Page::default() };
+    };
+    let text = charset::to_utf8(encoding, source.body);
+    let found = html::read(&text);
+    let base = found.base.and_then(|base| declared_base(base, source.url, encoding));
+    let (links, ignored) = resolved(&found, base.as_ref().unwrap_or(source.url), encoding);
+    Page { charset, title: found.title.and_then(tidy), links, base, nofollow: found.nofollow, ignored }
 }
 
-fn resolved(found: &Found<'_>, base: &Url) -> (Vec<Link>, usize) {
-    let mut links = Links::new(Resolver::new(base.clone()), found.links.len());
+fn resolved(found: &Found<'_>, base: &Url, encoding: &'static Encoding) -> (Vec<Link>, usize) {
+    let mut links = Links::new(Resolver::new(base.clone(), encoding), found.links.len());
     for link in &found.links {
         links.take(link);
     }
     links.into_parts()
 }
 
-/// The title alone, for callers that need no links: reads no further than `<body>`.
+/// Charset and title alone, for callers that need no links: reads no further than `<body>`, and of a page that
+/// must be decoded first no further than [`charset::PREFIX`].
 pub fn head(source: &Source<'_>) -> Page {
-    if !is_html(source.content_type, source.body) {
-        return Page::default();
+    let charset = source.charset();
+    let Some(encoding) = charset.filter(|_| is_html(source.content_type, source.body)) else {
+        return Page { charset, ..Page::default() };
+    };
+    let text = match encoding == UTF_8 {
+        true => source.body.into(),
+        false => charset::to_utf8(encoding, &source.body[..source.body.len().min(charset::PREFIX)]),
+    };
+    Page { charset, title: html::title(&text).and_then(tidy), ..Page::default() }
+}
+
+impl Source<'_> {
+    fn charset(&self) -> Option<&'static Encoding> {
+        charset::of(self.content_type, self.charset, self.body, self.url.host_str())
     }
-    Page { title: html::title(source.body).and_then(tidy), ..Page::default() }
 }
 
 impl Link {
@@ -131,8 +150,8 @@ impl Link {
 
 /// The base that the first `<base href>` declares (WHATWG HTML §4.2.3). If that one is of no use, a
 /// later one does not count either.
-fn declared_base(href: &[u8], page_url: &Url) -> Option<Url> {
-    let base = page_url.join(&entity::attribute(href)).ok()?;
+fn declared_base(href: &[u8], page_url: &Url, encoding: &'static Encoding) -> Option<Url> {
+    let base = resolve::join(page_url, &entity::attribute(href), encoding).ok()?;
     matches!(base.scheme(), "http" | "https").then_some(base)
 }
 

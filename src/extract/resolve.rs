@@ -2,7 +2,8 @@
 //!
 //! [`Resolver`] is made once per page and asked by `links`. It gives what [`Url::join`] gives, with one
 //! repair: `///host/path` is read as `//host/path`, as the URL Standard has it ("special authority ignore
-//! slashes state") and the crate `url` has not.
+//! slashes state") and the crate `url` has not. In a page that is not in Unicode, a query is written in the encoding
+//! of the page ([`join`]), since that is what its server reads.
 //!
 //! Most links of most pages need no parser: `/a/b.html`, `../b.html`, `?page=2` and absolute URLs of the
 //! same origin, made of letters that a parser would leave alone. These are put together from the text of
@@ -10,14 +11,16 @@
 
 use std::borrow::Cow;
 
+use encoding_rs::{EncoderResult, Encoding, UTF_8};
 use memchr::memchr;
-use url::{Position, Url};
+use url::{ParseError, Position, Url};
 
 use crate::url::{CrawlUrl, UrlError};
 
 /// Resolves the links of one page.
 pub(super) struct Resolver {
     base: Url,
+    encoding: &'static Encoding,
     /// Where in the text of the base its path begins, its last segment begins, and its path ends; only
     /// for a base that text can be appended to.
     plain: Option<Plain>,
@@ -32,7 +35,7 @@ struct Plain {
 }
 
 impl Resolver {
-    pub(super) fn new(base: Url) -> Self {
+    pub(super) fn new(base: Url, encoding: &'static Encoding) -> Self {
         let text = base.as_str();
         let path = base[..Position::BeforePath].len();
         let path_end = base[..Position::AfterPath].len();
@@ -40,7 +43,7 @@ impl Resolver {
             .then(|| text[path..path_end].rfind('/'))
             .flatten()
             .map(|slash| Plain { path, file: path + slash + 1, path_end });
-        Self { base, plain, text: String::new() }
+        Self { base, encoding, plain, text: String::new() }
     }
 
     /// The URL that `link` means here; `link` has neither spaces nor controls around it.
@@ -52,7 +55,8 @@ impl Resolver {
             return Ok(url);
         }
         let link = with_two_slashes(link);
-        CrawlUrl::from_url(self.base.join(&link).map_err(|error| UrlError::Invalid(error.to_string()))?)
+        let url = join(&self.base, &link, self.encoding);
+        CrawlUrl::from_url(url.map_err(|error| UrlError::Invalid(error.to_string()))?)
     }
 
     /// The same, if base and link need only be put together, which is what most links need.
@@ -85,6 +89,34 @@ impl Resolver {
         self.text.push_str(&base[..keep]);
         self.text.push_str(str::from_utf8(link).ok()?);
         Some(CrawlUrl::from_serialised(&self.text))
+    }
+}
+
+/// The URL that `link` means on a page in this encoding ("encoding-parse a URL", WHATWG HTML §2.4.3).
+pub(super) fn join(base: &Url, link: &str, encoding: &'static Encoding) -> Result<Url, ParseError> {
+    let encoding = encoding.output_encoding(); // UTF-8 for UTF-16
+    if encoding == UTF_8 || link.is_ascii() {
+        return base.join(link);
+    }
+    let encode: &dyn Fn(&str) -> Cow<'_, [u8]> = &|query| encoded(query, encoding).into();
+    Url::options().base_url(Some(base)).encoding_override(Some(encode)).parse(link)
+}
+
+/// A query in another encoding, to be percent-encoded. What cannot be written in it is a character reference,
+/// percent-encoded already (WHATWG URL §1.3, "percent-encode after encoding").
+fn encoded(mut query: &str, encoding: &'static Encoding) -> Vec<u8> {
+    let mut encoder = encoding.new_encoder();
+    let mut bytes = Vec::with_capacity(2 * query.len());
+    loop {
+        let (result, read) = encoder.encode_from_utf8_to_vec_without_replacement(query, &mut bytes, true);
+        query = &query[read..];
+        match result {
+            EncoderResult::InputEmpty => return bytes,
+            EncoderResult::OutputFull => bytes.reserve(2 * query.len() + 16),
+            EncoderResult::Unmappable(character) => {
+                bytes.extend_from_slice(format!("%26%23{}%3B", u32::from(character)).as_bytes());
+            }
+        }
     }
 }
 
@@ -156,7 +188,7 @@ mod tests {
     use super::*;
 
     fn resolve(base: &str, link: &str) -> Option<String> {
-        let mut resolver = Resolver::new(Url::parse(base).unwrap());
+        let mut resolver = Resolver::new(Url::parse(base).unwrap(), UTF_8);
         resolver.resolve(link).ok().map(|url| url.as_str().to_owned())
     }
 
@@ -216,7 +248,7 @@ mod tests {
 
     #[test]
     fn common_forms_need_no_parser() {
-        let mut resolver = Resolver::new(Url::parse("https://h/a/b").unwrap());
+        let mut resolver = Resolver::new(Url::parse("https://h/a/b").unwrap(), UTF_8);
         for link in ["/x", "x.html", "../x", "?x=%20", "https://h/x/y?z#f", "/a/b:c"] {
             assert!(resolver.plain(link.as_bytes()).is_some(), "{link}");
         }

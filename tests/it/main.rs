@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout)]
 
 mod batch;
+mod charset_conformance;
 mod cli_crawl;
 mod cli_fetch;
 mod cli_input;

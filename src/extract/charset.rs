@@ -1,0 +1,167 @@
+//! Which encoding a text is in: [`sniff`] for HTML, [`sniff_xml`], [`sniff_css`], and [`of`], which
+//! chooses by content type.
+//!
+//! All of them believe a byte order mark before `Content-Type`, and that before what the text says of
+//! itself (WHATWG HTML §13.2.3.2, CSS Syntax §3.2, XML 1.0 appendix F). HTML and plain text that say nothing
+//! are UTF-8 if they are valid UTF-8, otherwise what chardetng takes them for; XML and CSS are UTF-8.
+//!
+//! Called by `extract` for what it reads, and by `outcome` for what it shows. Promises: the same answer when asked again
+//! with the answer for a label, no panic on any bytes, and no look beyond [`PREFIX`] bytes. What is UTF-8 is never copied.
+
+mod prescan;
+
+use std::borrow::Cow;
+
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252, X_USER_DEFINED};
+use memchr::memchr;
+
+use super::scan::Scanner;
+use super::{entity, is_html};
+
+/// How much of a text is looked at to find its encoding, in bytes.
+pub const PREFIX: usize = 512 * 1024;
+
+/// What chardetng is given, in bytes behind the first that is not ASCII: it tries all encodings at once and
+/// so is slow, and a few hundred words are as good as a book.
+const DETECT: usize = 16 * 1024;
+
+/// The encoding of a response, or `None` if it is no text.
+///
+/// Text is `text/*`, XML and HTML, also when the bytes alone say that it is HTML. `charset` is the parameter
+/// of its `Content-Type`, `host` the name of the server, whose last label is a hint for detection.
+pub fn of(
+    content_type: Option<&str>,
+    charset: Option<&str>,
+    body: &[u8],
+    host: Option<&str>,
+) -> Option<&'static Encoding> {
+    let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let essence = essence.to_ascii_lowercase();
+    if body.is_empty() {
+        return charset.and_then(label); // nothing else is known of it
+    }
+    Some(match &*essence {
+        "text/css" => sniff_css(charset, body),
+        "text/xml" | "application/xml" => sniff_xml(charset, body),
+        xml if xml.ends_with("+xml") => sniff_xml(charset, body),
+        html if is_html(Some(html), body) => sniff(charset, body, host),
+        text if text.starts_with("text/") => certain(charset, body).unwrap_or_else(|| detect(body, host)),
+        _ => return None,
+    })
+}
+
+/// The encoding of an HTML page.
+pub fn sniff(charset: Option<&str>, body: &[u8], host: Option<&str>) -> &'static Encoding {
+    certain(charset, body).or_else(|| declared(body)).unwrap_or_else(|| detect(body, host))
+}
+
+/// The encoding of an XML document: a sitemap, a feed, XHTML.
+pub fn sniff_xml(charset: Option<&str>, body: &[u8]) -> &'static Encoding {
+    certain(charset, body)
+        .or_else(|| prescan::utf_16_declaration(body))
+        .or_else(|| prescan::xml_declaration(&body[..body.len().min(prescan::END)]))
+        .unwrap_or(UTF_8)
+}
+
+/// The encoding of a style sheet.
+pub fn sniff_css(charset: Option<&str>, body: &[u8]) -> &'static Encoding {
+    let at_charset = || {
+        let rest = body[..body.len().min(prescan::END)].strip_prefix(b"@charset \"")?;
+        let name = &rest[..memchr(b'"', rest)?];
+        (rest.get(name.len() + 1) == Some(&b';')).then_some(name)
+    };
+    certain(charset, body)
+        .or_else(|| at_charset().and_then(Encoding::for_label).map(not_utf_16))
+        .unwrap_or(UTF_8)
+}
+
+/// A text as UTF-8; borrowed when it is UTF-8 or ASCII already.
+///
+/// Of UTF-8 nothing is checked: what is no UTF-8 in it becomes U+FFFD where it is read, as it does here in other
+/// encodings. A byte order mark stays, as U+FEFF.
+pub fn to_utf8<'a>(encoding: &'static Encoding, body: &'a [u8]) -> Cow<'a, [u8]> {
+    if encoding == UTF_8 {
+        return Cow::Borrowed(body);
+    }
+    match encoding.decode_without_bom_handling(body).0 {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    }
+}
+
+/// What is known before the text is looked at: its byte order mark, then the label that came with it.
+fn certain(charset: Option<&str>, body: &[u8]) -> Option<&'static Encoding> {
+    Encoding::for_bom(body).map(|(encoding, _)| encoding).or_else(|| charset.and_then(label))
+}
+
+fn label(charset: &str) -> Option<&'static Encoding> {
+    Encoding::for_label(charset.as_bytes())
+}
+
+/// What a page says of itself in `<meta>`.
+///
+/// First in its first 1,024 bytes, without parsing them, and then wherever a parser finds it: that is what
+/// "changing the encoding while parsing" comes to (§13.2.3.5).
+pub fn declared(body: &[u8]) -> Option<&'static Encoding> {
+    prescan::prescan(body).or_else(|| {
+        let mut scanner = Scanner::new(&body[..body.len().min(PREFIX)]);
+        std::iter::from_fn(|| scanner.next_tag())
+            .filter(|tag| tag.name.as_bytes() == b"meta" && !tag.foreign)
+            .find_map(|tag| {
+                let [charset, equiv, content] = tag.attrs.pick(["charset", "http-equiv", "content"]);
+                let is_pragma = equiv.is_some_and(|equiv| equiv.eq_ignore_ascii_case(b"content-type"));
+                let by_charset = charset.and_then(|charset| label(&entity::attribute(charset)));
+                let by_content = || {
+                    let content = entity::attribute(content.filter(|_| is_pragma)?);
+                    prescan::content_charset(content.as_bytes())
+                };
+                by_charset.or_else(by_content).map(as_declared)
+            })
+    })
+}
+
+/// What a text that says nothing is in.
+fn detect(body: &[u8], host: Option<&str>) -> &'static Encoding {
+    let prefix = &body[..body.len().min(PREFIX)];
+    let ascii = Encoding::ascii_valid_up_to(prefix);
+    let is_utf8 = match str::from_utf8(&prefix[ascii..]) {
+        Ok(_) => true,
+        // The end may cut a character in two. But a single byte at the end of ASCII is a letter of another encoding.
+        Err(error) => error.error_len().is_none() && error.valid_up_to() > 0,
+    };
+    let telling = match (is_utf8, ascii == prefix.len()) {
+        (true, false) => return UTF_8,
+        // ISO-2022-JP is ASCII with escapes.
+        (true, true) => match memchr(0x1B, prefix) {
+            None => return UTF_8,
+            Some(escape) => escape,
+        },
+        (false, _) => ascii,
+    };
+    let sample = &prefix[..prefix.len().min(telling + DETECT)];
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
+    detector.feed(sample, sample.len() == body.len());
+    detector.guess(host.and_then(top_level), Utf8Detection::Allow)
+}
+
+/// The last label of a host name, as chardetng wants it; an address has none.
+fn top_level(host: &str) -> Option<&[u8]> {
+    let label = host.strip_suffix('.').unwrap_or(host).rsplit('.').next()?.as_bytes();
+    let is_name = label.first().is_some_and(u8::is_ascii_lowercase)
+        && label.iter().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+    is_name.then_some(label)
+}
+
+/// What a text that could be read so far cannot be in: UTF-16. Old Windows software wrote `x-user-defined`
+/// and meant its own (§13.2.3.3).
+fn as_declared(encoding: &'static Encoding) -> &'static Encoding {
+    if encoding == X_USER_DEFINED { WINDOWS_1252 } else { not_utf_16(encoding) }
+}
+
+fn not_utf_16(encoding: &'static Encoding) -> &'static Encoding {
+    if encoding == UTF_16LE || encoding == UTF_16BE { UTF_8 } else { encoding }
+}
+
+#[cfg(test)]
+mod tests;
