@@ -12,6 +12,7 @@ mod cli_outputs;
 mod cli_redirects;
 mod cli_stop;
 mod cli_text;
+mod curl_replies;
 mod data;
 mod decoding;
 #[cfg(feature = "cli")]
@@ -40,6 +41,8 @@ mod job_stop;
 mod misbehaving;
 mod origin;
 mod raw;
+mod replies;
 mod robots_conformance;
 mod tls;
 mod web;
+mod wpt_http1;
