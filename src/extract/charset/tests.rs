@@ -341,7 +341,8 @@ proptest! {
         if let Some(encoding) = found {
             let again = of(Some(content_type), Some(encoding.name()), &body, Some(&host));
             prop_assert_eq!(again, found, "asked again");
-            prop_assert_eq!(to_utf8(encoding, &body).is_empty(), body.is_empty());
+            // Not the other way round: an escape of ISO-2022-JP is no letter.
+            prop_assert!(to_utf8(encoding, &body).is_empty() || !body.is_empty());
         }
         let Ok(url) = Url::parse(&format!("http://{host}/")) else { return Ok(()) };
         let found = of(Some(content_type), charset.as_deref(), &body, url.host_str());
