@@ -9,9 +9,8 @@
 use std::error::Error;
 use std::io;
 
-use rustls::CertificateError;
-
 use super::resolve::ResolveError;
+use super::tls_error;
 use super::trace::Stage;
 use super::{ErrorKind, Phase};
 
@@ -71,7 +70,7 @@ fn judge(error: &(dyn Error + 'static), phase: Phase) -> Option<(ErrorKind, Stri
         return Some((if blocked { ErrorKind::BlockedAddress } else { ErrorKind::Dns }, error.to_string()));
     }
     if let Some(error) = error.downcast_ref::<rustls::Error>() {
-        return Some((ErrorKind::Tls, tls_message(error)));
+        return Some((ErrorKind::Tls, tls_error::message(error)));
     }
     if let Some(error) = error.downcast_ref::<h2::Error>() {
         return Some((h2_kind(error, phase), h2_message(error)));
@@ -140,34 +139,6 @@ fn hyper_kind(error: &hyper::Error) -> Option<ErrorKind> {
     (error.is_parse() || error.source().is_none()).then_some(ErrorKind::Protocol)
 }
 
-/// Names the trouble with a certificate or a handshake as people do.
-fn tls_message(error: &rustls::Error) -> String {
-    use CertificateError as C;
-    match error {
-        rustls::Error::InvalidCertificate(why) => match why {
-            C::Expired | C::ExpiredContext { .. } => "certificate expired".to_owned(),
-            C::NotValidYet | C::NotValidYetContext { .. } => "certificate is not valid yet".to_owned(),
-            C::UnknownIssuer => {
-                "certificate of an unknown issuer (self-signed, or its CA is not trusted)".to_owned()
-            }
-            C::NotValidForName => "certificate is not valid for this name".to_owned(),
-            C::NotValidForNameContext { expected, .. } => {
-                format!("certificate is not valid for name `{}`", expected.to_str())
-            }
-            C::Revoked => "certificate was revoked".to_owned(),
-            C::Other(other) if other.to_string() == "CaUsedAsEndEntity" => {
-                "certificate is that of a CA, not of a server (self-signed with `CA:TRUE`)".to_owned()
-            }
-            C::Other(other) => format!("certificate refused: {other}"),
-            _ => format!("certificate refused: {why:?}"),
-        },
-        rustls::Error::InvalidMessage(_) => format!("the server does not speak TLS here ({error})"),
-        rustls::Error::AlertReceived(alert) => format!("the server refused the TLS handshake: {alert:?}"),
-        rustls::Error::General(why) => why.clone(),
-        other => other.to_string(),
-    }
-}
-
 /// Whether this machine ran out of something: descriptors, ports, buffers or memory.
 fn is_exhausted(error: &(dyn Error + 'static)) -> bool {
     let io = error.downcast_ref::<io::Error>();
@@ -219,7 +190,7 @@ mod tests {
     fn errors_inside_io_errors_are_found() {
         let inner = io::Error::new(
             io::ErrorKind::InvalidData,
-            rustls::Error::InvalidCertificate(CertificateError::Expired),
+            rustls::Error::InvalidCertificate(rustls::CertificateError::Expired),
         );
         let outer = io::Error::other(inner);
         let links = links(&outer);

@@ -17,6 +17,7 @@ mod pool;
 mod redirect;
 mod resolve;
 mod tls;
+mod tls_error;
 mod trace;
 
 use std::future::Future;

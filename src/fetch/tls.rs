@@ -12,6 +12,8 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
+use super::tls_error::refine;
+
 /// Verifies servers against the certificates of the system, or not at all (`--insecure`).
 #[derive(Debug)]
 pub(super) struct LazyVerifier {
@@ -77,7 +79,9 @@ impl ServerCertVerifier for LazyVerifier {
         if self.insecure {
             return Ok(ServerCertVerified::assertion());
         }
-        self.system()?.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        let verified =
+            self.system()?.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        verified.map_err(|error| refine(error, end_entity, intermediates))
     }
 
     fn verify_tls12_signature(

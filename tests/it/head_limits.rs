@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 
 use gannet::fetch::{ErrorKind, FetchError, HttpOptions, Phase, Response, Truncated};
 
+use crate::pki::Identity;
 use crate::raw::{Raw, get, quick};
 use crate::tls;
 
@@ -127,7 +128,7 @@ const STATUS_200: u8 = 0x88;
 
 /// Fetches over HTTP/2 from a server that answers with a head of these fields; `endless`: it never says that it is whole.
 async fn over_http2(fields: Vec<u8>, endless: bool) -> Result<Response, FetchError> {
-    let mut config = tls::config(tls::Identity::own());
+    let mut config = tls::config(Identity::own());
     config.alpn_protocols = vec![b"h2".to_vec()];
     let block = [vec![STATUS_200], fields].concat();
     let server = tls::serve(config, move |mut stream| {

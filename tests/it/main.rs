@@ -3,6 +3,7 @@
 // Clippy's leave to panic in tests covers functions marked `#[test]`, not what they call.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout)]
 
+mod badssl;
 mod batch;
 mod charset_conformance;
 mod cli_crawl;
@@ -40,6 +41,7 @@ mod job_kill;
 mod job_stop;
 mod misbehaving;
 mod origin;
+mod pki;
 mod raw;
 mod replies;
 mod robots_conformance;

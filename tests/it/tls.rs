@@ -1,33 +1,15 @@
-//! TLS for the servers of tests: certificates that are made on the spot, and the handshake below a handler.
+//! TLS for the servers of tests: the handshake below a handler.
 
 use std::sync::Arc;
 
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
 
+use crate::pki::Identity;
 use crate::raw::{Conn, Raw};
 
 /// A connection after its handshake has begun.
 pub(crate) type TlsStream = StreamOwned<ServerConnection, std::net::TcpStream>;
-
-/// What a server presents: its certificates, its own first, and the key of that.
-pub(crate) struct Identity {
-    pub(crate) chain: Vec<CertificateDer<'static>>,
-    pub(crate) key: PrivateKeyDer<'static>,
-}
-
-impl Identity {
-    /// A certificate for 127.0.0.1 that nobody signed.
-    pub(crate) fn own() -> Self {
-        let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-        Self::new(&own.cert, &own.signing_key)
-    }
-
-    pub(crate) fn new(cert: &rcgen::Certificate, key: &rcgen::KeyPair) -> Self {
-        let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
-        Self { chain: vec![cert.der().clone()], key }
-    }
-}
 
 /// The settings of a server that presents this, in all versions that there are.
 pub(crate) fn config(identity: Identity) -> ServerConfig {
@@ -40,8 +22,10 @@ pub(crate) fn config_for(
     versions: &[&'static SupportedProtocolVersion],
 ) -> ServerConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    // Not `with_single_cert`: it looks at the certificate, and some are bad.
+    let certified = CertifiedKey::new(chain, provider.key_provider.load_private_key(key).unwrap());
     let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap();
-    builder.with_no_client_auth().with_single_cert(chain, key).unwrap()
+    builder.with_no_client_auth().with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)))
 }
 
 /// A server that gives each connection, encrypted, to the handler.
