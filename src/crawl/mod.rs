@@ -11,6 +11,7 @@ mod note;
 mod outlinks;
 mod progress;
 mod retry;
+pub mod robots_txt;
 mod settle;
 mod shutdown;
 mod summary;

@@ -1,17 +1,15 @@
-//! Outcomes and answers that follow from what is known, without a fetch: bad seeds, fates that the frontier
-//! decided, and what the answer to `/robots.txt` means. Pure; workers call it.
+//! Outcomes that follow from what is known, without a fetch: bad seeds, and fates that the frontier decided.
+//! Pure; workers call it.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use super::{Plan, retry};
-use crate::fetch::{ErrorKind, FetchError, Phase, Request, Response};
-use crate::frontier::{Entry, Fate, Found, MAX_CRAWL_DELAY, RobotsDown};
+use super::Plan;
+use crate::fetch::{ErrorKind, Phase};
+use crate::frontier::{Entry, Fate, Found, MAX_CRAWL_DELAY};
 use crate::outcome::{Failure, Outcome, OutcomeKind, Skip};
-use crate::robots::{self, Rules};
 use crate::scope::Trap;
 use crate::seeds::Seed;
-use crate::url::{CrawlUrl, UrlError};
+use crate::url::UrlError;
 
 /// Why `--fail-fast` cancelled a URL.
 pub(super) const SIBLING_FAILED: &str = "a sibling failed first";
@@ -105,35 +103,4 @@ pub(super) fn refused(seq: u64, seed: &Seed) -> Outcome {
 /// A redirect beyond `--max-redirects`, each hop of which was a job.
 pub(super) fn too_many_redirects(most: usize) -> Failure {
     Failure::new(ErrorKind::TooManyRedirects, Phase::Redirect, format!("more than {most} redirects"))
-}
-
-/// The request for a robots.txt. Its cap is its own: rules that were cut off would count as not there.
-pub(super) fn robots_request(url: CrawlUrl) -> Request {
-    Request { home: false, max_body: Some(robots::MAX_BYTES as u64), ..Request::get(url) }
-}
-
-/// What an answer to `/robots.txt` means (RFC 9309 §2.3.1).
-pub(super) fn robots_answer(result: Result<Response, FetchError>, token: &str) -> Result<Rules, RobotsDown> {
-    match result {
-        Ok(response) => match response.status {
-            200..300 => Ok(Rules::parse(&response.body.bytes, token)),
-            429 | 500.. => Err(RobotsDown {
-                kind: ErrorKind::RobotsUnavailable,
-                message: format!("status {}", response.status),
-                ask_again: Some(
-                    retry::retry_after(&response.headers, SystemTime::now())
-                        .unwrap_or_else(|| retry::backoff(1)),
-                ),
-            }),
-            _ => Ok(Rules::allow_all()),
-        },
-        // A redirect that leads nowhere is no robots.txt: unavailable, hence no rules.
-        Err(error) if error.phase == Phase::Redirect => Ok(Rules::allow_all()),
-        Err(error) => Err(RobotsDown {
-            ask_again: (!matches!(error.kind, ErrorKind::Tls | ErrorKind::BlockedAddress))
-                .then(|| retry::backoff(1)),
-            kind: error.kind,
-            message: error.message,
-        }),
-    }
 }

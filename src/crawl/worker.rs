@@ -14,9 +14,8 @@ use tokio::sync::{Mutex, mpsc};
 use super::hops::CrawlHops;
 use super::outlinks::{self, Follow, Harvest};
 use super::retry::{self, Decision};
-use super::settle::{
-    SIBLING_FAILED, outcome_of, refused, robots_answer, robots_request, settled, too_many_redirects,
-};
+use super::robots_txt::{self, Meaning};
+use super::settle::{SIBLING_FAILED, outcome_of, refused, settled, too_many_redirects};
 use super::shutdown::Stop;
 use super::summary::Tally;
 use super::{Plan, Recorder};
@@ -222,6 +221,7 @@ impl<F: Fetch> Shared<F> {
             hops,
             home: entry.is_home(),
             max_body: None,
+            max_redirects: None,
         }
     }
 
@@ -229,12 +229,17 @@ impl<F: Fetch> Shared<F> {
         let result = tokio::select! {
             biased;
             () = self.stop.abort.cancelled() => return Page::of(None, Disposition::Returned),
-            result = self.fetch.fetch(robots_request(entry.url.clone())) => result,
+            result = self.fetch.fetch(robots_txt::request(entry.url.clone())) => result,
         };
         if result.as_ref().is_err_and(|error| error.exhausted) && entry.returned < MAX_RETURNS {
             return Page { fault: Some(Fault::Exhausted), ..Page::of(None, Disposition::Returned) };
         }
-        Page::of(None, Disposition::Robots(robots_answer(result, &self.plan.robots_token)))
+        let rules = match robots_txt::meaning(result, entry.attempts) {
+            Meaning::Rules(body) => Ok(Rules::parse(&body, &self.plan.robots_token)),
+            Meaning::Missing(_) => Ok(Rules::allow_all()),
+            Meaning::Unavailable(down) => Err(down),
+        };
+        Page::of(None, Disposition::Robots(rules))
     }
 
     fn cancelled(&self, entry: &Entry) -> Page {

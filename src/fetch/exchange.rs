@@ -47,6 +47,7 @@ pub(super) struct Exchange<'a> {
     /// A redirect has left the origin of the first URL.
     foreign: bool,
     max_body: u64,
+    max_redirects: usize,
     /// A redirect has turned the request into one without a body.
     rewritten: bool,
     first_byte: Option<Duration>,
@@ -54,7 +55,7 @@ pub(super) struct Exchange<'a> {
 
 impl<'a> Exchange<'a> {
     pub(super) fn new(http: &'a Http, request: Request, trace: Arc<Trace>) -> Self {
-        let Request { url, method, body, hops, home, max_body } = request;
+        let Request { url, method, body, hops, home, max_body, max_redirects } = request;
         let deadline = Deadline::new(Arc::clone(&trace), http.options.timeout, http.options.idle_timeout);
         Self {
             http,
@@ -68,6 +69,7 @@ impl<'a> Exchange<'a> {
             same_method: 0,
             foreign: !home,
             max_body: max_body.unwrap_or(http.options.max_body),
+            max_redirects: max_redirects.unwrap_or(http.options.max_redirects),
             rewritten: false,
             first_byte: None,
         }
@@ -167,7 +169,7 @@ impl<'a> Exchange<'a> {
         if !becomes_get && (target == self.url || before.iter().any(|hop| hop.url == target)) {
             return refuse(ErrorKind::RedirectLoop, format!("redirect back to `{target}`"), Some(target));
         }
-        let limit = self.http.options.max_redirects;
+        let limit = self.max_redirects;
         if self.chain.len() >= limit {
             return refuse(ErrorKind::TooManyRedirects, format!("more than {limit} redirects"), Some(target));
         }

@@ -57,12 +57,22 @@ pub struct Request {
     pub home: bool,
     /// The most that is kept of the decoded body, bytes, in place of [`HttpOptions::max_body`].
     pub max_body: Option<u64>,
+    /// The most redirects that are followed, in place of [`HttpOptions::max_redirects`].
+    pub max_redirects: Option<usize>,
 }
 
 impl Request {
     /// A `GET` that follows every redirect.
     pub fn get(url: CrawlUrl) -> Self {
-        Self { url, method: Method::GET, body: None, hops: None, home: true, max_body: None }
+        Self {
+            url,
+            method: Method::GET,
+            body: None,
+            hops: None,
+            home: true,
+            max_body: None,
+            max_redirects: None,
+        }
     }
 }
 

@@ -8,12 +8,14 @@
 mod marks;
 #[cfg(test)]
 mod marks_tests;
+mod robots;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::robots::{Robots, State};
 use super::{Entry, Fate, HostSignal, Politeness, RobotsDown};
 use crate::fetch::{ErrorKind, Phase};
 use crate::robots::Rules;
@@ -37,8 +39,6 @@ pub const MAX_LOST: u32 = 5;
 /// Entries asked of the store at a visit, and the most when visits turn out too small.
 pub(super) const VISIT: u32 = 16;
 const MAX_VISIT: u32 = 1024;
-/// robots.txt is asked for again after this long (RFC 9309 §2.4).
-const ROBOTS_TTL: Duration = Duration::from_secs(24 * 3600);
 
 /// See the module.
 pub(super) struct HostQueue {
@@ -66,28 +66,10 @@ pub(super) struct HostQueue {
     marked: bool,
 }
 
-/// What is known of robots.txt.
-enum Robots {
-    /// Asked so often, and so often called off.
-    Unasked {
-        asked: u32,
-        returned: u32,
-    },
-    Asking {
-        asked: u32,
-        returned: u32,
-    },
-    Known {
-        rules: Option<Arc<Rules>>,
-        until: Instant,
-    },
-    Ignored,
-}
-
 /// What a host may do now.
 pub(super) enum Next {
-    /// Ask for robots.txt, which came back untried so often.
-    Robots { returned: u32 },
+    /// Ask for robots.txt for the `asked`-th time; it came back untried so often.
+    Robots { asked: u32, returned: u32 },
     /// Hand out this entry, under these rules.
     Fetch(Entry, Option<Arc<Rules>>),
     /// Record this entry.
@@ -109,7 +91,7 @@ impl HostQueue {
             settling: 0,
             next_start: now,
             snoozed_until: now,
-            robots: if obey_robots { Robots::Unasked { asked: 0, returned: 0 } } else { Robots::Ignored },
+            robots: Robots::new(obey_robots),
             levels: by_depth.then(BTreeMap::new),
             strikes: 0,
             parked: Duration::ZERO,
@@ -124,7 +106,7 @@ impl HostQueue {
     /// which has `stored` more. With `closed`, entries never handed out before do not count.
     pub(super) fn next_at(&self, per_host: u32, closed: bool, stored: u64) -> Option<Instant> {
         // robots.txt can be asked for before anything is at hand.
-        let asks = stored > 0 && self.retired.is_none() && matches!(self.robots, Robots::Unasked { .. });
+        let asks = stored > 0 && self.retired.is_none() && matches!(self.robots.state, State::Unasked { .. });
         let has_fresh = !closed && (asks || !self.fresh.is_empty());
         let work_at = match self.retries.peek() {
             _ if has_fresh && (self.retired.is_some() || self.level_is_open()) => self.next_start,
@@ -134,10 +116,10 @@ impl HostQueue {
         if self.retired.is_some() {
             return Some(self.next_start.min(work_at));
         }
-        let may_start = match self.robots {
-            Robots::Asking { .. } => false,
-            Robots::Unasked { .. } => true,
-            Robots::Known { .. } | Robots::Ignored => self.in_flight < self.limit(per_host),
+        let may_start = match self.robots.state {
+            State::Asking { .. } => false,
+            State::Unasked { .. } => true,
+            State::Known { .. } | State::Ignored => self.in_flight < self.limit(per_host),
         };
         may_start.then(|| work_at.max(self.next_start).max(self.snoozed_until))
     }
@@ -153,7 +135,7 @@ impl HostQueue {
     /// Whether it can use more entries of the store: not when it has enough at hand, nor before something else happens.
     pub(super) fn is_hungry(&self) -> bool {
         let is_low = self.fresh.len() as u32 <= self.visit / 2;
-        let is_asking = matches!(self.robots, Robots::Unasked { .. } | Robots::Asking { .. });
+        let is_asking = matches!(self.robots.state, State::Unasked { .. } | State::Asking { .. });
         let is_shut = !self.fresh.is_empty() && !self.level_is_open();
         is_low && (self.retired.is_some() || (!is_asking && !is_shut))
     }
@@ -194,20 +176,16 @@ impl HostQueue {
         if let Some(fate) = self.retired.clone() {
             return self.take(None, closed).map(|entry| self.settle(entry, fate));
         }
-        if let Robots::Known { until, .. } = self.robots
-            && now >= until
-        {
-            self.robots = Robots::Unasked { asked: 0, returned: 0 };
-        }
-        let rules = match &self.robots {
-            &Robots::Unasked { asked, returned } => {
-                self.robots = Robots::Asking { asked: asked + 1, returned };
+        self.robots.expire(now);
+        let rules = match self.robots.state {
+            State::Unasked { asked, returned } => {
+                let asked = asked + 1;
+                self.robots.state = State::Asking { asked, returned };
                 self.next_start = now + delay;
-                return Some(Next::Robots { returned });
+                return Some(Next::Robots { asked, returned });
             }
-            Robots::Asking { .. } => return None,
-            Robots::Known { rules, .. } => rules.clone(),
-            Robots::Ignored => None,
+            State::Asking { .. } => return None,
+            State::Known { .. } | State::Ignored => self.robots.rules().cloned(),
         };
         let mut entry = self.take(Some(now), closed)?;
         if entry.lost >= MAX_LOST {
@@ -258,7 +236,7 @@ impl HostQueue {
 
     /// Whether it has nothing at hand, out or to be tried again.
     pub(super) fn is_at_rest(&self) -> bool {
-        let asking = matches!(self.robots, Robots::Asking { .. });
+        let asking = matches!(self.robots.state, State::Asking { .. });
         let out = self.in_flight + self.settling;
         self.fresh.is_empty() && self.retries.is_empty() && out == 0 && !asking
     }
@@ -268,7 +246,7 @@ impl HostQueue {
         let unmarked = self.waves == 0 && self.strikes == 0 && self.retired.is_none();
         self.is_at_rest()
             && unmarked
-            && matches!(self.robots, Robots::Ignored)
+            && self.robots.state == State::Ignored
             && self.next_start.max(self.snoozed_until) <= now
     }
 
@@ -364,7 +342,7 @@ impl HostQueue {
 
     /// robots.txt was answered, or could not be had.
     pub(super) fn robots(&mut self, answer: Result<Rules, RobotsDown>, retries: u32, now: Instant) {
-        let Robots::Asking { asked, .. } = self.robots else { return };
+        let State::Asking { asked, .. } = self.robots.state else { return };
         self.marked = true;
         match answer {
             Ok(rules) => {
@@ -374,35 +352,29 @@ impl HostQueue {
                 if let Some(delay) = rules.crawl_delay() {
                     self.next_start = self.next_start.max(now + delay.min(MAX_CRAWL_DELAY));
                 }
-                let rules = (!rules.is_empty()).then(|| Arc::new(rules));
-                self.robots = Robots::Known { rules, until: now + ROBOTS_TTL };
+                self.robots.answered(rules, now);
                 self.waves = 0;
             }
-            Err(RobotsDown { ask_again: Some(wait), .. }) if asked <= retries => {
-                self.robots = Robots::Unasked { asked, returned: 0 };
-                self.snoozed_until = self.snoozed_until.max(now + wait.min(MAX_PARK));
-            }
-            Err(RobotsDown { kind, message, .. }) => {
-                let message = format!("robots.txt could not be fetched: {message}").into();
-                self.retired = Some(Fate::Failed { kind, phase: Phase::Robots, message });
+            Err(RobotsDown { kind, message, ask_again }) => {
+                let wait = ask_again.unwrap_or_default().min(MAX_PARK);
+                self.snoozed_until = self.snoozed_until.max(now + wait);
+                let tries = if ask_again.is_some() { retries.saturating_add(1) } else { 0 };
+                if !self.robots.unavailable(asked, tries, now, self.rests_until()) {
+                    let message = format!("robots.txt could not be fetched: {message}").into();
+                    self.retired = Some(Fate::Failed { kind, phase: Phase::Robots, message });
+                }
             }
         }
     }
 
     /// The robots.txt request was called off.
     pub(super) fn robots_returned(&mut self) {
-        if let Robots::Asking { asked, returned } = self.robots {
-            self.marked = true;
-            self.robots = Robots::Unasked { asked: asked - 1, returned: returned + 1 };
-        }
+        self.marked |= self.robots.returned();
     }
 
     /// One at a time while it is being probed, or when it asks for a delay.
     fn limit(&self, per_host: u32) -> u32 {
-        let slow = match &self.robots {
-            Robots::Known { rules: Some(rules), .. } => rules.crawl_delay().is_some(),
-            _ => false,
-        };
+        let slow = self.robots.rules().is_some_and(|rules| rules.crawl_delay().is_some());
         if self.waves > 0 || slow { 1 } else { per_host }
     }
 }

@@ -27,7 +27,7 @@ use super::{
     WallClock, Work,
 };
 use crate::error::Error;
-use crate::url::CrawlUrl;
+use crate::robots;
 
 /// How late a timer may be without slowing the pace.
 const TIMER_SLACK: Duration = Duration::from_millis(10);
@@ -204,8 +204,8 @@ impl<S: Store> Scheduler<S> {
         let (mut entry, work) = match next {
             Next::Fetch(entry, rules) => (entry, Work::Fetch(rules)),
             Next::Settle(entry, fate) => (entry, Work::Settle(fate)),
-            Next::Robots { returned } => {
-                let entry = Entry { returned, ..robots_entry(self.store.name(id), now)? };
+            Next::Robots { asked, returned } => {
+                let entry = Entry { attempts: asked, returned, ..robots_entry(self.store.name(id), now)? };
                 return Some(Job { entry, host: id, work: Work::Robots, first: false });
             }
         };
@@ -406,7 +406,7 @@ impl<S: Store> Frontier for Scheduler<S> {
 
 /// The robots.txt of a host key, as something to fetch.
 fn robots_entry(host_key: &str, now: Instant) -> Option<Entry> {
-    let url = CrawlUrl::parse(&format!("{host_key}/robots.txt")).ok()?;
+    let url = robots::url_of(host_key)?;
     let found = Found::Seed { position: Position::NONE, input: None };
     Some(Entry {
         url,

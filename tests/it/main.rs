@@ -45,6 +45,7 @@ mod pki;
 mod raw;
 mod replies;
 mod robots_conformance;
+mod robots_fetch;
 mod tls;
 mod web;
 mod wpt_http1;

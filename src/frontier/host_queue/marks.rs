@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{HostQueue, MAX_CRAWL_DELAY, MAX_PARK, ROBOTS_TTL, Robots};
+use super::robots::{Copy, Robots, State, TTL};
+use super::{HostQueue, MAX_CRAWL_DELAY, MAX_PARK};
 use crate::fetch::{ErrorKind, Phase};
 use crate::frontier::{Fate, WallClock};
 use crate::robots::Rules;
@@ -28,6 +29,8 @@ struct Marks {
     returned: u32,
     #[serde(rename = "u", skip_serializing_if = "Option::is_none")]
     robots_until: Option<u64>,
+    #[serde(rename = "g", skip_serializing_if = "Option::is_none")]
+    robots_read: Option<u64>,
     #[serde(rename = "r", skip_serializing_if = "Option::is_none")]
     rules: Option<String>,
     #[serde(rename = "k", skip_serializing_if = "is_zero")]
@@ -89,18 +92,21 @@ impl HostQueue {
             fate: self.retired.as_ref().and_then(Retired::of),
             ..Marks::default()
         };
-        match &self.robots {
-            Robots::Ignored => {}
-            Robots::Unasked { asked, returned } => (marks.asked, marks.returned) = (*asked, *returned),
+        match self.robots.state {
+            State::Ignored | State::Known { .. } => {}
+            State::Unasked { asked, returned } => (marks.asked, marks.returned) = (asked, returned),
             // A question that nobody hears the answer of was none.
-            Robots::Asking { asked, returned } => {
-                (marks.asked, marks.returned) = (asked.saturating_sub(1), *returned);
+            State::Asking { asked, returned } => {
+                (marks.asked, marks.returned) = (asked.saturating_sub(1), returned);
             }
-            Robots::Known { rules: None, until } => marks.robots_until = Some(clock.to_unix_ms(*until)),
-            Robots::Known { rules: Some(rules), until } => {
-                // Rules that no text holds are asked for again.
-                marks.rules = rules.to_text();
-                marks.robots_until = marks.rules.is_some().then(|| clock.to_unix_ms(*until));
+        }
+        if let Some(Copy { rules, read }) = &self.robots.copy {
+            marks.rules = rules.as_ref().and_then(|rules| rules.to_text());
+            // Rules that no text holds are asked for again.
+            let is_whole = marks.rules.is_some() == rules.is_some();
+            marks.robots_read = is_whole.then(|| clock.to_unix_ms(*read));
+            if let (State::Known { until }, true) = (self.robots.state, is_whole) {
+                marks.robots_until = Some(clock.to_unix_ms(until));
             }
         }
         marks
@@ -118,26 +124,24 @@ impl HostQueue {
         self.parked = self.parked.max(Duration::from_millis(marks.parked.unwrap_or(0)));
         self.waves = self.waves.max(marks.waves.min(MOST));
         self.retired = self.retired.take().or_else(|| marks.fate.and_then(Retired::into_fate));
-        if !matches!(self.robots, Robots::Unasked { asked: 0, returned: 0 }) {
+        if self.robots.state != Robots::UNASKED || self.robots.copy.is_some() {
             return;
         }
-        self.robots = match time(marks.robots_until, ROBOTS_TTL) {
-            Some(until) => {
-                let rules = marks.rules.map(|text| Rules::parse(text.as_bytes(), "*"));
-                Robots::Known { rules: rules.map(Into::into), until }
-            }
-            None => Robots::Unasked { asked: marks.asked.min(MOST), returned: marks.returned.min(MOST) },
+        // A version that did not say when they were read wrote only rules that were not a day old.
+        if let Some(read) = time(marks.robots_read.or(marks.robots_until), Duration::ZERO) {
+            let rules = marks.rules.map(|text| Rules::parse(text.as_bytes(), "*"));
+            self.robots.copy = Some(Copy { rules: rules.map(Into::into), read });
+        }
+        self.robots.state = match time(marks.robots_until, TTL) {
+            Some(until) => State::Known { until },
+            None => State::Unasked { asked: marks.asked.min(MOST), returned: marks.returned.min(MOST) },
         };
     }
 
     /// After a restart nobody knows when this host was asked last: as if it were at `then`.
     pub(in crate::frontier) fn hold_gap(&mut self, then: Instant, delay: Duration) {
-        let gap = match &self.robots {
-            Robots::Known { rules: Some(rules), .. } => {
-                rules.crawl_delay().unwrap_or_default().min(MAX_CRAWL_DELAY).max(delay)
-            }
-            _ => delay,
-        };
+        let asked = self.robots.rules().and_then(|rules| rules.crawl_delay()).unwrap_or_default();
+        let gap = asked.min(MAX_CRAWL_DELAY).max(delay);
         self.next_start = self.next_start.max(then + gap);
     }
 }

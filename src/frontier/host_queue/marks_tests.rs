@@ -16,7 +16,7 @@ fn queue(now: Instant) -> HostQueue {
 
 /// Asks for robots.txt, which says this.
 fn ask(queue: &mut HostQueue, text: &str, now: Instant) {
-    queue.robots = Robots::Asking { asked: 1, returned: 0 };
+    queue.robots.state = State::Asking { asked: 1, returned: 0 };
     queue.robots(Ok(Rules::parse(text.as_bytes(), "x")), 2, now);
 }
 
@@ -33,16 +33,24 @@ fn a_host_without_marks_has_nothing_to_save() {
 fn marks_read_back() {
     let now = Instant::now();
     let (here, there) = (clock(now), clock(now + 5 * SECOND));
-    let histories: [fn(&mut HostQueue, Instant); 6] = [
+    let histories: [fn(&mut HostQueue, Instant); 7] = [
         |q, now| q.heed(HostSignal::Throttled(None), now),
         |q, now| q.heed(HostSignal::Unreachable(ErrorKind::Dns, "no such host".into()), now),
         |q, now| ask(q, "User-agent: *\nDisallow: /x\nCrawl-delay: 3\n", now),
         |q, now| ask(q, "User-agent: *\nCrawl-delay: 300\n", now),
         |q, now| ask(q, "", now),
         |q, now| {
-            q.robots = Robots::Asking { asked: 1, returned: 4 };
+            q.robots.state = State::Asking { asked: 1, returned: 4 };
             let (kind, message) = (ErrorKind::RobotsUnavailable, String::new());
             q.robots(Err(RobotsDown { kind, message, ask_again: Some(SECOND) }), 2, now);
+        },
+        |q, now| {
+            // Read once, and then it could not be had.
+            ask(q, "User-agent: *\nDisallow: /x\n", now);
+            q.robots.state = State::Asking { asked: 1, returned: 0 };
+            let (kind, message) = (ErrorKind::RobotsUnavailable, String::new());
+            q.robots(Err(RobotsDown { kind, message, ask_again: None }), 2, now);
+            assert!(q.retired.is_none() && !q.robots.rules().unwrap().allows("/x"));
         },
     ];
     for history in histories {
@@ -89,7 +97,8 @@ fn a_clock_that_was_set_stalls_nobody() {
         let mut after = queue(now);
         after.restore(&saved, &clock, now);
         assert!(after.rests_until() <= now + MAX_PARK && after.last_strike <= now);
-        assert!(matches!(after.robots, Robots::Known { until, .. } if until <= now + ROBOTS_TTL));
+        assert!(after.robots.copy.unwrap().read <= now);
+        assert!(matches!(after.robots.state, State::Known { until } if until <= now + robots::TTL));
     }
 }
 

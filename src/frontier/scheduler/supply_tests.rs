@@ -5,6 +5,7 @@ use crate::fetch::ErrorKind;
 use crate::frontier::store::{Loaded, Memory};
 use crate::frontier::{HostSignal, MAX_LOST, MAX_WAVES, PARK, RobotsDown};
 use crate::robots::Rules;
+use crate::url::CrawlUrl;
 
 const SECOND: Duration = Duration::from_secs(1);
 /// Nobody stays awake who is at rest, and one entry is enough.
