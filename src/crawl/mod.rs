@@ -37,7 +37,7 @@ use self::dispatcher::{Channels, Dispatcher, Memories};
 use self::shutdown::Stop;
 use self::worker::{Order, Shared};
 use crate::error::Error;
-use crate::fetch::{Fetch, Method};
+use crate::fetch::{Fetch, Method, ROBOTS_TOKEN};
 use crate::frontier::store::Memory;
 use crate::frontier::{Frontier, Politeness, Scheduler};
 use crate::job::{Note, Past};
@@ -107,7 +107,7 @@ impl Plan {
             body: None,
             fallback: None,
             keep: Keep::default(),
-            robots_token: "gannet".to_owned(),
+            robots_token: ROBOTS_TOKEN.to_owned(),
             max_pages: None,
             max_time: None,
             grace: Duration::from_secs(10),

@@ -33,6 +33,16 @@ const PRIVATE_HEADERS: [HeaderName; 4] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZA
 /// Headers that describe the body of a request (Fetch Standard, request-body-header name).
 const BODY_HEADERS: [HeaderName; 4] = [CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE];
 
+/// The name that robots.txt knows gannet by, unless it is given another.
+pub const ROBOTS_TOKEN: &str = "gannet";
+
+/// The `User-Agent` of gannet where robots.txt knows it by this name: who reads a log must be able to find out how
+/// to address it (RFC 9309 §2.2.1).
+pub fn user_agent(robots_token: &str) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    format!("gannet/{version} (HTTP fetcher and crawler; robots.txt token: {robots_token})")
+}
+
 /// How to fetch. The default is what a polite crawler wants.
 #[derive(Clone, Debug)]
 pub struct HttpOptions {
@@ -71,12 +81,7 @@ pub struct HttpOptions {
 impl Default for HttpOptions {
     fn default() -> Self {
         Self {
-            user_agent: concat!(
-                "gannet/",
-                env!("CARGO_PKG_VERSION"),
-                " (HTTP fetcher and crawler; robots.txt token: gannet)"
-            )
-            .to_owned(),
+            user_agent: user_agent(ROBOTS_TOKEN),
             headers: HeaderMap::new(),
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),

@@ -29,7 +29,7 @@ use bytes::Bytes;
 
 pub use self::body::decode_all;
 pub use self::error::{ErrorKind, FetchError, Phase};
-pub use self::http::{BuildError, Http, HttpOptions};
+pub use self::http::{BuildError, Http, HttpOptions, ROBOTS_TOKEN, user_agent};
 pub use reqwest::Method;
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 

@@ -24,7 +24,7 @@ fn assert_snapshot(name: &str, text: &str) {
 
 #[test]
 fn help_is_what_it_was() {
-    for command in ["", "crawl", "fetch", "demo", "origin", "completions", "man"] {
+    for command in ["", "crawl", "fetch", "robots", "demo", "origin", "completions", "man"] {
         for flag in ["-h", "--help"] {
             let args: Vec<_> = [command, flag].into_iter().filter(|arg| !arg.is_empty()).collect();
             let ran = run(&args).exits(0);
@@ -37,7 +37,7 @@ fn help_is_what_it_was() {
 
 #[test]
 fn every_flag_has_help_and_every_value_a_unit_or_a_name() {
-    for command in ["crawl", "fetch", "demo", "origin"] {
+    for command in ["crawl", "fetch", "robots", "demo", "origin"] {
         let help = run([command, "-h"]).exits(0).text();
         let lines: Vec<_> = help.lines().collect();
         for pair in lines.windows(2).filter(|pair| pair[0].trim_start().starts_with('-')) {

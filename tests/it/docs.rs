@@ -20,7 +20,7 @@ const PROSE: [(&str, &str); 6] = [
     ("durability", DURABILITY),
     ("changelog", CHANGELOG),
 ];
-const COMMANDS: [&str; 7] = ["crawl", "fetch", "job", "demo", "origin", "completions", "man"];
+const COMMANDS: [&str; 8] = ["crawl", "fetch", "robots", "job", "demo", "origin", "completions", "man"];
 
 fn gannet(args: &[impl AsRef<std::ffi::OsStr>]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_gannet")).args(args).output().unwrap()

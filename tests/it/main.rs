@@ -11,6 +11,7 @@ mod cli_fetch;
 mod cli_input;
 mod cli_outputs;
 mod cli_redirects;
+mod cli_robots;
 mod cli_stop;
 mod cli_text;
 mod curl_replies;

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use gannet::origin::Site;
 use gannet::robots::MAX_BYTES;
 use gannet::{OutcomeKind, Plan, Reach, Scope};
 
-use crate::engine_web::{Answer, Web, given, run as run_plan};
-use crate::gannet::{Ran, call, text};
+use crate::engine_web::{Answer, Web as Double, given, run as run_plan};
+use crate::gannet::{Ran, call, run, text};
 use crate::raw::Raw;
+use crate::web::Web;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const FORBIDS: &str = "User-agent: *\nDisallow: /secret\n";
@@ -172,9 +174,50 @@ fn utf16_and_html_and_a_line_without_end() {
     }
 }
 
+#[test]
+fn the_token_is_apart_from_the_user_agent() {
+    let rules = "User-agent: examplebot\nDisallow: /secret\n\nUser-agent: *\nDisallow: /public\n";
+    let (server, log) = serve(move |_| answer(200, "", rules.as_bytes()));
+    let crawl = |options: &[&str]| {
+        let seeds = ["/secret", "/public"].map(|path| server.url(path).to_string());
+        let ran = call(["crawl", &seeds[0], &seeds[1], "--depth", "0"].iter().chain(options)).run().exits(0);
+        let denied = ran.records().into_iter().find(|record| record["skipped"] == "robots_denied").unwrap();
+        let url = text(&denied, "url").rsplit('/').next().unwrap().to_owned();
+        let agent = log
+            .lock()
+            .unwrap()
+            .last()
+            .unwrap()
+            .lines()
+            .find_map(|line| line.to_lowercase().strip_prefix("user-agent: ").map(str::to_owned));
+        (url, agent.unwrap())
+    };
+    let (denied, agent) = crawl(&[]);
+    assert!(denied == "public" && agent.ends_with("robots.txt token: gannet)"), "{denied} {agent}");
+    let (denied, agent) = crawl(&["--robots-token", "ExampleBot"]);
+    assert!(denied == "secret" && agent.ends_with("robots.txt token: examplebot)"), "{denied} {agent}");
+    let (denied, agent) = crawl(&["--robots-token", "examplebot", "-A", "Mozilla/5.0"]);
+    assert!(denied == "secret" && agent == "mozilla/5.0", "{denied} {agent}");
+    assert_eq!(crawl(&["-A", "examplebot"]).0, "public");
+    assert_eq!(crawl(&["--robots-token", "*"]).0, "public");
+    run(["crawl", "h", "--robots-token", "a b"]).exits(2).says(&["--robots-token", "letters"]);
+}
+
+#[test]
+fn the_token_of_a_job_stays() {
+    let web = Web::start(Site { pages: 5, ..Site::default() });
+    let directory = tempfile::tempdir().unwrap();
+    let job = directory.path().join("job");
+    let job = job.to_str().unwrap();
+    run(["crawl", &web.url("/"), "--job", job, "--robots-token", "one", "--max-pages", "2"]).exits(5);
+    let other = run(["crawl", "--job", job, "--robots-token", "two"]).exits(2);
+    other.says(&["--robots-token was `one`, and is `two` now"]);
+    run(["crawl", "--job", job, "--max-pages", "100"]).exits(0);
+}
+
 /// A crawl of pages five hours apart, the last of which is the one that may be forbidden.
 async fn slow_crawl(robots: impl Fn(u32) -> Answer + Send + Sync + 'static) -> (Vec<String>, u32) {
-    let web = Web::new(move |url, asked| match url.ends_with("/robots.txt") {
+    let web = Double::new(move |url, asked| match url.ends_with("/robots.txt") {
         true => (Duration::ZERO, robots(asked)),
         false => (Duration::ZERO, Answer::Page(200, Vec::new())),
     });

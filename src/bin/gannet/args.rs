@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use gannet::fetch::ROBOTS_TOKEN;
 use gannet::job::Sync;
 use gannet::scope::Traps;
 
@@ -43,6 +44,12 @@ Examples:
   gannet fetch urls.txt --fail-fast --fail-on status -q --fields url,status_code,error_kind
   gannet fetch https://api.example.org/items -H 'Authorization: Bearer …' --data @item.json";
 
+const ROBOTS_EXAMPLES: &str = "\
+Examples:
+  gannet robots https://example.org/ https://example.org/private/x
+  gannet robots https://example.org/ --robots-token examplebot --format json
+  gannet robots https://example.org/a --robots new-robots.txt     what a file would say, before it is served";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Follow links from the seeds
@@ -55,6 +62,12 @@ pub(crate) enum Command {
     /// One record per line of the input. robots.txt is not asked: you named the URLs.
     #[command(after_help = TABLE, after_long_help = format!("{FETCH_EXAMPLES}\n\n{TABLE}"))]
     Fetch(FetchArgs),
+    /// Explain what robots.txt says about URLs, line by line
+    ///
+    /// robots.txt is fetched and read as `gannet crawl` does it, but asked for only once. The exit code is 3 when some
+    /// URL is not allowed.
+    #[command(after_help = TABLE, after_long_help = format!("{ROBOTS_EXAMPLES}\n\n{TABLE}"))]
+    Robots(RobotsArgs),
     /// Show what a --job directory holds, list what is left of it, check it
     Job(ShowJobArgs),
     /// Crawl a built-in synthetic site on loopback: no network needed
@@ -127,6 +140,8 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) request: RequestArgs,
     #[command(flatten)]
+    pub(crate) answer: AnswerArgs,
+    #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]
     pub(crate) stop: StopArgs,
@@ -169,6 +184,7 @@ pub(crate) struct ShowJobArgs {
     pub(crate) json: bool,
 }
 
+/// How requests are made, whatever for.
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Requests")]
 pub(crate) struct RequestArgs {
@@ -181,18 +197,6 @@ pub(crate) struct RequestArgs {
     /// Longest silence while waiting for an answer or its next bytes
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = positive)]
     pub(crate) idle_timeout: Duration,
-    /// JSON that stands in for a fetch that failed; its record says `outcome: fallback`
-    #[arg(long, value_name = "JSON|@FILE")]
-    pub(crate) fallback: Option<String>,
-    /// Tries after the first, for failures that may pass; after 429 or 503 the host rests as it asks, else 60s
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    pub(crate) retries: u32,
-    /// Most bytes kept of a body, decoded; more is cut and marked `truncated`
-    #[arg(long, value_name = "SIZE", default_value = "10MiB")]
-    pub(crate) max_body: ByteSize,
-    /// Most redirects followed
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    pub(crate) max_redirects: usize,
     /// A request header, `Name: value` (repeatable)
     #[arg(short = 'H', long = "header", value_name = "HEADER")]
     pub(crate) headers: Vec<String>,
@@ -211,6 +215,24 @@ pub(crate) struct RequestArgs {
     /// Refuse loopback, private and link-local addresses, on every hop
     #[arg(long)]
     pub(crate) deny_private: bool,
+}
+
+/// What is made of answers, and of what is none.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Requests")]
+pub(crate) struct AnswerArgs {
+    /// JSON that stands in for a fetch that failed; its record says `outcome: fallback`
+    #[arg(long, value_name = "JSON|@FILE")]
+    pub(crate) fallback: Option<String>,
+    /// Tries after the first, for failures that may pass; after 429 or 503 the host rests as it asks, else 60s
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(crate) retries: u32,
+    /// Most bytes kept of a body, decoded; more is cut and marked `truncated`
+    #[arg(long, value_name = "SIZE", default_value = "10MiB")]
+    pub(crate) max_body: ByteSize,
+    /// Most redirects followed
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) max_redirects: usize,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -244,6 +266,27 @@ pub(crate) struct ScopeArgs {
     /// Do not ask for robots.txt
     #[arg(long)]
     pub(crate) ignore_robots: bool,
+    /// The name that robots.txt knows this crawler by; `*` heeds only what is said to all
+    #[arg(long, value_name = "NAME", default_value = ROBOTS_TOKEN, value_parser = robots_token)]
+    pub(crate) robots_token: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RobotsArgs {
+    /// URLs, or host names
+    #[arg(value_name = "URL", required = true)]
+    pub(crate) urls: Vec<String>,
+    /// The name that robots.txt knows the crawler by; `*` heeds only what is said to all
+    #[arg(long, value_name = "NAME", default_value = ROBOTS_TOKEN, value_parser = robots_token)]
+    pub(crate) robots_token: String,
+    /// Read the rules from this file, or `-` for stdin, and ask nobody
+    #[arg(long, value_name = "FILE")]
+    pub(crate) robots: Option<PathBuf>,
+    /// Form of the answer: lines for people, or one JSON object per URL; auto is human on a terminal, json elsewhere
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub(crate) format: RobotsFormat,
+    #[command(flatten)]
+    pub(crate) request: RequestArgs,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -418,6 +461,13 @@ pub(crate) enum When {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RobotsFormat {
+    Auto,
+    Human,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RobotsKind {
     Rules,
     Missing,
@@ -437,6 +487,17 @@ fn positive(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("must be more than zero".into()),
         time => Ok(time),
+    }
+}
+
+/// A product token (RFC 9309 §2.2.1), or `*`.
+fn robots_token(text: &str) -> Result<String, String> {
+    let is_token = |text: &str| text.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_'));
+    match text {
+        "" => Err("must not be empty; `*` is everyone".into()),
+        "*" => Ok(text.to_owned()),
+        text if is_token(text) => Ok(text.to_owned()),
+        _ => Err("only letters, `-` and `_` make a name that robots.txt can hold, e.g. gannet".into()),
     }
 }
 
@@ -480,6 +541,16 @@ mod tests {
     fn the_command_line_is_sound() {
         use clap::CommandFactory as _;
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn robots_tokens() {
+        for good in ["gannet", "Some_Bot-x", "*"] {
+            assert_eq!(robots_token(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "gannet/1.0", "a b", "bot2", "**", "b\u{f6}t", "a*"] {
+            assert!(robots_token(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

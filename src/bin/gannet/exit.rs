@@ -11,7 +11,7 @@ Exit codes:
   0    done
   1    internal error: an output could not be written, or a bug
   2    usage or configuration
-  3    some URLs failed (see --fail-on)
+  3    some URLs failed (see --fail-on); of robots: some URL is not allowed
   4    every URL failed
   5    stopped by --max-pages or --max-time with work left
   130  stopped by SIGINT after an orderly end

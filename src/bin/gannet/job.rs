@@ -23,6 +23,7 @@ const FIXED: &[&str] = &[
     "include",
     "exclude",
     "strip_query",
+    "robots_token",
     "unique",
     "mode",
     "method",

@@ -314,9 +314,13 @@ pub(crate) fn plural(count: u64, noun: &str) -> String {
 /// One line of at most a hundred characters, without what could upset a terminal.
 fn short(text: &str) -> String {
     const MOST: usize = 100;
-    let clean: String =
-        text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(MOST).collect();
+    let clean: String = printable(text).chars().take(MOST).collect();
     if text.chars().count() > MOST { clean + "…" } else { clean }
+}
+
+/// A text of a server without what could upset a terminal.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// The most memory that was resident, where the system tells.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::ArgMatches;
 use gannet::crawl::Plan;
 use gannet::error::Error;
-use gannet::fetch::{HeaderMap, HeaderName, HeaderValue, Http, HttpOptions, Method};
+use gannet::fetch::{HeaderMap, HeaderName, HeaderValue, Http, HttpOptions, Method, user_agent};
 use gannet::frontier::Politeness;
 use gannet::outcome::{FIELDS, Keep};
 use gannet::scope::{self, Scope, Traps};
@@ -73,6 +73,7 @@ impl Settings {
         plan.politeness.robots = !scope.ignore_robots;
         plan.politeness.traps =
             Traps { url_length: scope.max_url_length, repeats: scope.max_repeats, params: scope.max_params };
+        plan.robots_token = scope.robots_token;
         Self::build(plan, run, Mode::AsCompleted, fail_on, typed)
     }
 
@@ -96,24 +97,26 @@ impl Settings {
         fail_on: FailOn,
         typed: &ArgMatches,
     ) -> Result<Self, Error> {
-        let RunArgs { seeds, per_host, delay, rate, job, request, output, stop, .. } = run;
+        let RunArgs { seeds, per_host, delay, rate, job, request, answer, output, stop, .. } = run;
         plan.politeness = Politeness {
             per_host: per_host.unwrap_or(plan.politeness.per_host),
             delay,
             pace: rate.unwrap_or(Duration::ZERO),
-            retries: request.retries,
+            retries: answer.retries,
             ..plan.politeness
         };
-        plan.retries = request.retries;
-        plan.max_redirects = request.max_redirects;
-        plan.fallback = request.fallback.as_deref().map(fallback).transpose()?.map(Arc::new);
+        plan.retries = answer.retries;
+        plan.max_redirects = answer.max_redirects;
+        plan.fallback = answer.fallback.as_deref().map(fallback).transpose()?.map(Arc::new);
         plan.max_pages = stop.max_pages;
         plan.max_time = stop.max_time;
         plan.grace = stop.grace;
         plan.fail_fast = stop.fail_fast;
         plan.keep = keep(&output)?;
         let keep_connections = (2 * plan.workers).max(HttpOptions::default().keep_connections);
-        let options = HttpOptions { keep_connections, ..http_options(request)? };
+        let (max_body, max_redirects) = (answer.max_body.0, answer.max_redirects);
+        let options = http_options(request, &plan.robots_token)?;
+        let options = HttpOptions { keep_connections, max_body, max_redirects, ..options };
         let http = Http::new(options).map_err(|why| Error::Config(why.to_string()))?;
         let sources = Source::from_args(&seeds)?;
         not_over_the_input(&sources, &output.output)?;
@@ -160,24 +163,20 @@ fn fallback(text: &str) -> Result<serde_json::Value, Error> {
     })
 }
 
-fn http_options(request: RequestArgs) -> Result<HttpOptions, Error> {
-    let mut options = HttpOptions {
+/// How requests are made by the crawler that robots.txt knows as `robots_token`.
+pub(crate) fn http_options(request: RequestArgs, robots_token: &str) -> Result<HttpOptions, Error> {
+    Ok(HttpOptions {
+        user_agent: request.user_agent.unwrap_or_else(|| user_agent(robots_token)),
         headers: headers(&request.headers)?,
         timeout: request.timeout,
         connect_timeout: request.connect_timeout,
         idle_timeout: request.idle_timeout,
-        max_body: request.max_body.0,
-        max_redirects: request.max_redirects,
         proxy: request.proxy,
         insecure: request.insecure,
         http1: request.http1,
         deny_private: request.deny_private,
         ..HttpOptions::default()
-    };
-    if let Some(user_agent) = request.user_agent {
-        options.user_agent = user_agent;
-    }
-    Ok(options)
+    })
 }
 
 fn headers(given: &[String]) -> Result<HeaderMap, Error> {
