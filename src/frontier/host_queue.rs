@@ -349,9 +349,6 @@ impl HostQueue {
                 if let Some(delay) = rules.crawl_delay().filter(|delay| *delay > MAX_CRAWL_DELAY) {
                     self.retired = Some(Fate::CrawlDelay(delay));
                 }
-                if let Some(delay) = rules.crawl_delay() {
-                    self.next_start = self.next_start.max(now + delay.min(MAX_CRAWL_DELAY));
-                }
                 self.robots.answered(rules, now);
                 self.waves = 0;
             }
@@ -364,6 +361,9 @@ impl HostQueue {
                     self.retired = Some(Fate::Failed { kind, phase: Phase::Robots, message });
                 }
             }
+        }
+        if let Some(delay) = self.robots.rules().and_then(|rules| rules.crawl_delay()) {
+            self.next_start = self.next_start.max(now + delay.min(MAX_CRAWL_DELAY));
         }
     }
 

@@ -112,6 +112,28 @@ fn robots_that_cannot_be_had_fails_the_host_after_asking_again() {
 }
 
 #[test]
+fn rules_that_cannot_be_asked_for_again_go_on_with_their_delay() {
+    let mut now = Instant::now();
+    let mut s = scheduler(Politeness::default());
+    admit(&mut s, &["http://a/1", "http://a/2", "http://a/private/3"], now);
+    let job = s.pop(now).unwrap();
+    let rules = Rules::parse(b"User-agent: *\nDisallow: /private/\nCrawl-delay: 9", "gannet");
+    s.finished(job, Disposition::Robots(Ok(rules)), now);
+    now += 9 * SECOND;
+    let page = s.pop(now).unwrap();
+    s.finished(page, done(), now);
+    now += 24 * 3600 * SECOND;
+    let job = s.pop(now).unwrap();
+    assert!(job.is_robots() && s.pop(now).is_none(), "no page while it is asked for");
+    let down = RobotsDown { kind: ErrorKind::Connect, message: "refused".into(), ask_again: Some(SECOND) };
+    s.finished(job, Disposition::Robots(Err(down)), now);
+    assert!(s.pop(now + 8 * SECOND).is_none());
+    now += 9 * SECOND;
+    assert_eq!(pop(&mut s, now).unwrap(), "http://a/2");
+    assert!(s.pop(now + 9 * SECOND).is_none(), "one at a time");
+}
+
+#[test]
 fn a_throttled_host_is_parked_whole_and_others_go_on() {
     let now = Instant::now();
     let mut s = scheduler(lax());

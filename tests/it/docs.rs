@@ -12,12 +12,14 @@ const OUTPUT: &str = include_str!("../../docs/output.md");
 const ERRORS: &str = include_str!("../../docs/errors.md");
 const CHANGELOG: &str = include_str!("../../CHANGELOG.md");
 const DURABILITY: &str = include_str!("../../docs/durability.md");
-const PROSE: [(&str, &str); 6] = [
+const POLITENESS: &str = include_str!("../../docs/politeness.md");
+const PROSE: [(&str, &str); 7] = [
     ("README", README),
     ("guide", GUIDE),
     ("output", OUTPUT),
     ("errors", ERRORS),
     ("durability", DURABILITY),
+    ("politeness", POLITENESS),
     ("changelog", CHANGELOG),
 ];
 const COMMANDS: [&str; 8] = ["crawl", "fetch", "robots", "job", "demo", "origin", "completions", "man"];
@@ -253,7 +255,14 @@ fn the_examples_run() {
 #[test]
 fn relative_links_lead_somewhere() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = ["README.md", "CHANGELOG.md", "docs/guide.md", "docs/output.md", "docs/errors.md"];
+    let files = [
+        "README.md",
+        "CHANGELOG.md",
+        "docs/guide.md",
+        "docs/output.md",
+        "docs/errors.md",
+        "docs/politeness.md",
+    ];
     let mut links = 0;
     for file in files {
         let path = root.join(file);
