@@ -16,7 +16,7 @@ use futures::stream::{FuturesUnordered, Stream, StreamExt as _};
 use tokio::sync::Semaphore;
 
 use crate::fetch::{ErrorKind, Fetch, Request};
-use crate::outcome::{Keep, Outcome, OutcomeKind};
+use crate::outcome::{Keep, Outcome, OutcomeKind, ShowBody};
 
 /// Fetches one URL; a failure is an [`Outcome`] too. The outcome keeps headers and body.
 pub async fn fetch_one<F: Fetch>(fetch: Arc<F>, request: Request, seq: u64) -> Outcome {
@@ -25,7 +25,7 @@ pub async fn fetch_one<F: Fetch>(fetch: Arc<F>, request: Request, seq: u64) -> O
     outcome.attempts = 1;
     outcome.settle(
         fetch.fetch(request).await,
-        Keep { headers: true, body: true, show_body: true, ..Keep::default() },
+        Keep { headers: true, body: true, show_body: ShowBody::Text, ..Keep::default() },
     )
 }
 

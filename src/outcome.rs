@@ -73,7 +73,8 @@ pub struct Received {
     pub http_version: Option<&'static str>,
     /// `Content-Type` without parameters, lower case.
     pub content_type: Option<String>,
-    /// `charset` of `Content-Type`, lower case.
+    /// What a text was found to be encoded in ([`charset::of`](crate::extract::charset::of)) by a crawl or a
+    /// fetch of the engine; otherwise `charset` of `Content-Type`. Lower case.
     pub charset: Option<String>,
     /// The page's title.
     pub title: Option<String>,
@@ -89,8 +90,8 @@ pub struct Received {
     pub headers: Option<HeaderMap>,
     /// Decoded body; kept on request.
     pub body: Option<Bytes>,
-    /// Whether the record shows the body.
-    pub show_body: bool,
+    /// How the record shows the body.
+    pub show_body: ShowBody,
     /// File that holds the body, below the directory of `--save-bodies`.
     pub body_path: Option<String>,
     /// The address that answered.
@@ -291,14 +292,26 @@ pub struct Keep {
     pub headers: bool,
     /// Keep the body in the outcome.
     pub body: bool,
-    /// Show the body in the record.
-    pub show_body: bool,
+    /// How the record shows the body.
+    pub show_body: ShowBody,
     /// Compute the SHA-256 of the body.
     pub digest: bool,
     /// List the links found.
     pub links: bool,
     /// Name the file for the body.
     pub body_path: bool,
+}
+
+/// How a record shows a body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ShowBody {
+    /// Not at all.
+    #[default]
+    No,
+    /// What can be read in its charset as text, anything else in base64.
+    Text,
+    /// The bytes, in base64.
+    Raw,
 }
 
 impl Received {
@@ -391,7 +404,7 @@ mod tests {
         outcome.response = Some(Box::new(Received {
             status: Some(200),
             body: Some(Bytes::from_static(b"\xff")),
-            show_body: true,
+            show_body: ShowBody::Text,
             ..Received::default()
         }));
         outcome.timings = Some(Timings { dns: Some(Duration::from_micros(1500)), ..Timings::default() });

@@ -189,6 +189,9 @@ impl<F: Fetch> Shared<F> {
         outcome.queue = Some(started.saturating_duration_since(entry.admitted));
         if let Some(response) = &mut outcome.response {
             response.title = found.title;
+            if let Some(encoding) = found.charset {
+                response.charset = Some(encoding.name().to_ascii_lowercase());
+            }
             if plan.keep.body_path && response.body_bytes > 0 {
                 response.body_path = Some(crate::outcome::body_path(outcome.url.as_ref(), response));
             }

@@ -1,13 +1,16 @@
 //! The published form of an [`Outcome`]: one flat object, schema 1 (`docs/output.md`). Absent means not applicable.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use base64::Engine as _;
+use encoding_rs::{Encoding, UTF_8};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::{Outcome, Received, Skip};
+use super::{Outcome, Received, ShowBody, Skip};
 use crate::extract::Via;
+use crate::extract::charset::is_text;
 use crate::fetch::HeaderMap;
 
 /// The version of the record's form, in its field `schema`.
@@ -114,14 +117,25 @@ impl Received {
         put(map, "truncated", self.truncated)?;
         put(map, "sha256", self.sha256.as_ref())?;
         put(map, "headers", self.headers.as_ref().map(Headers))?;
-        if let (true, Some(body)) = (self.show_body, &self.body) {
-            match std::str::from_utf8(body) {
-                Ok(text) => map.serialize_entry("body", text)?,
-                Err(_) => map.serialize_entry("body_b64", &base64::prelude::BASE64_STANDARD.encode(body))?,
+        if let Some(body) = self.body.as_deref().filter(|_| self.show_body != ShowBody::No) {
+            match self.text(body) {
+                Some(text) => map.serialize_entry("body", &text)?,
+                None => map.serialize_entry("body_b64", &base64::prelude::BASE64_STANDARD.encode(body))?,
             }
         }
         put(map, "body_path", self.body_path.as_ref())?;
         put(map, "remote_ip", self.remote_ip.map(Display))
+    }
+
+    /// The body as text, if it is to be shown so and nothing of it is lost.
+    fn text<'a>(&self, body: &'a [u8]) -> Option<Cow<'a, str>> {
+        if self.show_body == ShowBody::Raw {
+            return None;
+        }
+        // Any bytes are text in windows-1252, so of an image no charset is believed.
+        let charset = self.charset.as_deref().filter(|_| is_text(self.content_type.as_deref(), body));
+        let encoding = charset.and_then(|name| Encoding::for_label(name.as_bytes())).unwrap_or(UTF_8);
+        encoding.decode_without_bom_handling_and_without_replacement(body)
     }
 }
 

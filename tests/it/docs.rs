@@ -131,7 +131,7 @@ fn flags(command: &[&str]) -> BTreeSet<String> {
     let help = help(command);
     let heads = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
     heads
-        .flat_map(|line| line.split([' ', ',', '.']).take(4))
+        .flat_map(|line| line.split([' ', ',', '.', '[']).take(4))
         .filter(|word| word.starts_with('-'))
         .map(str::to_owned)
         .collect()
@@ -150,8 +150,9 @@ fn no_flag_is_mentioned_that_does_not_exist() {
     for (name, text) in PROSE {
         for span in code_spans(text).into_iter().filter(|span| !span.starts_with("kill ")) {
             for word in span.split_whitespace().filter(|word| word.starts_with('-') && *word != "-") {
+                let flag = word.split('=').next().unwrap_or(word);
                 assert!(
-                    known.contains(word.trim_end_matches([',', '.'])),
+                    known.contains(flag.trim_end_matches([',', '.'])),
                     "{name} mentions `{word}` in `{span}`"
                 );
                 mentioned += 1;

@@ -6,6 +6,7 @@
 mod badssl;
 mod batch;
 mod charset_conformance;
+mod cli_charset;
 mod cli_crawl;
 mod cli_fetch;
 mod cli_input;

@@ -301,9 +301,9 @@ pub(crate) struct OutputArgs {
     /// Write only these fields, in this order (jsonl, json, csv)
     #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
     pub(crate) fields: Option<Vec<String>>,
-    /// Put bodies into the records: text as `body`, anything else as `body_b64`
-    #[arg(long)]
-    pub(crate) body: bool,
+    /// Put bodies into the records: text as `body`, the rest (raw: all) as `body_b64`
+    #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
+    pub(crate) body: Option<BodyForm>,
     /// Put response headers into the records
     #[arg(long)]
     pub(crate) response_headers: bool,
@@ -451,6 +451,12 @@ pub(crate) enum Format {
     Jsonl,
     Json,
     Csv,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BodyForm {
+    Text,
+    Raw,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

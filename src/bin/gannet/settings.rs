@@ -13,13 +13,13 @@ use gannet::crawl::Plan;
 use gannet::error::Error;
 use gannet::fetch::{HeaderMap, HeaderName, HeaderValue, Http, HttpOptions, Method, user_agent};
 use gannet::frontier::Politeness;
-use gannet::outcome::{FIELDS, Keep};
+use gannet::outcome::{FIELDS, Keep, ShowBody};
 use gannet::scope::{self, Scope, Traps};
 use gannet::seeds::Source;
 use gannet::sink::{Bodies, Csv, Encoder, Human, Json, JsonLines, Lines, Ordered, Sink};
 
 use crate::args::{
-    CrawlArgs, FetchArgs, Format, JobArgs, Mode, OutputArgs, Reach, RequestArgs, RunArgs, When,
+    BodyForm, CrawlArgs, FetchArgs, Format, JobArgs, Mode, OutputArgs, Reach, RequestArgs, RunArgs, When,
 };
 use crate::exit::FailOn;
 use crate::job::JobRun;
@@ -210,10 +210,15 @@ fn keep(output: &OutputArgs) -> Result<Keep, Error> {
         return Err(Error::Config(format!("`--fields`: `{again}` is given twice")));
     }
     let named = |names: &[&str]| fields.iter().any(|field| names.contains(&field.as_str()));
-    let show_body = output.body || named(&["body", "body_b64"]);
+    let show_body = match output.body {
+        Some(BodyForm::Raw) => ShowBody::Raw,
+        Some(BodyForm::Text) => ShowBody::Text,
+        None if named(&["body", "body_b64"]) => ShowBody::Text,
+        None => ShowBody::No,
+    };
     Ok(Keep {
         headers: output.response_headers || named(&["headers"]),
-        body: show_body || output.save_bodies.is_some(),
+        body: show_body != ShowBody::No || output.save_bodies.is_some(),
         show_body,
         digest: output.digest || named(&["sha256"]),
         links: output.links || named(&["links"]),
