@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use gannet::extract::{self, MAX_LINK_BYTES, MAX_LINK_LEN, MAX_TITLE_LEN, Page, Source};
 use gannet::fetch::{Body, HeaderMap, HeaderName, HeaderValue, Response, Timings, decode_all};
-use gannet::outcome::{FIELDS, Keep, Outcome, OutcomeKind};
+use gannet::outcome::{FIELDS, Keep, Outcome, OutcomeKind, ShowBody};
 use gannet::robots::{self, Rules};
 use gannet::scope::{Reach, Scope, Traps};
 use gannet::sink::{Csv, Encoder, Human, JsonLines};
@@ -205,7 +205,7 @@ fn headers(data: &[u8]) {
         timings: Timings::default(),
     };
     let keep =
-        Keep { headers: true, body: true, show_body: true, digest: true, links: true, body_path: true };
+        Keep { headers: true, body: true, show_body: ShowBody::Text, digest: true, links: true, body_path: true };
     let mut outcome = Outcome::new(OutcomeKind::Finished, Some(response.final_url.clone()));
     outcome.timestamp = SystemTime::UNIX_EPOCH;
     outcome.input = Some(Arc::from(&*String::from_utf8_lossy(data)));
