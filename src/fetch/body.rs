@@ -27,6 +27,9 @@ pub fn decode_all(codings: &str, wire: &Bytes, cap: u64) -> Result<Body, (Body, 
     collector.finish(None)
 }
 
+/// What an encoded body may have above the cap on the decoded one, bytes: empty members, skipped frames, rubbish at its end.
+const OVERHEAD: u64 = 1024 * 1024;
+
 /// The body of one answer while it is being received.
 pub(super) struct Collector {
     chain: Option<Chain>,
@@ -67,11 +70,21 @@ impl Collector {
 
     /// Takes a chunk as it came over the wire. `false`: nothing more is wanted.
     pub(super) fn push(&mut self, chunk: Bytes) -> bool {
+        let before = self.wire;
         self.wire += chunk.len() as u64;
         if self.stopped.is_none() {
-            let Self { chain, sink, wire, length, .. } = self;
+            let Self { chain, sink, length, .. } = self;
             let taken = match chain {
-                Some(chain) => chain.push(&chunk, *wire, &mut |block| sink.append(block, None)),
+                Some(chain) => {
+                    let most = sink.cap as u64;
+                    let taken = chain.push(&chunk, before, &mut |block| sink.append(block, None));
+                    // No encoding makes a body larger by so much: this one is there to be received for ever.
+                    taken.and(if self.wire > most.saturating_add(OVERHEAD) {
+                        Err(Stop::Full)
+                    } else {
+                        Ok(())
+                    })
+                }
                 None => sink.take(chunk, *length),
             };
             self.stopped = taken.err();

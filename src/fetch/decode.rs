@@ -12,6 +12,9 @@ use zstd::stream::raw::{DParameter, Decoder as Zstd, Operation};
 /// More encodings than this are an attack (curl's limit too).
 const MAX_STAGES: usize = 5;
 
+/// Input that is decoded before the ratio guard looks again, bytes: what a bomb can gain.
+const PIECE: usize = 4 * 1024;
+
 /// Output per call of a decoder, bytes.
 const BLOCK: usize = 16 * 1024;
 
@@ -58,10 +61,14 @@ impl Chain {
         (!stages.is_empty()).then_some(Ok(Self { stages }))
     }
 
-    /// Decodes `input`, handing each block to `emit`. `wire` is how much was received in all, this
-    /// input included.
-    pub(super) fn push(&mut self, input: &[u8], wire: u64, emit: &mut Emit<'_>) -> Result<(), Stop> {
-        feed(&mut self.stages, input, wire, emit)
+    /// Decodes `input`, handing each block to `emit`. `wire` is how much was received before it.
+    pub(super) fn push(&mut self, input: &[u8], mut wire: u64, emit: &mut Emit<'_>) -> Result<(), Stop> {
+        // In pieces, or a bomb would be judged by all of a large input while the beginning of it explodes.
+        for piece in input.chunks(PIECE) {
+            wire += piece.len() as u64;
+            feed(&mut self.stages, piece, wire, emit)?;
+        }
+        Ok(())
     }
 
     /// Whether each stage has seen its end.

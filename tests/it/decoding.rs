@@ -3,6 +3,7 @@
 //! The samples are not part of the repository; `GANNET_TEST_DATA` names the directory that holds
 //! `scrapy-compressed/`. Without it these tests say so and pass.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use gannet::fetch::{ErrorKind, FetchError, HttpOptions, Phase, Response, Truncated};
@@ -52,6 +53,50 @@ async fn the_samples() {
     }
 }
 
+fn gzip(data: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(data).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// What servers get wrong and what they may do: the rest of the way in which it ends.
+#[tokio::test]
+async fn odd_bodies() {
+    let page = (0..2000).map(|n| format!("<p>{n}</p>")).collect::<String>().into_bytes();
+    let (whole, twice) = (gzip(&page), gzip(&gzip(&page)));
+    let (no_trailer, mut wrong_sum, mut wrong_length) =
+        (whole[..whole.len() - 8].to_vec(), whole.clone(), whole.clone());
+    wrong_sum[whole.len() - 8] ^= 1;
+    wrong_length[whole.len() - 1] ^= 1;
+    let members = [whole.clone(), gzip(b""), gzip(b"more")].concat();
+    let (garbage, zeros) = ([&whole[..], b"rubbish"].concat(), [&whole[..], &[0; 512]].concat());
+    let cut = Some(Truncated::Disconnect);
+    for (encoding, wire, body, truncated) in [
+        ("GZip", &whole, &page, None),
+        (" gzip ,, X-GZIP,identity", &twice, &page, None),
+        ("gzip\r\nContent-Encoding: gzip", &twice, &page, None),
+        ("", &whole, &whole, None),
+        ("gzip, rot13, gzip", &twice, &twice, None), // nobody can undo the one in the middle
+        ("rot13\r\ncontent-encoding: gzip", &whole, &whole, None),
+        ("gzip", &Vec::new(), &Vec::new(), None),
+        ("br", &Vec::new(), &Vec::new(), None),
+        ("gzip", &garbage, &page, None),
+        ("gzip", &zeros, &page, None),
+        ("gzip", &members, &[&page[..], b"more"].concat(), None),
+        ("gzip", &no_trailer, &page, cut),
+        ("gzip", &wrong_sum, &page, cut),
+        ("gzip", &wrong_length, &page, cut),
+    ] {
+        let response = decode(encoding, wire).await.unwrap();
+        assert!(response.body.bytes == body, "{encoding:?}: {} bytes", response.body.bytes.len());
+        assert_eq!(
+            (response.body.truncated, response.body.wire_bytes),
+            (truncated, wire.len() as u64),
+            "{encoding:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_body_that_is_not_what_it_says() {
     let error = decode("gzip", b"<html>not compressed</html>").await.unwrap_err();
@@ -64,9 +109,7 @@ async fn a_body_that_is_not_what_it_says() {
 #[tokio::test]
 async fn a_lost_connection_keeps_the_decoded_part() {
     let text = (0..50_000).map(|n| format!("{n} ")).collect::<String>();
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
-    let wire = encoder.finish().unwrap();
+    let wire = gzip(text.as_bytes());
     let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", wire.len());
     let server = Raw::answer([head.as_bytes(), &wire[..wire.len() / 2]].concat());
     let error = get(quick(), server.url("/")).await.unwrap_err();

@@ -5,6 +5,7 @@
 
 mod badssl;
 mod batch;
+mod bombs;
 mod charset_conformance;
 mod cli_charset;
 mod cli_crawl;
