@@ -66,8 +66,6 @@ names! {
         RedirectLoop = "redirect_loop",
         /// A redirect without a usable target.
         BadRedirect = "bad_redirect",
-        /// A body that is refused for its size.
-        BodyTooLarge = "body_too_large",
         /// The run was stopped, or a sibling failed under `--fail-fast`.
         Cancelled = "cancelled",
         /// A fault in gannet itself.

@@ -11,9 +11,8 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Stdio};
 
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair, date_time_ymd};
+use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
 
 use crate::data;
 use crate::gannet::{call, text};
@@ -82,10 +81,10 @@ const CLASSES: &[(&str, Ends, Make)] = &[
     ("rsa4096", Well, |w| answer(w.root.leaf_of(rsa(include_str!("keys/rsa4096.pem")), |_| {}))),
     ("tls-v1-2", Well, |w| serve(tls::config_for(w.root.leaf(|_| {}), &[&rustls::version::TLS12]))),
     ("client-cert-missing", Refused("client certificate"), |w| {
-        serve(w.wants_client_certificate(rustls::ALL_VERSIONS))
+        serve(tls::config_with_clients(w.root.leaf(|_| {}), rustls::ALL_VERSIONS))
     }),
     ("+ client-cert-missing, TLS 1.2", Refused("client certificate"), |w| {
-        serve(w.wants_client_certificate(&[&rustls::version::TLS12]))
+        serve(tls::config_with_clients(w.root.leaf(|_| {}), &[&rustls::version::TLS12]))
     }),
     // What servers do that share no cipher with the client: alert 40, handshake_failure (RFC 8446 §6.2).
     ("null", Refused("no cipher"), |_| canned(ALERT_40)),
@@ -153,20 +152,6 @@ impl World {
         }
         identity.chain.extend([CertificateDer::from(der), root.cert.der().clone()]);
         identity
-    }
-
-    fn wants_client_certificate(
-        &self,
-        versions: &[&'static rustls::SupportedProtocolVersion],
-    ) -> ServerConfig {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.root.cert.der().clone()).unwrap();
-        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-        let clients =
-            WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone()).build().unwrap();
-        let Identity { chain, key } = self.root.leaf(|_| {});
-        let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap();
-        builder.with_client_cert_verifier(clients).with_single_cert(chain, key).unwrap()
     }
 }
 

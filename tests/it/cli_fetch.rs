@@ -100,6 +100,7 @@ fn fail_fast_cancels_the_siblings_and_groups_the_errors() {
             .iter()
             .all(|r| text(r, "outcome") == "cancelled" && text(r, "error_kind") == "cancelled")
     );
+    assert!(records[1..].iter().all(|r| text(r, "phase") == "total"));
     assert!(ran.row("errors").starts_with("1 connection_lost, e.g. "), "{}", ran.stderr);
     assert!(ran.took < Duration::from_secs(20), "{:?}", ran.took);
 }

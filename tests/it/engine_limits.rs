@@ -230,6 +230,7 @@ async fn a_panic_is_one_failed_url_and_an_error_of_the_run() {
         let end = run(crawl(workers), &web, given(urls(0..10))).await;
         assert_eq!((end.check().summary.finished, end.summary.failed), (9, 1));
         assert_eq!(end.summary.errors[&ErrorKind::Internal].example, "http://h/3");
+        assert!(end.records.iter().filter_map(|r| r.error.as_ref()).all(|error| error.phase == Phase::Total));
         assert!(matches!(&end.error, Some(Error::Internal(why)) if why.contains("http://h/3")));
     }
 }
@@ -245,6 +246,7 @@ async fn a_panic_over_robots_txt_fails_its_host_and_no_other() {
     let end = run(plan, &web, given(["http://h/1", "http://g/1", "http://h/2"])).await;
     assert_eq!((end.check().summary.finished, end.summary.failed), (1, 2));
     assert_eq!(end.summary.errors[&ErrorKind::Internal].count, 2);
+    assert!(end.records.iter().filter_map(|r| r.error.as_ref()).all(|error| error.phase == Phase::Robots));
     assert!(matches!(&end.error, Some(Error::Internal(_))));
 }
 

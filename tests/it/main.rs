@@ -26,6 +26,7 @@ mod engine_cases;
 mod engine_faults;
 mod engine_limits;
 mod engine_web;
+mod error_kinds;
 mod extract_conformance;
 mod extract_differential;
 mod fetch;

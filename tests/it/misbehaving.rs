@@ -225,6 +225,40 @@ async fn stalls_in_the_handshake() {
 }
 
 #[tokio::test]
+async fn resets_in_the_handshake() {
+    let server = Raw::serve(|mut conn| conn.leave_unread());
+    let error = get(quick(), server.https_url("/")).await.unwrap_err();
+    assert_is(&error, ConnectionLost, Phase::Connect);
+}
+
+/// With TLS 1.3 the server looks for one after the handshake, when the client has sent its request.
+#[tokio::test]
+async fn asks_for_a_client_certificate() {
+    let server = tls::serve(tls::config_with_clients(Identity::own(), rustls::ALL_VERSIONS), |mut stream| {
+        while stream.read(&mut [0; 4096]).is_ok_and(|n| n > 0) {}
+        while stream.sock.read(&mut [0; 4096]).is_ok_and(|n| n > 0) {}
+    });
+    let insecure = HttpOptions { insecure: true, ..quick() };
+    let error = get(insecure, server.https_url("/")).await.unwrap_err();
+    assert_is(&error, Tls, FirstByte);
+    assert_eq!(error.message, "the server asks for a client certificate");
+}
+
+/// Names are looked up by a pool of threads. Here it has one, which is busy.
+#[test]
+fn has_a_name_server_that_stalls() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build();
+    let (release, busy) = std::sync::mpsc::channel::<()>();
+    runtime.unwrap().block_on(async {
+        tokio::task::spawn_blocking(move || busy.recv().is_err());
+        let options = HttpOptions { connect_timeout: Duration::from_millis(100), ..quick() };
+        let error = get(options, CrawlUrl::parse("http://localhost:9/").unwrap()).await.unwrap_err();
+        assert_is(&error, Timeout, Resolve);
+        drop(release);
+    });
+}
+
+#[tokio::test]
 async fn signs_its_own_certificate() {
     let server = tls_server();
     let error = get(quick(), server.https_url("/")).await.unwrap_err();

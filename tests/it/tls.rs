@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
+use rustls::crypto::CryptoProvider;
+use rustls::server::WebPkiClientVerifier;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
+use rustls::{
+    ConfigBuilder, RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion,
+    WantsVerifier,
+};
 
-use crate::pki::Identity;
+use crate::pki::{self, Identity};
 use crate::raw::{Conn, Raw};
 
 /// A connection after its handshake has begun.
@@ -17,15 +22,34 @@ pub(crate) fn config(identity: Identity) -> ServerConfig {
 }
 
 /// As [`config`], in these versions only.
-pub(crate) fn config_for(
-    Identity { chain, key }: Identity,
+pub(crate) fn config_for(identity: Identity, versions: &[&'static SupportedProtocolVersion]) -> ServerConfig {
+    let builder = builder(versions).with_no_client_auth();
+    builder.with_cert_resolver(certified(identity))
+}
+
+/// As [`config_for`], for a server that talks to clients with a certificate only.
+pub(crate) fn config_with_clients(
+    identity: Identity,
     versions: &[&'static SupportedProtocolVersion],
 ) -> ServerConfig {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    // Not `with_single_cert`: it looks at the certificate, and some are bad.
-    let certified = CertifiedKey::new(chain, provider.key_provider.load_private_key(key).unwrap());
-    let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap();
-    builder.with_no_client_auth().with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)))
+    let mut roots = RootCertStore::empty();
+    roots.add(pki::ca("Clients").cert.der().clone()).unwrap();
+    let clients = WebPkiClientVerifier::builder_with_provider(roots.into(), provider()).build().unwrap();
+    builder(versions).with_client_cert_verifier(clients).with_cert_resolver(certified(identity))
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn builder(versions: &[&'static SupportedProtocolVersion]) -> ConfigBuilder<ServerConfig, WantsVerifier> {
+    ServerConfig::builder_with_provider(provider()).with_protocol_versions(versions).unwrap()
+}
+
+/// Not by way of `with_single_cert`: that looks at the certificate, and some are bad.
+fn certified(Identity { chain, key }: Identity) -> Arc<SingleCertAndKey> {
+    let key = provider().key_provider.load_private_key(key).unwrap();
+    Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, key)))
 }
 
 /// A server that gives each connection, encrypted, to the handler.
