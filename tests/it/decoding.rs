@@ -1,25 +1,11 @@
 //! Encoded bodies as they occur, among them Scrapy's samples: damaged, stacked, and bombs.
-//!
-//! The samples are not part of the repository; `GANNET_TEST_DATA` names the directory that holds
-//! `scrapy-compressed/`. Without it these tests say so and pass.
 
 use std::io::Write as _;
-use std::path::PathBuf;
 
 use gannet::fetch::{ErrorKind, FetchError, HttpOptions, Phase, Response, Truncated};
 
+use crate::data;
 use crate::raw::{Raw, get, quick};
-
-fn samples() -> Option<PathBuf> {
-    let data =
-        std::env::var_os("GANNET_TEST_DATA").map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from);
-    let samples = data.join("scrapy-compressed");
-    let there = samples.join("expected.json").is_file();
-    if !there {
-        println!("skipped: no samples in `{}` (set GANNET_TEST_DATA)", samples.display());
-    }
-    there.then_some(samples)
-}
 
 async fn decode(encoding: &str, body: &[u8]) -> Result<Response, FetchError> {
     let head =
@@ -30,11 +16,10 @@ async fn decode(encoding: &str, body: &[u8]) -> Result<Response, FetchError> {
 
 #[tokio::test]
 async fn the_samples() {
-    let Some(samples) = samples() else { return };
-    let expected: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(samples.join("expected.json")).unwrap()).unwrap();
+    let Some(expected) = data::text("scrapy-compressed/expected.json") else { return };
+    let expected: serde_json::Value = serde_json::from_str(&expected).unwrap();
     for (name, about) in expected["files"].as_object().unwrap() {
-        let body = std::fs::read(samples.join(name)).unwrap();
+        let body = std::fs::read(data::file(&format!("scrapy-compressed/{name}")).unwrap()).unwrap();
         let response = decode(about["content_encoding"].as_str().unwrap(), &body).await.unwrap();
         let got = (response.body.bytes.len(), response.body.truncated);
         match name.as_str() {

@@ -204,8 +204,14 @@ fn headers(data: &[u8]) {
         remote: None,
         timings: Timings::default(),
     };
-    let keep =
-        Keep { headers: true, body: true, show_body: ShowBody::Text, digest: true, links: true, body_path: true };
+    let keep = Keep {
+        headers: true,
+        body: true,
+        show_body: ShowBody::Text,
+        digest: true,
+        links: true,
+        body_path: true,
+    };
     let mut outcome = Outcome::new(OutcomeKind::Finished, Some(response.final_url.clone()));
     outcome.timestamp = SystemTime::UNIX_EPOCH;
     outcome.input = Some(Arc::from(&*String::from_utf8_lossy(data)));
