@@ -44,7 +44,11 @@ pub fn of(
         Kind::Html => sniff(charset, body, host),
         Kind::Xml => sniff_xml(charset, body),
         Kind::Css => sniff_css(charset, body),
-        Kind::Plain => certain(charset, body).unwrap_or_else(|| detect(body, host)),
+        Kind::Plain => match certain(charset, body) {
+            Some(encoding) => encoding,
+            None if is_binary(body) => return None,
+            None => detect(body, host),
+        },
     })
 }
 
@@ -123,14 +127,23 @@ fn label(charset: &str) -> Option<&'static Encoding> {
     Encoding::for_label(charset.as_bytes())
 }
 
+/// Whether a file that a server calls text, as many call all that they do not know, is none (MIME Sniffing §7.2).
+fn is_binary(body: &[u8]) -> bool {
+    const HEADER: usize = 1445;
+    let is_data = |byte: &u8| matches!(byte, 0..=0x08 | 0x0B | 0x0E..=0x1A | 0x1C..=0x1F);
+    body.iter().take(HEADER).any(is_data)
+}
+
 /// What a page says of itself in `<meta>`.
 ///
-/// First in its first 1,024 bytes, without parsing them, and then wherever a parser finds it: that is what
-/// "changing the encoding while parsing" comes to (§13.2.3.5).
+/// First in its first 1,024 bytes, without parsing them, and then where a parser finds it: that is what
+/// "changing the encoding while parsing" comes to (§13.2.3.5). Behind `<body>` it is not looked for, as in
+/// browsers: pages that declare nothing would be read twice.
 pub fn declared(body: &[u8]) -> Option<&'static Encoding> {
     prescan::prescan(body).or_else(|| {
         let mut scanner = Scanner::new(&body[..body.len().min(PREFIX)]);
         std::iter::from_fn(|| scanner.next_tag())
+            .take_while(|tag| tag.name.as_bytes() != b"body")
             .filter(|tag| tag.name.as_bytes() == b"meta" && !tag.foreign)
             .find_map(|tag| {
                 let [charset, equiv, content] = tag.attrs.pick(["charset", "http-equiv", "content"]);

@@ -105,6 +105,7 @@ fn pages_declare() {
         ("<?xml encoding='koi8-r'?><meta charset=gbk>", Some("GBK")),
         (&long, Some("KOI8-R")),
         (&long.replace("<meta", "<script><meta"), None),
+        (&long.replace("<meta", "<body><meta"), None),
         (&long.replace("<meta", "<meta charset=bogus><meta"), Some("KOI8-R")),
         (&long.replace("charset=", "http-equiv=content-type content=charset="), Some("KOI8-R")),
         (&long.replace("charset=", "content=charset="), None),
@@ -174,6 +175,9 @@ fn the_content_type_says_where_to_look() {
         assert_eq!(of(content_type), expected, "{content_type:?}");
     }
     assert_eq!(super::of(None, None, b"<html><meta charset=gbk>", None), Some(GBK));
+    let archive = b"\x1f\x8b\x08\x00\xe4\xe0";
+    assert_eq!(super::of(Some("text/plain"), None, archive, None), None);
+    assert_eq!(super::of(Some("text/plain"), Some("gbk"), archive, None), Some(GBK));
     assert_eq!(super::of(Some("text/html"), None, b"", None), None);
     assert_eq!(super::of(Some("text/html"), Some("gbk"), b"", None), Some(GBK));
 }
