@@ -25,7 +25,7 @@ pub(super) struct Harvest {
     pub(super) rejected: [u64; Reason::ALL.len()],
 }
 
-/// Title and links; large bodies are parsed off the runtime's threads.
+/// Charset, title and links; large bodies are parsed off the runtime's threads.
 pub(super) async fn read(response: &Response, plan: &Plan) -> extract::Page {
     let wanted = plan.follow.is_some() || plan.keep.links;
     let (content_type, charset) = crate::outcome::content_type(&response.headers);

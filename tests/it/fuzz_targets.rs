@@ -218,6 +218,7 @@ fn headers(data: &[u8]) {
     let mut outcome = outcome.settle(Ok(response), keep);
     let received = outcome.response.as_mut().expect("a response");
     received.title = page.title;
+    received.charset = page.charset.map(|encoding| encoding.name().to_ascii_lowercase());
     let path =
         gannet::outcome::body_path(outcome.url.as_ref(), outcome.response.as_ref().expect("a response"));
     assert!(
