@@ -6,7 +6,7 @@
 
 use super::Plan;
 use crate::extract::{self, Link, LinkKind, Via};
-use crate::fetch::Response;
+use crate::fetch::{HeaderMap, Response};
 use crate::frontier::{Candidate, Entry, Found, Root};
 use crate::scope::{Bounds, Reason, Scope, Verdict};
 use crate::url::{CrawlUrl, Fingerprinter};
@@ -28,23 +28,29 @@ pub(super) struct Harvest {
 /// Charset, title and links; large bodies are parsed off the runtime's threads.
 pub(super) async fn read(response: &Response, plan: &Plan) -> extract::Page {
     let wanted = plan.follow.is_some() || plan.keep.links;
-    let (content_type, charset) = crate::outcome::content_type(&response.headers);
-    let (body, url) = (response.body.bytes.clone(), response.final_url.clone());
-    let parse = move || {
-        let (content_type, charset) = (content_type.as_deref(), charset.as_deref());
-        let source = extract::Source { content_type, charset, body: &body, url: &url.to_url() };
-        if wanted { extract::outlinks(&source) } else { extract::head(&source) }
-    };
-    if !wanted || response.body.bytes.len() <= PARSE_INLINE {
-        return parse();
+    let (body, url) = (&response.body.bytes, &response.final_url);
+    if !wanted || body.len() <= PARSE_INLINE {
+        return parse(&response.headers, body, url, &plan.robots_token, wanted);
     }
-    match tokio::task::spawn_blocking(parse).await {
+    let (headers, body, url) = (response.headers.clone(), body.clone(), url.clone());
+    let robot = plan.robots_token.clone();
+    match tokio::task::spawn_blocking(move || parse(&headers, &body, &url, &robot, wanted)).await {
         Ok(page) => page,
         Err(panic) => match panic.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => extract::Page::default(),
         },
     }
+}
+
+fn parse(headers: &HeaderMap, body: &[u8], url: &CrawlUrl, robot: &str, wanted: bool) -> extract::Page {
+    let (content_type, charset) = crate::outcome::content_type(headers);
+    let (content_type, charset) = (content_type.as_deref(), charset.as_deref());
+    let said = ["link", "refresh", "x-robots-tag"].into_iter();
+    let said = said.flat_map(|name| headers.get_all(name).iter().map(move |value| (name, value.as_bytes())));
+    let said: Vec<_> = said.collect();
+    let source = extract::Source { content_type, charset, body, url: &url.to_url(), headers: &said, robot };
+    if wanted { extract::outlinks(&source) } else { extract::head(&source) }
 }
 
 /// Turns what a page leads to into candidates.

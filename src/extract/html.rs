@@ -1,6 +1,7 @@
 //! Which attributes of which elements are links, and of what kind: a table, [`element`].
 //!
-//! [`read`] walks over a page once and gathers what it says: its title, its base, its links as written.
+//! [`read`] walks over a page once and gathers what it says: its title, its base, what it asks of robots, its links as
+//! written.
 //! Nothing is resolved here, since a `<base>` holds for the links before it too; `links` does that next.
 //!
 //! `<link>` is split as the standard splits it (WHATWG HTML §4.6.8): hyperlinks (`canonical`, `next`,
@@ -11,6 +12,9 @@ use std::borrow::Cow;
 use super::scan::{Attrs, Scanner, Tag, is_space};
 use super::{LinkKind, Via, entity, values};
 
+/// Elements that address robots, of which no page needs many.
+const MAX_ROBOTS: usize = 16;
+
 /// What a page says, as it is written there.
 #[derive(Default)]
 pub(super) struct Found<'a> {
@@ -18,8 +22,8 @@ pub(super) struct Found<'a> {
     pub(super) title: Option<&'a [u8]>,
     /// The `href` of the first `<base>` that has one.
     pub(super) base: Option<&'a [u8]>,
-    /// `<meta name=robots content=nofollow>`.
-    pub(super) nofollow: bool,
+    /// The contents of each `<meta name=robots>`, or with the name of this robot.
+    pub(super) robots: Vec<&'a [u8]>,
     pub(super) links: Vec<RawLink<'a>>,
 }
 
@@ -145,7 +149,7 @@ impl Gate {
 
 /// What the target of a `<link>` is to the page (§4.6.8). A resource that is also an alternative
 /// (`alternate stylesheet`) is a resource; one that is only connected to is no link.
-fn link_kind(rel: &[u8]) -> Option<LinkKind> {
+pub(super) fn link_kind(rel: &[u8]) -> Option<LinkKind> {
     const RESOURCES: [&str; 9] = [
         "stylesheet",
         "icon",
@@ -187,30 +191,48 @@ fn link_kind(rel: &[u8]) -> Option<LinkKind> {
 }
 
 /// Reads a page.
-pub(super) fn read(body: &[u8]) -> Found<'_> {
+pub(super) fn read<'a>(body: &'a [u8], robot: &str) -> Found<'a> {
     let mut found = Found { links: Vec::with_capacity(64), ..Found::default() };
     let mut scanner = Scanner::new(body);
     while let Some(tag) = scanner.next_tag() {
-        found.take(&tag);
+        found.take(&tag, robot);
     }
     found
 }
 
-/// What the first `<title>` holds that stands before `<body>`.
-pub(super) fn title(body: &[u8]) -> Option<&[u8]> {
+/// Reads title and robots, which stand before `<body>`: goes on to the title, and then as long as there are elements of a
+/// head.
+pub(super) fn read_head<'a>(body: &'a [u8], robot: &str) -> Found<'a> {
+    let mut found = Found::default();
     let mut scanner = Scanner::new(body);
     while let Some(tag) = scanner.next_tag() {
         match tag.name.as_bytes() {
-            b"title" if !tag.foreign => return Some(tag.text),
-            b"body" => return None,
+            b"title" | b"meta" => found.take(&tag, robot),
+            b"body" => break,
+            name if found.title.is_some() && !HEAD.contains(&name) => break,
             _ => {}
         }
     }
-    None
+    found
 }
 
+/// Elements that a head may hold (§4.2, §13.2.6.4.4), those of old included, but for those that are read.
+const HEAD: [&[u8]; 11] = [
+    b"base",
+    b"basefont",
+    b"bgsound",
+    b"head",
+    b"html",
+    b"link",
+    b"noframes",
+    b"noscript",
+    b"script",
+    b"style",
+    b"template",
+];
+
 impl<'a> Found<'a> {
-    fn take(&mut self, tag: &Tag<'a>) {
+    fn take(&mut self, tag: &Tag<'a>, robot: &str) {
         let name = tag.name.as_bytes();
         if tag.foreign {
             if let Some(element) = foreign_element(name) {
@@ -221,7 +243,7 @@ impl<'a> Found<'a> {
         match name {
             b"title" => self.title = self.title.or(Some(tag.text)),
             b"base" => self.base = self.base.or(tag.attrs.pick(["href"])[0]),
-            b"meta" => self.meta(tag.attrs),
+            b"meta" => self.meta(tag.attrs, robot),
             _ => {
                 if let Some(element) = element(name) {
                     self.links_of(element, tag.attrs);
@@ -233,9 +255,7 @@ impl<'a> Found<'a> {
     fn links_of(&mut self, element: &'static Element, attrs: Attrs<'a>) {
         let attr = |at: usize| element.links.get(at).map_or("", |link| link.0.attr());
         let [first, second, gate] = attrs.pick([attr(0), attr(1), element.gate.attr()]);
-        let nofollow = gate.is_some_and(|rel| {
-            rel.len() >= "nofollow".len() && tokens(rel).any(|token| is(token, "nofollow"))
-        });
+        let nofollow = gate.is_some_and(says_nofollow);
         for (&(via, kind), value) in element.links.iter().zip([first, second]) {
             let Some(value) = value else { continue };
             let Some(kind) = element.gate.pass(kind, gate) else { continue };
@@ -249,7 +269,7 @@ impl<'a> Found<'a> {
     }
 
     /// `<meta http-equiv=refresh>` and `<meta name=robots>`.
-    fn meta(&mut self, attrs: Attrs<'a>) {
+    fn meta(&mut self, attrs: Attrs<'a>, robot: &str) {
         let [Some(content), equiv, name] = attrs.pick(["content", "http-equiv", "name"]) else { return };
         if equiv.is_some_and(|equiv| is(equiv, "refresh")) {
             let role =
@@ -262,9 +282,10 @@ impl<'a> Found<'a> {
                 self.push(url, role);
             }
         }
-        if name.is_some_and(|name| is(name, "robots")) {
-            let mut words = content.split(|&byte| byte == b',' || is_space(byte));
-            self.nofollow |= words.any(|word| is(word, "nofollow") || is(word, "none"));
+        if name.is_some_and(|name| is(name, "robots") || (!robot.is_empty() && is(name, robot)))
+            && self.robots.len() < MAX_ROBOTS
+        {
+            self.robots.push(content);
         }
     }
 
@@ -287,6 +308,11 @@ impl<'a> Found<'a> {
     fn push(&mut self, url: Cow<'a, str>, role: Role) {
         self.links.push(RawLink { value: Value::Decoded(url), role });
     }
+}
+
+/// Whether a `rel` says `nofollow`.
+pub(super) fn says_nofollow(rel: &[u8]) -> bool {
+    rel.len() >= "nofollow".len() && tokens(rel).any(|token| is(token, "nofollow"))
 }
 
 fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {

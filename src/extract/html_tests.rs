@@ -1,7 +1,11 @@
 //! The table: which attributes are links, and of what kind.
 
 use super::super::Via;
-use super::{Found, LinkKind, Role, Value, read};
+use super::{Found, LinkKind, Role, Value};
+
+fn read(page: &[u8]) -> Found<'_> {
+    super::read(page, "gannet")
+}
 
 fn links(page: &str) -> Vec<(String, &'static str, &'static str, LinkKind)> {
     let Found { links, .. } = read(page.as_bytes());
@@ -106,9 +110,31 @@ fn nofollow() {
     let nofollow = |page: &str| read(page.as_bytes()).links[0].role.nofollow;
     assert!(nofollow("<a href=u rel='external NoFollow'>"));
     assert!(!nofollow("<a href=u rel='nofollower'>"));
-    assert!(read(b"<meta name=ROBOTS content='noindex,NOFOLLOW'>").nofollow);
-    assert!(read(b"<meta name=robots content=none>").nofollow);
-    assert!(!read(b"<meta name=robots content=noindex>").nofollow);
+}
+
+#[test]
+fn robots() {
+    let robots = |page: &'static str| read(page.as_bytes()).robots;
+    let all = "<meta name=ROBOTS content=a><meta name=gannet content=b><meta name=googlebot content=c><p>\
+               <meta name=robots content=d><meta name=robots>";
+    assert_eq!(robots(all), [b"a", b"b", b"d"]);
+    assert_eq!(read("<meta name=robots content=x>".repeat(100).as_bytes()).robots.len(), super::MAX_ROBOTS);
+    assert!(super::read(b"<meta name='' content=x>", "").robots.is_empty());
+}
+
+#[test]
+fn the_head_is_read_to_its_end() {
+    let head = |page: &'static str| {
+        let found = super::read_head(page.as_bytes(), "gannet");
+        (found.title.is_some(), found.robots.len())
+    };
+    assert_eq!(
+        head("<head><script></script><title>x</title><link><meta name=robots content=x><body>"),
+        (true, 1)
+    );
+    assert_eq!(head("<title>x</title><p><meta name=robots content=x>"), (true, 0));
+    assert_eq!(head("<div><title>x</title>"), (true, 0));
+    assert_eq!(head("<body><title>x</title><meta name=robots content=x>"), (false, 0));
 }
 
 #[test]

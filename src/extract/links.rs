@@ -1,6 +1,6 @@
 //! From the links of a page as written to the links of the page: decoded, resolved, each URL once.
 //!
-//! Called by `extract::outlinks` once the base of the page is known. A link that needs no decoding and no
+//! Called by `extract::outlinks`: with links of headers, and with those of the page once its base is known. A link that needs no decoding and no
 //! parser is put together at once; for the others a value that was seen before on the page is not parsed
 //! again, since the parser is the dearest step. What is no link to fetch is counted and left out.
 
@@ -36,6 +36,12 @@ impl<'a> Links<'a> {
             ignored: 0,
             budget: MAX_LINK_BYTES,
         }
+    }
+
+    /// From now on links are relative to something else.
+    pub(super) fn rebase(&mut self, resolver: Resolver) {
+        self.resolver = resolver;
+        self.parsed.clear();
     }
 
     /// The links in order of appearance, and how many were left out.

@@ -10,8 +10,10 @@
 //! may take text to be UTF-8.
 
 pub mod charset;
+mod directives;
 mod entity;
 mod foreign;
+mod headers;
 mod html;
 mod links;
 mod resolve;
@@ -19,10 +21,13 @@ mod scan;
 mod values;
 mod via;
 
+use std::borrow::Cow;
+
 use encoding_rs::{Encoding, UTF_8};
 use url::Url;
 
 use crate::url::CrawlUrl;
+use directives::Directives;
 use html::{Found, Role};
 use links::Links;
 use resolve::Resolver;
@@ -50,6 +55,17 @@ pub struct Source<'a> {
     pub body: &'a [u8],
     /// Where it came from, after redirects: what its links are relative to.
     pub url: &'a Url,
+    /// Its headers with lower-case names, of which `link`, `refresh` and `x-robots-tag` are read.
+    pub headers: &'a [(&'a str, &'a [u8])],
+    /// The name of this robot, which a page may address; the empty name is nobody's.
+    pub robot: &'a str,
+}
+
+impl<'a> Source<'a> {
+    /// A body of which nothing else is known.
+    pub fn new(body: &'a [u8], url: &'a Url) -> Self {
+        Self { content_type: None, charset: None, body, url, headers: &[], robot: "" }
+    }
 }
 
 /// What a page says about itself and where it leads.
@@ -63,7 +79,9 @@ pub struct Page {
     pub links: Vec<Link>,
     /// The base that the page declares for its links with `<base href>`, if it can be used.
     pub base: Option<Url>,
-    /// The page asks robots not to follow its links (`<meta name=robots content=nofollow>`).
+    /// What the page asks of robots, in lower case: `noindex`, `nofollow`, … (`<meta name=robots>`, `X-Robots-Tag`).
+    pub robots: Vec<String>,
+    /// One of them asks not to follow its links.
     pub nofollow: bool,
     /// How many links were left out: other schemes, no URLs, too long. Links within the page
     /// (`#fragment`) do not count.
@@ -94,40 +112,50 @@ pub enum LinkKind {
     Other,
 }
 
-/// What a response links to. Bodies that are not HTML have no links; without a content type, HTML is
+/// What a response links to: in its headers, and in its body if that is HTML; without a content type, HTML is
 /// recognised by its first tag (WHATWG MIME Sniffing §7.1).
 pub fn outlinks(source: &Source<'_>) -> Page {
     let charset = source.charset();
-    let Some(encoding) = charset.filter(|_| is_html(source.content_type, source.body)) else {
-        return Page { charset, ..Page::default() };
+    let in_headers = headers::links(source.headers, source.url);
+    let encoding = charset.unwrap_or(UTF_8);
+    let text = match is_html(source.content_type, source.body) {
+        true => charset::to_utf8(encoding, source.body),
+        false => Cow::Borrowed(&[][..]),
     };
-    let text = charset::to_utf8(encoding, source.body);
-    let found = html::read(&text);
+    let found = html::read(&text, source.robot);
     let base = found.base.and_then(|base| declared_base(base, source.url, encoding));
-    let (links, ignored) = resolved(&found, base.as_ref().unwrap_or(source.url), encoding);
-    Page { charset, title: found.title.and_then(tidy), links, base, nofollow: found.nofollow, ignored }
-}
-
-fn resolved(found: &Found<'_>, base: &Url, encoding: &'static Encoding) -> (Vec<Link>, usize) {
-    let mut links = Links::new(Resolver::new(base.clone(), encoding), found.links.len());
-    for link in &found.links {
-        links.take(link);
+    // Neither the base of the page nor its encoding is that of a header.
+    let mut links =
+        Links::new(Resolver::new(source.url.clone(), UTF_8), in_headers.len() + found.links.len());
+    in_headers.iter().for_each(|link| links.take(link));
+    if base.is_some() || encoding != UTF_8 {
+        links.rebase(Resolver::new(base.as_ref().unwrap_or(source.url).clone(), encoding));
     }
-    links.into_parts()
+    found.links.iter().for_each(|link| links.take(link));
+    let (links, ignored) = links.into_parts();
+    Page { charset, links, base, ignored, ..about(&found, source) }
 }
 
-/// Charset and title alone, for callers that need no links: reads no further than `<body>`, and of a page that
+/// What a response says of itself, for callers that need no links: reads no further than `<body>`, and of a page that
 /// must be decoded first no further than [`charset::PREFIX`].
 pub fn head(source: &Source<'_>) -> Page {
     let charset = source.charset();
-    let Some(encoding) = charset.filter(|_| is_html(source.content_type, source.body)) else {
-        return Page { charset, ..Page::default() };
+    let text = match charset.filter(|_| is_html(source.content_type, source.body)) {
+        None => Cow::Borrowed(&[][..]),
+        Some(encoding) if encoding == UTF_8 => source.body.into(),
+        Some(encoding) => charset::to_utf8(encoding, &source.body[..source.body.len().min(charset::PREFIX)]),
     };
-    let text = match encoding == UTF_8 {
-        true => source.body.into(),
-        false => charset::to_utf8(encoding, &source.body[..source.body.len().min(charset::PREFIX)]),
-    };
-    Page { charset, title: html::title(&text).and_then(tidy), ..Page::default() }
+    Page { charset, ..about(&html::read_head(&text, source.robot), source) }
+}
+
+fn about(found: &Found<'_>, source: &Source<'_>) -> Page {
+    let mut robots = Directives::default();
+    found.robots.iter().for_each(|content| robots.meta(&entity::attribute(content)));
+    for (_, value) in source.headers.iter().filter(|(name, _)| *name == "x-robots-tag") {
+        robots.header(&String::from_utf8_lossy(value), source.robot);
+    }
+    let nofollow = robots.nofollow();
+    Page { title: found.title.and_then(tidy), robots: robots.into_words(), nofollow, ..Page::default() }
 }
 
 impl Source<'_> {

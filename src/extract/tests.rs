@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn html<'a>(body: &'a [u8], url: &'a Url) -> Source<'a> {
-    Source { content_type: Some("text/html"), charset: Some("utf-8"), body, url }
+    Source { content_type: Some("text/html"), charset: Some("utf-8"), ..Source::new(body, url) }
 }
 
 fn page(body: &str) -> Page {
@@ -63,6 +63,45 @@ fn the_better_of_two_roles() {
     let page = page("<img src=x><a rel=nofollow href=y><a href=./x><a href=y>");
     let roles: Vec<_> = page.links.iter().map(|l| (l.via.tag(), l.kind, l.nofollow)).collect();
     assert_eq!(roles, [("a", LinkKind::Navigation, false); 2]);
+}
+
+#[test]
+fn headers_count_for_any_body() {
+    let url = Url::parse("http://h/d/p").unwrap();
+    let headers: &[(&str, &[u8])] = &[
+        ("link", b"<x>; rel=next, <style.css>; rel=preload, <mailto:a>, </d/b/y>"),
+        ("refresh", b"3; url=z"),
+        ("x-robots-tag", b"noindex"),
+        ("x-robots-tag", b"gannet: nofollow"),
+    ];
+    let found = |content_type, body: &str| {
+        let source = Source { content_type, headers, robot: "gannet", ..Source::new(body.as_bytes(), &url) };
+        assert_eq!(head(&source).robots, ["noindex", "nofollow"]);
+        outlinks(&source)
+    };
+    let pdf = found(Some("application/pdf"), "%PDF <a href=no>");
+    let links: Vec<_> = pdf.links.iter().map(|l| (l.url.path_and_query(), l.via.attr(), l.kind)).collect();
+    let expected = [
+        ("/d/x", "link", LinkKind::Navigation),
+        ("/d/style.css", "link", LinkKind::Requisite),
+        ("/d/b/y", "link", LinkKind::Other),
+        ("/d/z", "refresh", LinkKind::Navigation),
+    ];
+    assert_eq!(links, expected);
+    assert_eq!((pdf.ignored, pdf.nofollow), (1, true));
+    // What `<base>` says is for the page alone.
+    let html = found(Some("text/html"), "<base href=/d/b/><a href=y><a href=x>");
+    let links: Vec<_> = html.links.iter().map(|l| (l.url.path_and_query(), l.via.tag())).collect();
+    assert_eq!(
+        links,
+        [
+            ("/d/x", "header"),
+            ("/d/style.css", "header"),
+            ("/d/b/y", "a"),
+            ("/d/z", "header"),
+            ("/d/b/x", "a")
+        ]
+    );
 }
 
 #[test]

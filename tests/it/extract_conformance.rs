@@ -35,7 +35,7 @@ fn run(suite: &str, reached: usize, check: impl Fn(&Value) -> Option<bool>) {
 
 /// Reads an HTML page that came with this charset.
 fn page(charset: &str, body: &[u8], url: &Url) -> Page {
-    outlinks(&Source { content_type: Some("text/html"), charset: Some(charset), body, url })
+    outlinks(&Source { content_type: Some("text/html"), charset: Some(charset), ..Source::new(body, url) })
 }
 
 /// Whether the options of a case only leave links out, so that all that it expects must be found. `None`

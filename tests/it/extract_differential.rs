@@ -27,7 +27,7 @@ fn page_url() -> Url {
 /// What gannet finds.
 fn ours(page: &str) -> Links {
     let (body, url) = (page.as_bytes(), &page_url());
-    let page = outlinks(&Source { content_type: Some("text/html"), charset: Some("utf-8"), body, url });
+    let page = outlinks(&Source { content_type: Some("text/html"), ..Source::new(body, url) });
     page.links.iter().map(|link| link.url.as_str().to_owned()).collect()
 }
 

@@ -45,7 +45,7 @@ fn base() -> url::Url {
 
 fn read(content_type: &str, charset: Option<&str>, body: &[u8]) -> Page {
     let url = base();
-    extract::outlinks(&Source { content_type: Some(content_type), charset, body, url: &url })
+    extract::outlinks(&Source { content_type: Some(content_type), charset, ..Source::new(body, &url) })
 }
 
 /// What holds for every page, whatever it was.
@@ -87,7 +87,7 @@ fn html(data: &[u8]) {
     check_page(&page, data);
     let url = base();
     let head =
-        extract::head(&Source { content_type: Some("text/html"), charset: None, body: data, url: &url });
+        extract::head(&Source { content_type: Some("text/html"), charset: None, ..Source::new(data, &url) });
     assert!(head.links.is_empty());
     let css = read("text/css", None, data);
     check_page(&css, data);
@@ -132,8 +132,7 @@ fn url(data: &[u8]) {
         let source = Source {
             content_type: Some("text/html"),
             charset: Some("utf-8"),
-            body: page.as_bytes(),
-            url: &target,
+            ..Source::new(page.as_bytes(), &target)
         };
         let page = extract::outlinks(&source);
         check_page(&page, source.body);
@@ -190,8 +189,11 @@ fn headers(data: &[u8]) {
     let body = bytes::Bytes::from(lines.collect::<Vec<_>>().join(&b'\n'));
     let (content_type, charset) = gannet::outcome::content_type(&headers);
     let url = base();
-    let source =
-        Source { content_type: content_type.as_deref(), charset: charset.as_deref(), body: &body, url: &url };
+    let source = Source {
+        content_type: content_type.as_deref(),
+        charset: charset.as_deref(),
+        ..Source::new(&body, &url)
+    };
     let page = extract::outlinks(&source);
     let response = Response {
         final_url: CrawlUrl::from_url(url.clone()).expect("a URL"),

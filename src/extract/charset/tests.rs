@@ -68,7 +68,7 @@ fn written(encoding: &'static Encoding, text: &str) -> Vec<u8> {
 
 fn read(charset: Option<&str>, body: &[u8]) -> Page {
     let url = Url::parse("http://example.org/d/").unwrap();
-    outlinks(&Source { content_type: Some("text/html"), charset, body, url: &url })
+    outlinks(&Source { content_type: Some("text/html"), charset, ..Source::new(body, &url) })
 }
 
 #[test]
@@ -287,10 +287,10 @@ fn what_an_encoding_has_not_is_a_reference_in_queries() {
 fn heads_are_read_in_the_same_charset() {
     let url = Url::parse("http://example.org/").unwrap();
     let body = written(SHIFT_JIS, &format!("<meta charset=sjis><title>表</title>{}", "表".repeat(PREFIX)));
-    let page = head(&Source { content_type: Some("text/html"), charset: None, body: &body, url: &url });
+    let page = head(&Source { content_type: Some("text/html"), charset: None, ..Source::new(&body, &url) });
     assert_eq!((page.title.as_deref(), page.charset), (Some("表"), Some(SHIFT_JIS)));
     let text =
-        head(&Source { content_type: Some("text/plain"), charset: Some("sjis"), body: &body, url: &url });
+        head(&Source { content_type: Some("text/plain"), charset: Some("sjis"), ..Source::new(&body, &url) });
     assert_eq!((text.title, text.charset), (None, Some(SHIFT_JIS)));
 }
 
@@ -350,7 +350,7 @@ proptest! {
         }
         let Ok(url) = Url::parse(&format!("http://{host}/")) else { return Ok(()) };
         let found = of(Some(content_type), charset.as_deref(), &body, url.host_str());
-        let source = Source { content_type: Some(content_type), charset: charset.as_deref(), body: &body, url: &url };
+        let source = Source { content_type: Some(content_type), charset: charset.as_deref(), ..Source::new(&body, &url) };
         prop_assert_eq!(outlinks(&source).charset, found);
         prop_assert_eq!(head(&source).charset, found);
     }
