@@ -78,6 +78,8 @@ pub struct Received {
     pub charset: Option<String>,
     /// The page's title.
     pub title: Option<String>,
+    /// What it asks of robots.
+    pub robots: Vec<String>,
     /// Decoded bytes kept.
     pub body_bytes: u64,
     /// Bytes over the wire.
@@ -109,11 +111,22 @@ pub struct LinkRecord {
     pub tag: &'static str,
     /// The attribute, e.g. `href`.
     pub attr: &'static str,
+    /// What it is for: `navigation`, `requisite` or `other`.
+    pub kind: &'static str,
+    /// It says `rel=nofollow`; written only then.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub nofollow: bool,
 }
 
 impl From<&Link> for LinkRecord {
     fn from(link: &Link) -> Self {
-        Self { url: link.url.clone(), tag: link.via.tag(), attr: link.via.attr() }
+        Self {
+            url: link.url.clone(),
+            tag: link.via.tag(),
+            attr: link.via.attr(),
+            kind: link.kind.as_str(),
+            nofollow: link.nofollow,
+        }
     }
 }
 
@@ -322,6 +335,7 @@ impl Received {
             content_type,
             charset,
             title: None,
+            robots: Vec::new(),
             status: Some(response.status).filter(|s| *s != 0),
             http_version: Some(response.http_version).filter(|v| !v.is_empty()),
             body_bytes: body.bytes.len() as u64,

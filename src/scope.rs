@@ -57,11 +57,14 @@ pub enum Reason {
     NotIncluded,
     /// Matches one of `--exclude`.
     Excluded,
+    /// It asks not to be followed, or its page does. No rule of the scope: whoever takes links up counts it here.
+    Nofollow,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::OutOfScope, Self::TooDeep, Self::NotIncluded, Self::Excluded];
+    pub const ALL: [Self; 5] =
+        [Self::OutOfScope, Self::TooDeep, Self::NotIncluded, Self::Excluded, Self::Nofollow];
 
     /// The stable name, as the summary prints it.
     pub fn as_str(self) -> &'static str {
@@ -70,6 +73,7 @@ impl Reason {
             Self::TooDeep => "too_deep",
             Self::NotIncluded => "not_included",
             Self::Excluded => "excluded",
+            Self::Nofollow => "nofollow",
         }
     }
 }

@@ -12,7 +12,6 @@ use crate::url::CrawlUrl;
 pub(super) struct CrawlHops {
     pub(super) scope: Arc<Scope>,
     pub(super) root: CrawlUrl,
-    pub(super) depth: u16,
     pub(super) rules: Option<Arc<Rules>>,
     /// What looks like a trap is not followed here; the frontier says so of it.
     pub(super) traps: Traps,
@@ -22,10 +21,11 @@ pub(super) struct CrawlHops {
 
 impl HopPolicy for CrawlHops {
     fn judge(&self, from: &CrawlUrl, to: &CrawlUrl) -> Hop {
+        // What is at hand was let in at its depth, and a hop is no link.
         if self.paced
             || from.host_key() != to.host_key()
             || self.traps.judge(to).is_some()
-            || self.scope.within(&self.root).judge(to, self.depth) != Verdict::Accept
+            || self.scope.within(&self.root).judge(to, 0) != Verdict::Accept
         {
             return Hop::HandBack;
         }

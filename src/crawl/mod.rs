@@ -12,6 +12,7 @@ mod outlinks;
 mod progress;
 mod retry;
 pub mod robots_txt;
+mod selection;
 mod settle;
 mod shutdown;
 mod summary;
@@ -30,6 +31,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 pub use self::progress::Progress;
+pub use self::selection::Selection;
 pub use self::shutdown::Handle;
 pub use self::summary::{Ended, ErrorGroup, HostTally, Links, Summary};
 
@@ -55,6 +57,8 @@ pub struct Plan {
     pub politeness: Politeness,
     /// The rules for links to follow; `None` fetches exactly the seeds.
     pub follow: Option<Arc<Scope>>,
+    /// Which links of a page are taken up, before the scope is asked; default those that lead to pages.
+    pub selection: Selection,
     /// Fetch a repeated seed once (always so when links are followed).
     pub unique: bool,
     /// Tries after the first; default 2.
@@ -99,6 +103,7 @@ impl Plan {
             workers,
             politeness: Politeness { per_host: workers as u32, robots: false, ..Politeness::default() },
             follow: None,
+            selection: Selection::default(),
             unique: false,
             retries: 2,
             max_redirects: 10,

@@ -5,6 +5,7 @@
 //! only to admit what is left.
 
 use super::Plan;
+use super::selection::{REQUISITE_DEPTH, Selection};
 use crate::extract::{self, Link, LinkKind, Via};
 use crate::fetch::{HeaderMap, Response};
 use crate::frontier::{Candidate, Entry, Found, Root};
@@ -21,7 +22,7 @@ pub(super) struct Harvest {
     pub(super) candidates: Vec<Candidate>,
     /// Links met.
     pub(super) links: u64,
-    /// Those of them that the scope refused.
+    /// Those of them that were refused.
     pub(super) rejected: [u64; Reason::ALL.len()],
 }
 
@@ -55,6 +56,7 @@ fn parse(headers: &HeaderMap, body: &[u8], url: &CrawlUrl, robot: &str, wanted: 
 
 /// Turns what a page leads to into candidates.
 pub(super) struct Follow<'a> {
+    pub(super) selection: &'a Selection,
     pub(super) scope: &'a Scope,
     pub(super) fingerprinter: &'a Fingerprinter,
     /// The URL that was fetched.
@@ -64,8 +66,8 @@ pub(super) struct Follow<'a> {
 }
 
 impl Follow<'_> {
-    /// The candidates among a redirect that was not followed and the links of the page.
-    pub(super) fn harvest(&self, redirect: Option<CrawlUrl>, links: Vec<Link>) -> Harvest {
+    /// The candidates among a redirect that was not followed and the links of the page, which may have said `nofollow`.
+    pub(super) fn harvest(&self, redirect: Option<CrawlUrl>, links: Vec<Link>, nofollow: bool) -> Harvest {
         let entry = self.entry;
         let root = match &entry.found {
             Found::Seed { .. } => Root { url: entry.url.clone(), named: true },
@@ -77,16 +79,25 @@ impl Follow<'_> {
             harvest.candidates.extend(self.redirect(target, &root, &bounds, &mut harvest.rejected));
         }
         let depth = entry.depth.saturating_add(1);
-        for link in links.into_iter().filter(|link| link.kind == LinkKind::Navigation) {
+        for link in links.into_iter().filter(|link| self.selection.takes(link)) {
+            if self.selection.is_forbidden(nofollow, &link) {
+                harvest.rejected[Reason::Nofollow as usize] += 1;
+                continue;
+            }
+            let counted = match link.kind {
+                LinkKind::Requisite => depth.saturating_sub(REQUISITE_DEPTH),
+                LinkKind::Navigation | LinkKind::Other => depth,
+            };
             let url = self.scope.strip(link.url);
-            if is_accepted(&bounds, &url, depth, &mut harvest.rejected) {
+            if is_accepted(&bounds, &url, counted, &mut harvest.rejected) {
                 harvest.candidates.push(self.candidate(url, depth, root.clone(), link.via));
             }
         }
         harvest
     }
 
-    /// Where a seed redirects to takes its place: seeds are always in scope.
+    /// Where a seed redirects to takes its place: seeds are always in scope. Any other target is as deep as what redirects
+    /// there, so its depth is no question.
     fn redirect(
         &self,
         target: CrawlUrl,
@@ -96,7 +107,7 @@ impl Follow<'_> {
     ) -> Option<Candidate> {
         let entry = self.entry;
         let stands_for_seed = entry.is_for_seed();
-        if !stands_for_seed && !is_accepted(bounds, &target, entry.depth, rejected) {
+        if !stands_for_seed && !is_accepted(bounds, &target, 0, rejected) {
             return None;
         }
         let root = match stands_for_seed {

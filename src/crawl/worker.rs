@@ -188,7 +188,7 @@ impl<F: Fetch> Shared<F> {
         outcome = outcome.or_fallback(plan.fallback.as_ref());
         outcome.queue = Some(started.saturating_duration_since(entry.admitted));
         if let Some(response) = &mut outcome.response {
-            response.title = found.title;
+            (response.title, response.robots) = (found.title, found.robots);
             if let Some(encoding) = found.charset {
                 response.charset = Some(encoding.name().to_ascii_lowercase());
             }
@@ -202,8 +202,12 @@ impl<F: Fetch> Shared<F> {
         let mut page = Page::done(outcome, decision.signal);
         if let Some(scope) = &plan.follow {
             let source = page_url.unwrap_or_else(|| entry.url.clone());
-            page.harvest = Follow { scope, fingerprinter: &self.fingerprinter, entry, source }
-                .harvest(redirect, found.links);
+            let (selection, fingerprinter) = (&plan.selection, &self.fingerprinter);
+            page.harvest = Follow { selection, scope, fingerprinter, entry, source }.harvest(
+                redirect,
+                found.links,
+                found.nofollow,
+            );
         }
         page
     }
@@ -213,8 +217,8 @@ impl<F: Fetch> Shared<F> {
         let hops: Option<Arc<dyn HopPolicy>> = plan.follow.as_ref().map(|scope| {
             let paced =
                 plan.politeness.is_paced() || rules.as_ref().is_some_and(|r| r.crawl_delay().is_some());
-            let (scope, root, depth) = (Arc::clone(scope), entry.root().clone(), entry.depth);
-            let hops = CrawlHops { scope, root, depth, rules, traps: plan.politeness.traps, paced };
+            let (scope, root) = (Arc::clone(scope), entry.root().clone());
+            let hops = CrawlHops { scope, root, rules, traps: plan.politeness.traps, paced };
             Arc::new(hops) as Arc<dyn HopPolicy>
         });
         Request {

@@ -155,7 +155,7 @@ mod tests {
         for (value, kind) in [
             ("<u>; rel=next", Navigation),
             ("<u>; rel=\"canonical\"", Navigation),
-            ("<u> ; REL = \"prefetch foo\"", Requisite),
+            ("<u> ; REL = \"icon foo\"", Requisite),
             ("<u>;rel=preload;as=style", Requisite),
             ("<u>; rel=stylesheet; rel=next", Requisite),
             ("<u>", Other),

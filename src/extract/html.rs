@@ -148,9 +148,10 @@ impl Gate {
 }
 
 /// What the target of a `<link>` is to the page (§4.6.8). A resource that is also an alternative
-/// (`alternate stylesheet`) is a resource; one that is only connected to is no link.
+/// (`alternate stylesheet`) is a resource; one that is only connected to is no link. `prefetch` is for the next page and no
+/// part of this one.
 pub(super) fn link_kind(rel: &[u8]) -> Option<LinkKind> {
-    const RESOURCES: [&str; 9] = [
+    const RESOURCES: [&str; 8] = [
         "stylesheet",
         "icon",
         "apple-touch-icon",
@@ -159,7 +160,6 @@ pub(super) fn link_kind(rel: &[u8]) -> Option<LinkKind> {
         "manifest",
         "preload",
         "modulepreload",
-        "prefetch",
     ];
     const PAGES: [&str; 16] = [
         "canonical",

@@ -112,6 +112,17 @@ pub enum LinkKind {
     Other,
 }
 
+impl LinkKind {
+    /// The stable name, as it stands in records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Navigation => "navigation",
+            Self::Requisite => "requisite",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// What a response links to: in its headers, and in its body if that is HTML; without a content type, HTML is
 /// recognised by its first tag (WHATWG MIME Sniffing §7.1).
 pub fn outlinks(source: &Source<'_>) -> Page {

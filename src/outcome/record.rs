@@ -32,6 +32,7 @@ pub const FIELDS: &[&str] = &[
     "content_type",
     "charset",
     "title",
+    "robots",
     "body_bytes",
     "wire_bytes",
     "truncated",
@@ -112,6 +113,7 @@ impl Received {
         put(map, "content_type", self.content_type.as_ref())?;
         put(map, "charset", self.charset.as_ref())?;
         put(map, "title", self.title.as_ref())?;
+        put(map, "robots", Some(&self.robots).filter(|words| !words.is_empty()))?;
         map.serialize_entry("body_bytes", &self.body_bytes)?;
         map.serialize_entry("wire_bytes", &self.wire_bytes)?;
         put(map, "truncated", self.truncated)?;

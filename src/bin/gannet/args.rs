@@ -263,7 +263,16 @@ pub(crate) struct ScopeArgs {
     /// Skip links with more parameters in their query; 0 for no limit
     #[arg(long, value_name = "N", default_value_t = Traps::default().params)]
     pub(crate) max_params: u32,
-    /// Do not ask for robots.txt
+    /// Which links are followed, by element (`a`, `area`, `frame`, …) or as navigation, assets or all
+    #[arg(long, value_name = "KINDS", default_value = "navigation", value_delimiter = ',')]
+    pub(crate) follow: Vec<String>,
+    /// Also fetch what pages need to be shown: style sheets, scripts, images, fonts; past --depth too
+    #[arg(long)]
+    pub(crate) assets: bool,
+    /// Do not follow links that say rel=nofollow
+    #[arg(long)]
+    pub(crate) respect_nofollow: bool,
+    /// Do not ask for robots.txt, nor heed pages that say nofollow
     #[arg(long)]
     pub(crate) ignore_robots: bool,
     /// The name that robots.txt knows this crawler by; `*` heeds only what is said to all

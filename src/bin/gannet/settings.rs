@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ArgMatches;
-use gannet::crawl::Plan;
+use gannet::crawl::{Plan, Selection};
 use gannet::error::Error;
 use gannet::fetch::{HeaderMap, HeaderName, HeaderValue, Http, HttpOptions, Method, user_agent};
 use gannet::frontier::Politeness;
@@ -19,7 +19,8 @@ use gannet::seeds::Source;
 use gannet::sink::{Bodies, Csv, Encoder, Human, Json, JsonLines, Lines, Ordered, Sink};
 
 use crate::args::{
-    BodyForm, CrawlArgs, FetchArgs, Format, JobArgs, Mode, OutputArgs, Reach, RequestArgs, RunArgs, When,
+    BodyForm, CrawlArgs, FetchArgs, Format, JobArgs, Mode, OutputArgs, Reach, RequestArgs, RunArgs,
+    ScopeArgs, When,
 };
 use crate::exit::FailOn;
 use crate::job::JobRun;
@@ -73,6 +74,7 @@ impl Settings {
         plan.politeness.robots = !scope.ignore_robots;
         plan.politeness.traps =
             Traps { url_length: scope.max_url_length, repeats: scope.max_repeats, params: scope.max_params };
+        plan.selection = selection(&scope)?;
         plan.robots_token = scope.robots_token;
         Self::build(plan, run, Mode::AsCompleted, fail_on, typed)
     }
@@ -143,6 +145,22 @@ impl Settings {
         };
         Ok(Self { plan, http, sources, outputs, job, show, fail_on })
     }
+}
+
+/// Which links are followed.
+fn selection(args: &ScopeArgs) -> Result<Selection, Error> {
+    let mut selection = Selection::named(&args.follow).map_err(|name| {
+        let tags: Vec<_> = Selection::tags().collect();
+        Error::Config(format!(
+            "`--follow`: there are no links named `{name}`\nhint: navigation, assets, all, or one of {}",
+            tags.join(",")
+        ))
+    })?;
+    if args.assets {
+        selection = selection.with_assets();
+    }
+    (selection.heed_pages, selection.heed_links) = (!args.ignore_robots, args.respect_nofollow);
+    Ok(selection)
 }
 
 /// `@FILE` is the file's content, anything else itself.
