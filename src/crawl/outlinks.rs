@@ -26,11 +26,25 @@ pub(super) struct Harvest {
     pub(super) rejected: [u64; Reason::ALL.len()],
 }
 
+/// How much of a page is of interest.
+#[derive(Clone, Copy, PartialEq)]
+enum Wanted {
+    /// Title and robots.
+    Head,
+    Links,
+    /// Those of style sheets too.
+    AllLinks,
+}
+
 /// Charset, title and links; large bodies are parsed off the runtime's threads.
 pub(super) async fn read(response: &Response, plan: &Plan) -> extract::Page {
-    let wanted = plan.follow.is_some() || plan.keep.links;
+    let wanted = match () {
+        () if plan.keep.links || (plan.follow.is_some() && plan.selection.takes_css()) => Wanted::AllLinks,
+        () if plan.follow.is_some() => Wanted::Links,
+        () => Wanted::Head,
+    };
     let (body, url) = (&response.body.bytes, &response.final_url);
-    if !wanted || body.len() <= PARSE_INLINE {
+    if wanted == Wanted::Head || body.len() <= PARSE_INLINE {
         return parse(&response.headers, body, url, &plan.robots_token, wanted);
     }
     let (headers, body, url) = (response.headers.clone(), body.clone(), url.clone());
@@ -44,14 +58,25 @@ pub(super) async fn read(response: &Response, plan: &Plan) -> extract::Page {
     }
 }
 
-fn parse(headers: &HeaderMap, body: &[u8], url: &CrawlUrl, robot: &str, wanted: bool) -> extract::Page {
+fn parse(headers: &HeaderMap, body: &[u8], url: &CrawlUrl, robot: &str, wanted: Wanted) -> extract::Page {
     let (content_type, charset) = crate::outcome::content_type(headers);
     let (content_type, charset) = (content_type.as_deref(), charset.as_deref());
     let said = ["link", "refresh", "x-robots-tag"].into_iter();
     let said = said.flat_map(|name| headers.get_all(name).iter().map(move |value| (name, value.as_bytes())));
     let said: Vec<_> = said.collect();
-    let source = extract::Source { content_type, charset, body, url: &url.to_url(), headers: &said, robot };
-    if wanted { extract::outlinks(&source) } else { extract::head(&source) }
+    let source = extract::Source {
+        content_type,
+        charset,
+        body,
+        url: &url.to_url(),
+        headers: &said,
+        robot,
+        with_css: wanted == Wanted::AllLinks,
+    };
+    match wanted {
+        Wanted::Head => extract::head(&source),
+        Wanted::Links | Wanted::AllLinks => extract::outlinks(&source),
+    }
 }
 
 /// Turns what a page leads to into candidates.

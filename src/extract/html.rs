@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 
 use super::scan::{Attrs, Scanner, Tag, is_space};
-use super::{LinkKind, Via, entity, values};
+use super::{LinkKind, Via, css, entity, values};
 
 /// Elements that address robots, of which no page needs many.
 const MAX_ROBOTS: usize = 16;
@@ -191,12 +191,24 @@ pub(super) fn link_kind(rel: &[u8]) -> Option<LinkKind> {
 }
 
 /// Reads a page.
-pub(super) fn read<'a>(body: &'a [u8], robot: &str) -> Found<'a> {
+///
+/// `with_css` says whether style sheets are read too: to look for `style` in every tag is not free.
+pub(super) fn read<'a>(body: &'a [u8], robot: &str, with_css: bool) -> Found<'a> {
     let mut found = Found { links: Vec::with_capacity(64), ..Found::default() };
     let mut scanner = Scanner::new(body);
     while let Some(tag) = scanner.next_tag() {
         found.take(&tag, robot);
+        if with_css {
+            found.styles(&tag);
+        }
     }
+    found
+}
+
+/// Reads a style sheet, which has nothing but links.
+pub(super) fn read_sheet(body: &[u8]) -> Found<'_> {
+    let mut found = Found::default();
+    found.sheet(css::text(body));
     found
 }
 
@@ -286,6 +298,25 @@ impl<'a> Found<'a> {
             && self.robots.len() < MAX_ROBOTS
         {
             self.robots.push(content);
+        }
+    }
+
+    /// The links of a `style` attribute, and of `<style>`.
+    fn styles(&mut self, tag: &Tag<'a>) {
+        if let [Some(style)] = tag.attrs.pick(["style"])
+            && css::is_worth_reading(style)
+        {
+            self.sheet(entity::attribute(style));
+        }
+        if tag.name.as_bytes() == b"style" {
+            self.sheet(css::text(tag.text));
+        }
+    }
+
+    /// The links of a style sheet.
+    fn sheet(&mut self, sheet: Cow<'a, str>) {
+        for (url, via) in css::links(sheet) {
+            self.push(url, Role { via, kind: Requisite, nofollow: false });
         }
     }
 

@@ -4,7 +4,7 @@ use super::super::Via;
 use super::{Found, LinkKind, Role, Value};
 
 fn read(page: &[u8]) -> Found<'_> {
-    super::read(page, "gannet")
+    super::read(page, "gannet", true)
 }
 
 fn links(page: &str) -> Vec<(String, &'static str, &'static str, LinkKind)> {
@@ -50,6 +50,11 @@ fn simple_elements() {
         ("<form action=u method=GET>", "form", "action", Other),
         ("<meta http-equiv=Refresh content='0;url=u'>", "meta", "content", Navigation),
         ("<meta content='&#48; &#117;' http-equiv=refresh>", "meta", "content", Navigation),
+        ("<style>@import 'u';</style>", "css", "import", Requisite),
+        ("<STYLE media=x>a{b:url(u)}</STYLE>", "css", "url", Requisite),
+        ("<p style='a:url(&quot;u&#34;)'>", "css", "url", Requisite),
+        ("<p style='a:url&#40;u)'>", "css", "url", Requisite),
+        ("<svg><path style=a:url(u)>", "css", "url", Requisite),
         ("<svg><a xlink:href=u>", "a", "xlink:href", Navigation),
         ("<svg><image href=u>", "image", "href", Requisite),
     ] {
@@ -76,6 +81,8 @@ fn what_is_no_link() {
         "<textarea><a href=u></textarea>",
         "<a href=u",
         "<base href=u>",
+        "<p data-style='a:url(u)'>",
+        "<textarea><p style='a:url(u)'></textarea>",
         "<meta content>",
     ] {
         assert_eq!(one(page), None, "{page}");
@@ -119,7 +126,7 @@ fn robots() {
                <meta name=robots content=d><meta name=robots>";
     assert_eq!(robots(all), [b"a", b"b", b"d"]);
     assert_eq!(read("<meta name=robots content=x>".repeat(100).as_bytes()).robots.len(), super::MAX_ROBOTS);
-    assert!(super::read(b"<meta name='' content=x>", "").robots.is_empty());
+    assert!(super::read(b"<meta name='' content=x>", "", true).robots.is_empty());
 }
 
 #[test]

@@ -10,6 +10,7 @@
 //! may take text to be UTF-8.
 
 pub mod charset;
+mod css;
 mod directives;
 mod entity;
 mod foreign;
@@ -59,12 +60,14 @@ pub struct Source<'a> {
     pub headers: &'a [(&'a str, &'a [u8])],
     /// The name of this robot, which a page may address; the empty name is nobody's.
     pub robot: &'a str,
+    /// Whether style sheets are searched, in the page and as a body; costs time for every tag of a page.
+    pub with_css: bool,
 }
 
 impl<'a> Source<'a> {
     /// A body of which nothing else is known.
     pub fn new(body: &'a [u8], url: &'a Url) -> Self {
-        Self { content_type: None, charset: None, body, url, headers: &[], robot: "" }
+        Self { content_type: None, charset: None, body, url, headers: &[], robot: "", with_css: true }
     }
 }
 
@@ -123,17 +126,21 @@ impl LinkKind {
     }
 }
 
-/// What a response links to: in its headers, and in its body if that is HTML; without a content type, HTML is
-/// recognised by its first tag (WHATWG MIME Sniffing §7.1).
+/// What a response links to: in its headers, and in its body if that is HTML or a style sheet; without a content type,
+/// HTML is recognised by its first tag (WHATWG MIME Sniffing §7.1).
 pub fn outlinks(source: &Source<'_>) -> Page {
     let charset = source.charset();
     let in_headers = headers::links(source.headers, source.url);
     let encoding = charset.unwrap_or(UTF_8);
-    let text = match is_html(source.content_type, source.body) {
+    let is_sheet = source.with_css && is(source.content_type, "text/css");
+    let text = match is_sheet || is_html(source.content_type, source.body) {
         true => charset::to_utf8(encoding, source.body),
         false => Cow::Borrowed(&[][..]),
     };
-    let found = html::read(&text, source.robot);
+    let found = match is_sheet {
+        true => html::read_sheet(&text),
+        false => html::read(&text, source.robot, source.with_css),
+    };
     let base = found.base.and_then(|base| declared_base(base, source.url, encoding));
     // Neither the base of the page nor its encoding is that of a header.
     let mut links =
@@ -196,12 +203,17 @@ fn declared_base(href: &[u8], page_url: &Url, encoding: &'static Encoding) -> Op
 
 /// Whether a body is scanned. A content type that says nothing counts as missing (MIME Sniffing §7).
 fn is_html(content_type: Option<&str>, body: &[u8]) -> bool {
-    let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    let is = |name: &str| essence.eq_ignore_ascii_case(name);
+    let is = |name: &str| is(content_type, name);
     is("text/html")
         || is("application/xhtml+xml")
         || (["", "unknown/unknown", "application/unknown", "*/*"].iter().any(|name| is(name))
             && looks_like_html(body))
+}
+
+/// Whether a content type is of this name, whatever its parameters.
+fn is(content_type: Option<&str>, name: &str) -> bool {
+    let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case(name)
 }
 
 /// Whether a body begins as only HTML does (MIME Sniffing §7.1).

@@ -105,6 +105,26 @@ fn headers_count_for_any_body() {
 }
 
 #[test]
+fn style_sheets() {
+    let sheet = |content_type, with_css| {
+        let url = Url::parse("http://h/css/main.css").unwrap();
+        let body = b"@import 'b.css'; a{b:url(../i.png), url(#x), url(data:,x)} c{d:url(../i.png)}";
+        let source = Source { content_type: Some(content_type), with_css, ..Source::new(body, &url) };
+        let page = outlinks(&source);
+        page.links.iter().map(|l| (l.url.path_and_query().to_owned(), l.kind)).collect::<Vec<_>>()
+    };
+    let expected =
+        [("/css/b.css".to_owned(), LinkKind::Requisite), ("/i.png".to_owned(), LinkKind::Requisite)];
+    assert_eq!(sheet("Text/CSS; charset=utf-8", true), expected);
+    assert_eq!(sheet("text/css", false), []);
+    assert_eq!(sheet("text/plain", true), []);
+    assert_eq!(
+        urls("<base href=/b/><style>a{b:url(c)}</style><p style=d:url(e)>"),
+        ["http://h/b/c", "http://h/b/e"]
+    );
+}
+
+#[test]
 fn sizes() {
     let long = "x".repeat(MAX_LINK_LEN);
     let page = page(&format!("<a href='{long}'><a href='{long}x'><a href=y>"));
