@@ -33,6 +33,7 @@ const CRAWL_EXAMPLES: &str = "\
 Examples:
   gannet crawl https://example.org --depth 3 -o pages.jsonl
   gannet crawl https://example.org/docs/ --scope prefix --exclude '\\.pdf$' --links
+  gannet crawl https://example.org --depth 0 --assets --save-bodies page -o page.jsonl
   gannet crawl urls.txt --workers 200 --delay 1s --max-time 1h -o crawl.jsonl
   gannet crawl https://example.org --fail-on error -q | jq -r 'select(.error).url'";
 
