@@ -206,6 +206,7 @@ async fn endless_nothing_is_cut() {
             (0, Some(Truncated::Length)),
             "{encoding}"
         );
-        assert!(response.body.wire_bytes < 2 << 20, "{encoding}: {}", response.body.wire_bytes);
+        // A chunk of the client may be large.
+        assert!(response.body.wire_bytes < 4 << 20, "{encoding}: {}", response.body.wire_bytes);
     }
 }
