@@ -75,7 +75,7 @@ impl Selection {
     pub(super) fn takes(&self, link: &Link) -> bool {
         self.kinds[link.kind as usize]
             || self.tags.contains(&link.via.tag())
-            || LISTS.contains(&link.via.tag())
+            || (link.kind == LinkKind::Navigation && LISTS.contains(&link.via.tag()))
     }
 
     /// Whether style sheets must be read for it.
@@ -95,16 +95,18 @@ mod tests {
     use crate::url::CrawlUrl;
 
     fn link(tag: &str, attr: &str, kind: LinkKind) -> Link {
-        Link { url: CrawlUrl::parse("http://h/").unwrap(), via: Via::named(tag, attr), kind, nofollow: false }
+        let (url, via) = (CrawlUrl::parse("http://h/").unwrap(), Via::named(tag, attr));
+        Link { url, via, kind, nofollow: false, lastmod: None }
     }
 
     #[test]
     fn names() {
-        let [page, image, form, sitemap] = [
+        let [page, image, form, sitemap, picture] = [
             link("a", "href", LinkKind::Navigation),
             link("img", "src", LinkKind::Requisite),
             link("form", "action", LinkKind::Other),
             link("sitemap", "loc", LinkKind::Navigation),
+            link("sitemap", "loc", LinkKind::Requisite),
         ];
         for (names, taken, css) in [
             (&["navigation"][..], [true, false, false], false),
@@ -117,6 +119,7 @@ mod tests {
             let selection = Selection::named(names).unwrap();
             assert_eq!([&page, &image, &form].map(|link| selection.takes(link)), taken, "{names:?}");
             assert!(selection.takes(&sitemap), "{names:?}");
+            assert_eq!(selection.takes(&picture), selection.kinds[1], "{names:?}");
             assert_eq!(selection.takes_css(), css, "{names:?}");
         }
         assert_eq!(Selection::named(&["navigation"]).unwrap(), Selection::default());

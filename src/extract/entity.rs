@@ -55,7 +55,7 @@ fn decode(raw: &[u8], in_attribute: bool) -> Cow<'_, str> {
 }
 
 /// A reference after `&#`. Returns how much of `text` it takes.
-fn numeric(text: &str, out: &mut String) -> Option<usize> {
+pub(super) fn numeric(text: &str, out: &mut String) -> Option<usize> {
     let hex = text.starts_with(['x', 'X']);
     let (radix, start) = if hex { (16, 1) } else { (10, 0) };
     let digits = &text.as_bytes()[start..];

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use memchr::{memchr, memchr2};
 
@@ -47,6 +48,13 @@ impl<'a> Links<'a> {
     /// The links in order of appearance, and how many were left out.
     pub(super) fn into_parts(self) -> (Vec<Link>, usize) {
         (self.links, self.ignored)
+    }
+
+    /// Takes the next link of a sitemap. The first date that is said of a URL counts.
+    pub(super) fn take_dated(&mut self, text: &str, role: Role, lastmod: Option<&Arc<str>>) {
+        if let Some(link) = self.text(text, role).and_then(|at| self.links.get_mut(at)) {
+            link.lastmod = link.lastmod.take().or_else(|| lastmod.cloned());
+        }
     }
 
     /// Takes the next link of the page.

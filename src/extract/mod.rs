@@ -19,10 +19,13 @@ mod html;
 mod links;
 mod resolve;
 mod scan;
+mod sitemap;
 mod values;
 mod via;
+mod xml;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use encoding_rs::{Encoding, UTF_8};
 use url::Url;
@@ -44,6 +47,12 @@ pub const MAX_TITLE_LEN: usize = 1024;
 /// How many bytes of resolved links a page may give. Every page that means well stays far below; without
 /// it, 10 MiB of `<a href=1>` under a base of 8 KiB would come to gigabytes.
 pub const MAX_LINK_BYTES: usize = 64 * 1024 * 1024;
+
+/// How much of a sitemap is read, in bytes: 50 MiB, what sitemaps.org allows.
+pub const MAX_SITEMAP_BYTES: usize = 50 * 1024 * 1024;
+
+/// How many links of a sitemap or feed are taken: four times what sitemaps.org allows.
+pub const MAX_SITEMAP_LINKS: usize = 200_000;
 
 /// A response to be read.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +111,8 @@ pub struct Link {
     pub kind: LinkKind,
     /// The link says `rel=nofollow`.
     pub nofollow: bool,
+    /// When a sitemap or feed says that it was last changed, as written there; at most 40 bytes.
+    pub lastmod: Option<Arc<str>>,
 }
 
 /// What a link is for. In the order in which a crawl prefers them.
@@ -126,9 +137,12 @@ impl LinkKind {
     }
 }
 
-/// What a response links to: in its headers, and in its body if that is HTML or a style sheet; without a content type,
-/// HTML is recognised by its first tag (WHATWG MIME Sniffing §7.1).
+/// What a response links to: in its headers, and in its body if that is HTML, a style sheet, or a [`sitemap()`]; without a
+/// content type, HTML is recognised by its first tag (WHATWG MIME Sniffing §7.1).
 pub fn outlinks(source: &Source<'_>) -> Page {
+    if let Some(page) = sitemap(source) {
+        return page;
+    }
     let charset = source.charset();
     let in_headers = headers::links(source.headers, source.url);
     let encoding = charset.unwrap_or(UTF_8);
@@ -152,6 +166,39 @@ pub fn outlinks(source: &Source<'_>) -> Page {
     found.links.iter().for_each(|link| links.take(link));
     let (links, ignored) = links.into_parts();
     Page { charset, links, base, ignored, ..about(&found, source) }
+}
+
+/// What a sitemap, an index of sitemaps, or an RSS or Atom feed links to; `None` for anything else.
+///
+/// It is recognised by its root element: the types that they are served as say little, and `text/html` is among them.
+pub fn sitemap(source: &Source<'_>) -> Option<Page> {
+    let encoding = charset::sniff_xml(source.charset, source.body);
+    // A page in another encoding is not decoded only to see that it is none.
+    if encoding.is_ascii_compatible() && !sitemap::is_map(source.body) {
+        return None;
+    }
+    let text = charset::to_utf8(encoding, source.body);
+    sitemap::read(&text, source.url).map(|map| listed(map, source, encoding))
+}
+
+/// What a plain list of URLs, one per line, links to. Only who has been told that a text is a sitemap can know that it
+/// is one (sitemaps.org, "Text file").
+pub fn url_list(source: &Source<'_>) -> Page {
+    let encoding = source.charset().unwrap_or(UTF_8);
+    let text = charset::to_utf8(encoding, source.body);
+    listed(sitemap::lines(&text), source, encoding)
+}
+
+fn listed(map: sitemap::Map<'_>, source: &Source<'_>, encoding: &'static Encoding) -> Page {
+    // URLs in XML are not written in the encoding of the document.
+    let mut links = Links::new(Resolver::new(source.url.clone(), UTF_8), map.links.len());
+    headers::links(source.headers, source.url).iter().for_each(|link| links.take(link));
+    for found in &map.links {
+        links.take_dated(&found.text, found.role, found.lastmod.as_ref());
+    }
+    let (links, ignored) = links.into_parts();
+    let ignored = ignored + map.ignored;
+    Page { charset: Some(encoding), links, ignored, ..about(&Found::default(), source) }
 }
 
 /// What a response says of itself, for callers that need no links: reads no further than `<body>`, and of a page that
@@ -184,7 +231,7 @@ impl Source<'_> {
 
 impl Link {
     fn new(url: CrawlUrl, role: Role) -> Self {
-        Self { url, via: role.via, kind: role.kind, nofollow: role.nofollow }
+        Self { url, via: role.via, kind: role.kind, nofollow: role.nofollow, lastmod: None }
     }
 
     fn role_or_better(&mut self, other: Role) {

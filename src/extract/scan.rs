@@ -55,8 +55,7 @@ impl<'a> Scanner<'a> {
     fn start_tag(&mut self, start: usize) -> Option<Tag<'a>> {
         let name_end = until(self.input, start, TAG_NAME_END);
         let name = Name::new(&self.input[start..name_end]);
-        let (end, self_closing) = tag_end(self.input, name_end)?;
-        let attrs = Attrs { input: &self.input[name_end..end], at: 0 };
+        let (attrs, self_closing, end) = tag_rest(self.input, name_end)?;
         let foreign = self.foreign.open(name.as_bytes(), attrs, self_closing);
         let text_end = if foreign { None } else { self.text_end(name.as_bytes(), end) };
         self.at = match text_end {
@@ -192,7 +191,7 @@ pub(super) struct Name {
 impl Name {
     const MAX: usize = 16;
 
-    fn new(written: &[u8]) -> Self {
+    pub(super) fn new(written: &[u8]) -> Self {
         let mut name = Self { bytes: [0; Self::MAX], len: 0 };
         if written.len() <= Self::MAX {
             for (to, from) in name.bytes.iter_mut().zip(written) {
@@ -247,6 +246,12 @@ impl<'a> Iterator for Attrs<'a> {
             Step::Close { .. } | Step::Eof => None,
         }
     }
+}
+
+/// What follows the name of a tag, which ends at `at`: its attributes, whether `/` is before its `>`, and where it ends.
+pub(super) fn tag_rest(input: &[u8], at: usize) -> Option<(Attrs<'_>, bool, usize)> {
+    let (end, self_closing) = tag_end(input, at)?;
+    Some((Attrs { input: &input[at..end], at: 0 }, self_closing, end))
 }
 
 /// Finds the end of the tag whose attributes begin at `at`: behind its `>`, and whether `/` is before that.

@@ -10,7 +10,7 @@ use std::fmt;
 pub struct Via(u8);
 
 /// All places. Append only.
-const PLACES: [(&str, &str); 37] = [
+const PLACES: [(&str, &str); 39] = [
     ("redirect", "location"),
     ("a", "href"),
     ("a", "xlink:href"),
@@ -51,11 +51,31 @@ const PLACES: [(&str, &str); 37] = [
     ("sitemapindex", "loc"),
     ("rss", "link"),
     ("atom", "link"),
+    // The usual place of a sitemap, since robots.txt names none; and what a sitemap redirects to.
+    ("robots", "default"),
+    ("redirect", "sitemap"),
 ];
 
 impl Via {
     /// The target of a redirect.
     pub const REDIRECT: Self = Self::named("redirect", "location");
+
+    /// The target of a redirect of a sitemap.
+    pub const REDIRECTED_SITEMAP: Self = Self::named("redirect", "sitemap");
+
+    /// A `Sitemap` line of robots.txt.
+    pub const SITEMAP_LINE: Self = Self::named("robots", "sitemap");
+
+    /// `/sitemap.xml` of a host whose robots.txt names no sitemap.
+    pub const SITEMAP_DEFAULT: Self = Self::named("robots", "default");
+
+    /// An entry of an index of sitemaps.
+    pub const INDEX: Self = Self::named("sitemapindex", "loc");
+
+    /// Whether what stands at this place is said to be a sitemap.
+    pub fn is_sitemap(self) -> bool {
+        [Self::SITEMAP_LINE, Self::SITEMAP_DEFAULT, Self::INDEX, Self::REDIRECTED_SITEMAP].contains(&self)
+    }
 
     /// The place with these names.
     ///

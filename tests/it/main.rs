@@ -51,6 +51,7 @@ mod raw;
 mod replies;
 mod robots_conformance;
 mod robots_fetch;
+mod sitemap_conformance;
 mod tls;
 mod web;
 mod wpt_http1;
