@@ -158,19 +158,33 @@ enum Area<'a> {
 impl Bounds<'_> {
     /// Judges a link found at `depth` steps from its seed.
     pub fn judge(&self, url: &CrawlUrl, depth: u16) -> Verdict {
-        let near = match self.area {
-            Area::Any => true,
-            Area::Domain(domain) => registrable(url.host()) == domain,
-            Area::Host(host) => host_and_port(url) == host,
-            Area::Prefix(host, path) => host_and_port(url) == host && url.path_and_query().starts_with(path),
-        };
         let matches = |set: &Option<RegexSet>| set.as_ref().map(|set| set.is_match(url.as_str()));
         match () {
-            () if !near => Verdict::Reject(Reason::OutOfScope),
+            () if !self.is_near(url) => Verdict::Reject(Reason::OutOfScope),
             () if !self.scope.admits_depth(depth) => Verdict::Reject(Reason::TooDeep),
             () if matches(&self.scope.include) == Some(false) => Verdict::Reject(Reason::NotIncluded),
             () if matches(&self.scope.exclude) == Some(true) => Verdict::Reject(Reason::Excluded),
             () => Verdict::Accept,
+        }
+    }
+
+    /// Judges a file that only says where pages are, named by one on the host of `beside`. It may stand there too, as
+    /// deep as it likes, and `--include` is about pages.
+    pub fn judge_sitemap(&self, url: &CrawlUrl, beside: &CrawlUrl) -> Verdict {
+        let is_excluded = || self.scope.exclude.as_ref().is_some_and(|set| set.is_match(url.as_str()));
+        match () {
+            () if !self.is_near(url) && url.host() != beside.host() => Verdict::Reject(Reason::OutOfScope),
+            () if is_excluded() => Verdict::Reject(Reason::Excluded),
+            () => Verdict::Accept,
+        }
+    }
+
+    fn is_near(&self, url: &CrawlUrl) -> bool {
+        match self.area {
+            Area::Any => true,
+            Area::Domain(domain) => registrable(url.host()) == domain,
+            Area::Host(host) => host_and_port(url) == host,
+            Area::Prefix(host, path) => host_and_port(url) == host && url.path_and_query().starts_with(path),
         }
     }
 }
@@ -237,6 +251,14 @@ mod tests {
         assert_eq!(judge(&scope, "http://h/", "http://h/docs/a"), Verdict::Accept);
         assert_eq!(judge(&scope, "http://h/", "http://h/other"), Verdict::Reject(Reason::NotIncluded));
         assert_eq!(judge(&scope, "http://h/", "http://h/docs/a.pdf"), Verdict::Reject(Reason::Excluded));
+        let url = |text| CrawlUrl::parse(text).unwrap();
+        let [root, map, elsewhere] = ["http://h/a/b", "http://o/map.xml", "http://p/map.xml"].map(url);
+        let strict = Scope::new(Reach::Prefix).include(&["/docs/"]).unwrap().exclude(&["old"]).unwrap();
+        let bounds = strict.within(&root);
+        assert_eq!(bounds.judge_sitemap(&map, &map), Verdict::Accept);
+        assert_eq!(bounds.judge_sitemap(&url("http://h/map.xml"), &root), Verdict::Accept);
+        assert_eq!(bounds.judge_sitemap(&elsewhere, &map), Verdict::Reject(Reason::OutOfScope));
+        assert_eq!(bounds.judge_sitemap(&url("http://o/old.xml"), &map), Verdict::Reject(Reason::Excluded));
         let shallow = Scope::new(Reach::Any).max_depth(Some(0));
         assert_eq!(judge(&shallow, "http://h/", "http://h/a"), Verdict::Reject(Reason::TooDeep));
         assert!(shallow.admits_depth(0) && Scope::default().admits_depth(u16::MAX));

@@ -7,6 +7,7 @@
 
 mod dispatcher;
 mod hops;
+mod maps;
 mod note;
 mod outlinks;
 mod progress;
@@ -36,9 +37,11 @@ pub use self::shutdown::Handle;
 pub use self::summary::{Ended, ErrorGroup, HostTally, Links, Summary};
 
 use self::dispatcher::{Channels, Dispatcher, Memories};
+use self::maps::Announced;
 use self::shutdown::Stop;
 use self::worker::{Order, Shared};
 use crate::error::Error;
+use crate::extract::MAX_SITEMAP_BYTES;
 use crate::fetch::{Fetch, Method, ROBOTS_TOKEN};
 use crate::frontier::store::Memory;
 use crate::frontier::{Frontier, Politeness, Scheduler};
@@ -75,6 +78,13 @@ pub struct Plan {
     pub fallback: Option<Arc<serde_json::Value>>,
     /// What of a response is kept.
     pub keep: Keep,
+    /// Take up the sitemaps that the robots.txt of each host names, else its `/sitemap.xml`; needs
+    /// [`Politeness::robots`].
+    pub sitemaps: bool,
+    /// The most that is kept of a sitemap, bytes; default 50 MiB.
+    pub max_sitemap: u64,
+    /// Obey robots.txt where it is asked for; default true. Otherwise it is only read for its sitemaps.
+    pub obey_robots: bool,
     /// The name that robots.txt knows this crawler by; default `gannet`.
     pub robots_token: String,
     /// Fetch at most so many URLs, failures included, retries not.
@@ -112,6 +122,9 @@ impl Plan {
             body: None,
             fallback: None,
             keep: Keep::default(),
+            sitemaps: false,
+            max_sitemap: MAX_SITEMAP_BYTES as u64,
+            obey_robots: true,
             robots_token: ROBOTS_TOKEN.to_owned(),
             max_pages: None,
             max_time: None,
@@ -316,8 +329,15 @@ async fn supervise<F: Fetch, R: Frontier>(
     drop(seed_sender);
 
     let jobs_shared = Mutex::new(job_receiver);
-    let shared =
-        Shared { fetch, plan: plan.clone(), fingerprinter, stop: stop.clone(), jobs: jobs_shared, recorder };
+    let shared = Shared {
+        fetch,
+        plan: plan.clone(),
+        fingerprinter,
+        stop: stop.clone(),
+        jobs: jobs_shared,
+        recorder,
+        announced: Announced::default(),
+    };
     let shared = Arc::new(shared);
     let mut workers = JoinSet::new();
     for _ in 0..shared.plan.workers {

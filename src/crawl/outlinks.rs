@@ -4,7 +4,12 @@
 //! links out of a response; [`Follow`] judges each link by the scope and fingerprints it, so that the dispatcher has
 //! only to admit what is left.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+
 use super::Plan;
+use super::maps::{self, Announcement, Hint};
 use super::selection::{REQUISITE_DEPTH, Selection};
 use crate::extract::{self, Link, LinkKind, Via};
 use crate::fetch::{HeaderMap, Response};
@@ -37,19 +42,20 @@ enum Wanted {
 }
 
 /// Charset, title and links; large bodies are parsed off the runtime's threads.
-pub(super) async fn read(response: &Response, plan: &Plan) -> extract::Page {
+pub(super) async fn read(response: &Response, entry: &Entry, plan: &Plan) -> extract::Page {
     let wanted = match () {
         () if plan.keep.links || (plan.follow.is_some() && plan.selection.takes_css()) => Wanted::AllLinks,
         () if plan.follow.is_some() => Wanted::Links,
         () => Wanted::Head,
     };
     let (body, url) = (&response.body.bytes, &response.final_url);
-    if wanted == Wanted::Head || body.len() <= PARSE_INLINE {
-        return parse(&response.headers, body, url, &plan.robots_token, wanted);
+    let hint = Hint::of(entry, body);
+    if wanted == Wanted::Head || (!hint.is_zipped && body.len() <= PARSE_INLINE) {
+        return parse(&response.headers, body, url, &plan.robots_token, wanted, hint);
     }
     let (headers, body, url) = (response.headers.clone(), body.clone(), url.clone());
     let robot = plan.robots_token.clone();
-    match tokio::task::spawn_blocking(move || parse(&headers, &body, &url, &robot, wanted)).await {
+    match tokio::task::spawn_blocking(move || parse(&headers, &body, &url, &robot, wanted, hint)).await {
         Ok(page) => page,
         Err(panic) => match panic.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
@@ -58,7 +64,14 @@ pub(super) async fn read(response: &Response, plan: &Plan) -> extract::Page {
     }
 }
 
-fn parse(headers: &HeaderMap, body: &[u8], url: &CrawlUrl, robot: &str, wanted: Wanted) -> extract::Page {
+fn parse(
+    headers: &HeaderMap,
+    body: &Bytes,
+    url: &CrawlUrl,
+    robot: &str,
+    wanted: Wanted,
+    hint: Hint,
+) -> extract::Page {
     let (content_type, charset) = crate::outcome::content_type(headers);
     let (content_type, charset) = (content_type.as_deref(), charset.as_deref());
     let said = ["link", "refresh", "x-robots-tag"].into_iter();
@@ -75,7 +88,9 @@ fn parse(headers: &HeaderMap, body: &[u8], url: &CrawlUrl, robot: &str, wanted: 
     };
     match wanted {
         Wanted::Head => extract::head(&source),
-        Wanted::Links | Wanted::AllLinks => extract::outlinks(&source),
+        Wanted::Links | Wanted::AllLinks => {
+            hint.read(body, &source).unwrap_or_else(|| extract::outlinks(&source))
+        }
     }
 }
 
@@ -91,8 +106,15 @@ pub(super) struct Follow<'a> {
 }
 
 impl Follow<'_> {
-    /// The candidates among a redirect that was not followed and the links of the page, which may have said `nofollow`.
-    pub(super) fn harvest(&self, redirect: Option<CrawlUrl>, links: Vec<Link>, nofollow: bool) -> Harvest {
+    /// The candidates among the sitemaps of the host, a redirect that was not followed, and the links of the page, which
+    /// may have said `nofollow`.
+    pub(super) fn harvest(
+        &self,
+        sitemaps: Option<Announcement>,
+        redirect: Option<CrawlUrl>,
+        links: Vec<Link>,
+        nofollow: bool,
+    ) -> Harvest {
         let entry = self.entry;
         let root = match &entry.found {
             Found::Seed { .. } => Root { url: entry.url.clone(), named: true },
@@ -100,6 +122,9 @@ impl Follow<'_> {
         };
         let bounds = self.scope.within(&root.url);
         let mut harvest = Harvest { links: links.len() as u64, ..Harvest::default() };
+        if let Some(sitemaps) = sitemaps {
+            self.announce(sitemaps, &root, &bounds, &mut harvest);
+        }
         if let Some(target) = redirect {
             harvest.candidates.extend(self.redirect(target, &root, &bounds, &mut harvest.rejected));
         }
@@ -109,16 +134,58 @@ impl Follow<'_> {
                 harvest.rejected[Reason::Nofollow as usize] += 1;
                 continue;
             }
+            if link.via == Via::INDEX {
+                let candidate = self.indexed(link, &root, &bounds, &mut harvest.rejected);
+                harvest.candidates.extend(candidate);
+                continue;
+            }
             let counted = match link.kind {
                 LinkKind::Requisite => depth.saturating_sub(REQUISITE_DEPTH),
                 LinkKind::Navigation | LinkKind::Other => depth,
             };
             let url = self.scope.strip(link.url);
             if is_accepted(&bounds, &url, counted, &mut harvest.rejected) {
-                harvest.candidates.push(self.candidate(url, depth, root.clone(), link.via));
+                harvest.candidates.push(self.candidate(url, depth, root.clone(), link.via, link.lastmod));
             }
         }
         harvest
+    }
+
+    /// The sitemaps of a host are of the depth of the page that led there. robots.txt may name them elsewhere.
+    fn announce(&self, sitemaps: Announcement, root: &Root, bounds: &Bounds<'_>, harvest: &mut Harvest) {
+        let Announcement { source, sitemaps } = sitemaps;
+        harvest.links += sitemaps.len() as u64;
+        for (url, via) in sitemaps {
+            if is_let_in(bounds.judge_sitemap(&url, &url), &mut harvest.rejected) {
+                let mut candidate = self.candidate(url, self.entry.depth, root.clone(), via, None);
+                if let Found::Link { source: found_on, .. } = &mut candidate.found {
+                    found_on.clone_from(&source);
+                }
+                harvest.candidates.push(candidate);
+            }
+        }
+    }
+
+    /// What an index names is of the depth of the index, so that `--depth` counts from the sitemaps as a whole.
+    fn indexed(
+        &self,
+        link: Link,
+        root: &Root,
+        bounds: &Bounds<'_>,
+        rejected: &mut [u64; Reason::ALL.len()],
+    ) -> Option<Candidate> {
+        let verdict = match self.entry.redirects() < maps::MAX_NESTING {
+            true => bounds.judge_sitemap(&link.url, &self.source),
+            false => Verdict::Reject(Reason::TooDeep),
+        };
+        let Link { url, via, lastmod, .. } = link;
+        is_let_in(verdict, rejected).then(|| {
+            let mut candidate = self.candidate(url, self.entry.depth, root.clone(), via, lastmod);
+            if let Found::Link { redirects, .. } = &mut candidate.found {
+                *redirects = self.entry.redirects() + 1;
+            }
+            candidate
+        })
     }
 
     /// Where a seed redirects to takes its place: seeds are always in scope. Any other target is as deep as what redirects
@@ -131,8 +198,12 @@ impl Follow<'_> {
         rejected: &mut [u64; Reason::ALL.len()],
     ) -> Option<Candidate> {
         let entry = self.entry;
-        let stands_for_seed = entry.is_for_seed();
-        if !stands_for_seed && !is_accepted(bounds, &target, 0, rejected) {
+        let (stands_for_seed, is_sitemap) = (entry.is_for_seed(), maps::is_sitemap(entry));
+        let verdict = match is_sitemap {
+            true => bounds.judge_sitemap(&target, &entry.url),
+            false => bounds.judge(&target, 0),
+        };
+        if !stands_for_seed && !is_let_in(verdict, rejected) {
             return None;
         }
         let root = match stands_for_seed {
@@ -142,14 +213,22 @@ impl Follow<'_> {
             }
             false => root.clone(),
         };
-        let mut candidate = self.candidate(target, entry.depth, root, Via::REDIRECT);
+        let via = if is_sitemap { Via::REDIRECTED_SITEMAP } else { Via::REDIRECT };
+        let mut candidate = self.candidate(target, entry.depth, root, via, None);
         if let Found::Link { redirects, for_seed, .. } = &mut candidate.found {
             (*redirects, *for_seed) = (entry.redirects() + 1, stands_for_seed);
         }
         Some(candidate)
     }
 
-    fn candidate(&self, url: CrawlUrl, depth: u16, root: Root, via: Via) -> Candidate {
+    fn candidate(
+        &self,
+        url: CrawlUrl,
+        depth: u16,
+        root: Root,
+        via: Via,
+        lastmod: Option<Arc<str>>,
+    ) -> Candidate {
         Candidate {
             fingerprint: self.fingerprinter.fingerprint(&url),
             depth,
@@ -160,7 +239,7 @@ impl Follow<'_> {
                 redirects: 0,
                 for_seed: false,
                 on_public: false,
-                lastmod: None,
+                lastmod,
             },
             url,
         }
@@ -174,7 +253,11 @@ fn is_accepted(
     depth: u16,
     rejected: &mut [u64; Reason::ALL.len()],
 ) -> bool {
-    match bounds.judge(url, depth) {
+    is_let_in(bounds.judge(url, depth), rejected)
+}
+
+fn is_let_in(verdict: Verdict, rejected: &mut [u64; Reason::ALL.len()]) -> bool {
+    match verdict {
         Verdict::Accept => true,
         Verdict::Reject(reason) => {
             rejected[reason as usize] += 1;

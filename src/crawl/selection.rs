@@ -53,8 +53,8 @@ impl Selection {
 
     /// The elements that [`named`](Self::named) knows.
     pub fn tags() -> impl Iterator<Item = &'static str> {
-        let mut tags: Vec<_> = Via::all().filter(|via| *via != Via::REDIRECT).map(Via::tag).collect();
-        tags.retain(|tag| !LISTS.contains(tag));
+        let mut tags: Vec<_> = Via::all().map(Via::tag).collect();
+        tags.retain(|tag| *tag != Via::REDIRECT.tag() && !LISTS.contains(tag));
         tags.sort_unstable();
         tags.dedup();
         tags.into_iter()

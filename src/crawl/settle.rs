@@ -39,7 +39,7 @@ pub(super) fn outcome_of(entry: &Entry, plan: &Plan) -> Outcome {
 pub(super) fn settled(entry: &Entry, fate: Fate, plan: &Plan) -> Outcome {
     let mut outcome = outcome_of(entry, plan);
     (outcome.kind, outcome.skipped) = match fate {
-        Fate::RobotsDenied => (OutcomeKind::Skipped, Some(Skip::RobotsDenied)),
+        Fate::RobotsDenied(_) => (OutcomeKind::Skipped, Some(Skip::RobotsDenied)),
         Fate::CrawlDelay(_) => (OutcomeKind::Skipped, Some(Skip::CrawlDelay)),
         Fate::Throttled => (OutcomeKind::Skipped, Some(Skip::Throttled)),
         Fate::Trap(trap) => (OutcomeKind::Skipped, Some(skip_of(trap))),
@@ -62,7 +62,9 @@ fn why(fate: Fate) -> Option<Failure> {
     Some(match fate {
         // The reason says it all, and no kind of error fits an answer.
         Fate::Throttled | Fate::Trap(_) => return None,
-        Fate::RobotsDenied => Failure::new(ErrorKind::RobotsDenied, Phase::Robots, "robots.txt forbids it"),
+        Fate::RobotsDenied(_) => {
+            Failure::new(ErrorKind::RobotsDenied, Phase::Robots, "robots.txt forbids it")
+        }
         Fate::CrawlDelay(delay) => {
             let (asked, most) = (delay.as_secs(), MAX_CRAWL_DELAY.as_secs());
             let message =

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use crate::extract::Via;
 use crate::fetch::ErrorKind;
 use crate::outcome::{Outcome, OutcomeKind, Skip};
 use crate::scope::Reason;
@@ -41,7 +42,7 @@ pub struct Summary {
     pub pending: u64,
     /// The input was not read to its end: there may be more.
     pub input_left: bool,
-    /// Finished URLs by HTTP status.
+    /// Finished URLs by HTTP status; a `/sitemap.xml` that nobody named and that is not there is left out.
     pub statuses: BTreeMap<u16, u64>,
     /// Failed and fallback URLs by kind of error.
     pub errors: BTreeMap<ErrorKind, ErrorGroup>,
@@ -138,11 +139,13 @@ impl Tally {
     pub(super) fn of(outcome: &Outcome) -> Self {
         let bytes = outcome.response.as_ref().map_or((0, 0), |r| (r.wire_bytes, r.body_bytes));
         let error = outcome.error.as_ref();
+        // Nobody said that there is a `/sitemap.xml`, so that it is not there is no error.
+        let is_guess = outcome.via == Some(Via::SITEMAP_DEFAULT);
         Self {
             kind: outcome.kind,
             url: outcome.url.clone(),
             seed: outcome.source.is_none(),
-            status: outcome.status(),
+            status: outcome.status().filter(|status| *status < 400 || !is_guess),
             error: error.map(|e| (e.kind, outcome.name().to_owned(), e.message.clone())),
             skipped: outcome.skipped,
             bytes,

@@ -12,6 +12,7 @@ use futures::FutureExt as _;
 use tokio::sync::{Mutex, mpsc};
 
 use super::hops::CrawlHops;
+use super::maps::{self, Announced, Announcement};
 use super::outlinks::{self, Follow, Harvest};
 use super::retry::{self, Decision};
 use super::robots_txt::{self, Meaning};
@@ -21,7 +22,7 @@ use super::summary::Tally;
 use super::{Plan, Recorder};
 use crate::extract;
 use crate::fetch::{ErrorKind, Fetch, HopPolicy, Phase, Request};
-use crate::frontier::{Disposition, Entry, HostSignal, Job, RobotsDown, Work};
+use crate::frontier::{Disposition, Entry, Fate, HostSignal, Job, RobotsDown, Work};
 use crate::outcome::{Failure, LinkRecord, Outcome, OutcomeKind};
 use crate::robots::Rules;
 use crate::seeds::Seed;
@@ -81,6 +82,7 @@ pub(super) struct Shared<F> {
     pub(super) stop: Stop,
     pub(super) jobs: Mutex<mpsc::Receiver<Order>>,
     pub(super) recorder: Recorder,
+    pub(super) announced: Announced,
 }
 
 /// Works until the jobs end or the run is killed.
@@ -142,9 +144,10 @@ impl<F: Fetch> Shared<F> {
 
     async fn process(&self, job: &Job) -> Page {
         match &job.work {
-            Work::Settle(fate) => {
-                Page::done(settled(&job.entry, fate.clone(), &self.plan), HostSignal::Neutral)
-            }
+            Work::Settle(fate) => Page {
+                harvest: self.harvest_of_denied(&job.entry, fate),
+                ..Page::done(settled(&job.entry, fate.clone(), &self.plan), HostSignal::Neutral)
+            },
             Work::Robots => {
                 let answer = AssertUnwindSafe(self.robots(&job.entry)).catch_unwind().await;
                 answer.unwrap_or_else(|panic| self.robots_panicked(&job.entry, panic.as_ref()))
@@ -164,7 +167,7 @@ impl<F: Fetch> Shared<F> {
     /// Fetches a page once, decides about it, and takes its links.
     async fn page(&self, entry: &Entry, rules: Option<Arc<Rules>>) -> Page {
         let started = Instant::now();
-        let result = self.fetch.fetch(self.request(entry, rules)).await;
+        let result = self.fetch.fetch(self.request(entry, rules.clone())).await;
         let exhausted = result.as_ref().is_err_and(|error| error.exhausted);
         if exhausted && entry.returned < MAX_RETURNS {
             return Page { fault: Some(Fault::Exhausted), ..Page::of(None, Disposition::Returned) };
@@ -175,7 +178,7 @@ impl<F: Fetch> Shared<F> {
             return Page::of(None, Disposition::Retry(after, signal));
         }
         let found = match &result {
-            Ok(response) => outlinks::read(response, plan).await,
+            Ok(response) => outlinks::read(response, entry, plan).await,
             Err(_) => extract::Page::default(),
         };
         let mut redirect = result.as_ref().ok().and_then(|response| response.redirect.clone());
@@ -202,14 +205,32 @@ impl<F: Fetch> Shared<F> {
         let mut page = Page::done(outcome, decision.signal);
         if let Some(scope) = &plan.follow {
             let source = page_url.unwrap_or_else(|| entry.url.clone());
+            let sitemaps = self.sitemaps_of(entry, rules.as_deref());
             let (selection, fingerprinter) = (&plan.selection, &self.fingerprinter);
             page.harvest = Follow { selection, scope, fingerprinter, entry, source }.harvest(
+                sitemaps,
                 redirect,
                 found.links,
                 found.nofollow,
             );
         }
         page
+    }
+
+    /// The sitemaps of its host, when they are wanted and it is the first to ask.
+    fn sitemaps_of(&self, entry: &Entry, rules: Option<&Rules>) -> Option<Announcement> {
+        self.plan.sitemaps.then(|| self.announced.by(entry, rules, &self.fingerprinter)).flatten()
+    }
+
+    /// Who may not fetch a seed may still have been told of sitemaps.
+    fn harvest_of_denied(&self, entry: &Entry, fate: &Fate) -> Harvest {
+        let (Fate::RobotsDenied(rules), Some(scope)) = (fate, &self.plan.follow) else {
+            return Harvest::default();
+        };
+        let sitemaps = self.sitemaps_of(entry, Some(rules));
+        let (selection, fingerprinter) = (&self.plan.selection, &self.fingerprinter);
+        let source = entry.url.clone();
+        Follow { selection, scope, fingerprinter, entry, source }.harvest(sitemaps, None, Vec::new(), false)
     }
 
     fn request(&self, entry: &Entry, rules: Option<Arc<Rules>>) -> Request {
@@ -227,7 +248,7 @@ impl<F: Fetch> Shared<F> {
             body: plan.body.clone(),
             hops,
             home: entry.is_home(),
-            max_body: None,
+            max_body: maps::may_be_long(entry).then_some(plan.max_sitemap),
             max_redirects: None,
         }
     }
@@ -246,7 +267,12 @@ impl<F: Fetch> Shared<F> {
             Meaning::Missing(_) => Ok(Rules::allow_all()),
             Meaning::Unavailable(down) => Err(down),
         };
-        Page::of(None, Disposition::Robots(rules))
+        let wanted = match (self.plan.obey_robots, self.plan.sitemaps) {
+            (true, true) => rules,
+            (true, false) => rules.map(Rules::without_sitemaps),
+            (false, _) => Ok(rules.unwrap_or_default().without_rules()),
+        };
+        Page::of(None, Disposition::Robots(wanted))
     }
 
     fn cancelled(&self, entry: &Entry) -> Page {

@@ -197,8 +197,8 @@ impl HostQueue {
         {
             return Some(self.settle(entry, Fate::Trap(trap)));
         }
-        if rules.as_ref().is_some_and(|rules| !rules.allows(entry.url.path_and_query())) {
-            return Some(self.settle(entry, Fate::RobotsDenied));
+        if let Some(rules) = rules.as_ref().filter(|rules| !rules.allows(entry.url.path_and_query())) {
+            return Some(self.settle(entry, Fate::RobotsDenied(Arc::clone(rules))));
         }
         self.in_flight += 1;
         entry.attempts += 1;

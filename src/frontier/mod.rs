@@ -130,7 +130,8 @@ pub enum Found {
         source: CrawlUrl,
         /// Where on the page.
         via: Via,
-        /// How many redirects in a row lead here, one job each; 0 for a link.
+        /// How many redirects in a row lead here, one job each; 0 for a link. What an index of sitemaps names is of the
+        /// same depth too, so such indexes count with them.
         redirects: u16,
         /// A seed redirects here, so this stands for it.
         for_seed: bool,
@@ -209,7 +210,15 @@ impl Entry {
         matches!(self.found, Found::Seed { .. } | Found::Link { for_seed: true, .. })
     }
 
-    /// How many redirects in a row led here, one job each.
+    /// Where it was found; `None` for a seed.
+    pub fn via(&self) -> Option<Via> {
+        match self.found {
+            Found::Seed { .. } => None,
+            Found::Link { via, .. } => Some(via),
+        }
+    }
+
+    /// How many redirects, and indexes of sitemaps, in a row led here, one job each.
     pub fn redirects(&self) -> u16 {
         match self.found {
             Found::Seed { .. } => 0,
@@ -257,8 +266,8 @@ pub enum Work {
 /// What became of a URL that need not be fetched.
 #[derive(Clone, Debug)]
 pub enum Fate {
-    /// robots.txt forbids it.
-    RobotsDenied,
+    /// These rules of robots.txt forbid it.
+    RobotsDenied(Arc<Rules>),
     /// robots.txt asks for a delay above [`MAX_CRAWL_DELAY`].
     CrawlDelay(Duration),
     /// The host answered 429 or 503 for too long.

@@ -87,7 +87,7 @@ fn robots_comes_first_and_is_obeyed() {
     let rules = Rules::parse(b"User-agent: *\nDisallow: /private/", "gannet");
     s.finished(job, Disposition::Robots(Ok(rules)), now);
     let denied = s.pop(now).unwrap();
-    assert!(matches!(denied.work, Work::Settle(Fate::RobotsDenied)));
+    assert!(matches!(denied.work, Work::Settle(Fate::RobotsDenied(_))));
     assert!(matches!(s.pop(now).unwrap().work, Work::Fetch(Some(_))));
 }
 

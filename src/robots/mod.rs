@@ -75,9 +75,19 @@ impl Rules {
         parse::rules(body, product_token)
     }
 
-    /// No rule and no delay: nothing that a crawler would have to remember.
+    /// No rule, no delay, no sitemap: nothing that a crawler would have to remember.
     pub fn is_empty(&self) -> bool {
-        self.group.entries.is_empty() && self.group.crawl_delay.is_none()
+        self.group.entries.is_empty() && self.group.crawl_delay.is_none() && self.sitemaps.is_empty()
+    }
+
+    /// The same for a crawler that does not look at sitemaps, which may be most of the file.
+    pub fn without_sitemaps(self) -> Self {
+        Self { sitemaps: Vec::new(), ..self }
+    }
+
+    /// The sitemaps alone.
+    pub fn without_rules(self) -> Self {
+        Self { sitemaps: self.sitemaps, ..Self::default() }
     }
 
     /// Whether a URL may be fetched, and which line says so.

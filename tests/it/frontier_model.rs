@@ -170,7 +170,7 @@ impl Model {
             return;
         };
         match &job.work {
-            Work::Settle(Fate::RobotsDenied) => assert!(denies && denied(page)),
+            Work::Settle(Fate::RobotsDenied(_)) => assert!(denies && denied(page)),
             Work::Settle(_) => assert!(self.hosts[host].retired),
             Work::Fetch(_) => {
                 assert!(!self.hosts[host].retired && (!denies || !denied(page)));

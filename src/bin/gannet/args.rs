@@ -273,9 +273,12 @@ pub(crate) struct ScopeArgs {
     /// Do not follow links that say rel=nofollow
     #[arg(long)]
     pub(crate) respect_nofollow: bool,
-    /// Do not ask for robots.txt, nor heed pages that say nofollow
+    /// Do not ask for robots.txt, unless --sitemaps needs it, and then do not obey it; nor heed pages that say nofollow
     #[arg(long)]
     pub(crate) ignore_robots: bool,
+    /// Also follow the sitemaps that robots.txt names, of each host that is crawled; /sitemap.xml if it names none
+    #[arg(long)]
+    pub(crate) sitemaps: bool,
     /// The name that robots.txt knows this crawler by; `*` heeds only what is said to all
     #[arg(long, value_name = "NAME", default_value = ROBOTS_TOKEN, value_parser = robots_token)]
     pub(crate) robots_token: String,

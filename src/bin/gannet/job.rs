@@ -27,6 +27,7 @@ const FIXED: &[&str] = &[
     "follow",
     "assets",
     "respect_nofollow",
+    "sitemaps",
     "unique",
     "mode",
     "method",
@@ -282,6 +283,12 @@ fn settings(typed: &ArgMatches) -> (BTreeMap<String, String>, BTreeMap<String, S
         };
         let settings = if FIXED.contains(&id) { &mut fixed } else { &mut free };
         settings.insert(id.to_owned(), value);
+    }
+    // What is remembered of a host's robots.txt is then its sitemaps alone, which must not pass for its rules.
+    if fixed.get("sitemaps").is_some_and(|value| value == "true")
+        && free.get("ignore_robots").is_some_and(|value| value == "true")
+    {
+        fixed.insert("sitemaps".to_owned(), "true with --ignore-robots".to_owned());
     }
     (fixed, free)
 }

@@ -71,7 +71,8 @@ impl Settings {
             .map_err(pattern("exclude"))?
             .strip_query(&scope.strip_query);
         let mut plan = Plan::crawl(run.workers as usize, rules);
-        plan.politeness.robots = !scope.ignore_robots;
+        plan.politeness.robots = !scope.ignore_robots || scope.sitemaps;
+        (plan.obey_robots, plan.sitemaps) = (!scope.ignore_robots, scope.sitemaps);
         plan.politeness.traps =
             Traps { url_length: scope.max_url_length, repeats: scope.max_repeats, params: scope.max_params };
         plan.selection = selection(&scope)?;
@@ -109,6 +110,7 @@ impl Settings {
         };
         plan.retries = answer.retries;
         plan.max_redirects = answer.max_redirects;
+        plan.max_sitemap = plan.max_sitemap.max(answer.max_body.0);
         plan.fallback = answer.fallback.as_deref().map(fallback).transpose()?.map(Arc::new);
         plan.max_pages = stop.max_pages;
         plan.max_time = stop.max_time;

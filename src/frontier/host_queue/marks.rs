@@ -157,7 +157,7 @@ impl Retired {
                 phase.as_str().to_owned(),
                 (**message).to_owned(),
             )),
-            Fate::RobotsDenied | Fate::Trap(_) | Fate::Cancelled | Fate::Deadly(_) => None,
+            Fate::RobotsDenied(_) | Fate::Trap(_) | Fate::Cancelled | Fate::Deadly(_) => None,
         }
     }
 

@@ -106,7 +106,7 @@ fn a_sleeper_knows_its_rules_and_its_delay() {
     assert!(matches!(job.work, Work::Fetch(Some(_))), "not asked for again");
     s.finished(job, done(HostSignal::Healthy), now);
     now += 7 * SECOND;
-    assert!(matches!(s.pop(now).unwrap().work, Work::Settle(Fate::RobotsDenied)));
+    assert!(matches!(s.pop(now).unwrap().work, Work::Settle(Fate::RobotsDenied(_))));
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn a_retry_of_an_earlier_run_keeps_to_the_marks() {
         s.store.arrivals.insert(at, Arrival::Grown(GroupId(0), 0, true));
         s.poll(now).unwrap();
         assert_eq!(s.counts().retrying, 1);
-        assert!(matches!(s.pop(now).unwrap().work, Work::Settle(Fate::RobotsDenied)), "{grown_first}");
+        assert!(matches!(s.pop(now).unwrap().work, Work::Settle(Fate::RobotsDenied(_))), "{grown_first}");
     }
 }
 
