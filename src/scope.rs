@@ -168,12 +168,15 @@ impl Bounds<'_> {
         }
     }
 
-    /// Judges a file that only says where pages are, named by one on the host of `beside`. It may stand there too, as
-    /// deep as it likes, and `--include` is about pages.
+    /// Judges a file that only says where pages are, named by one on the host of `beside`. It may stand there too, and
+    /// anywhere on the host of the root; depth and `--include` are about pages.
     pub fn judge_sitemap(&self, url: &CrawlUrl, beside: &CrawlUrl) -> Verdict {
         let is_excluded = || self.scope.exclude.as_ref().is_some_and(|set| set.is_match(url.as_str()));
+        let is_at_root = matches!(self.area, Area::Prefix(host, _) if host == host_and_port(url));
         match () {
-            () if !self.is_near(url) && url.host() != beside.host() => Verdict::Reject(Reason::OutOfScope),
+            () if !self.is_near(url) && !is_at_root && url.host() != beside.host() => {
+                Verdict::Reject(Reason::OutOfScope)
+            }
             () if is_excluded() => Verdict::Reject(Reason::Excluded),
             () => Verdict::Accept,
         }
@@ -256,7 +259,7 @@ mod tests {
         let strict = Scope::new(Reach::Prefix).include(&["/docs/"]).unwrap().exclude(&["old"]).unwrap();
         let bounds = strict.within(&root);
         assert_eq!(bounds.judge_sitemap(&map, &map), Verdict::Accept);
-        assert_eq!(bounds.judge_sitemap(&url("http://h/map.xml"), &root), Verdict::Accept);
+        assert_eq!(bounds.judge_sitemap(&url("http://h/map.xml"), &map), Verdict::Accept);
         assert_eq!(bounds.judge_sitemap(&elsewhere, &map), Verdict::Reject(Reason::OutOfScope));
         assert_eq!(bounds.judge_sitemap(&url("http://o/old.xml"), &map), Verdict::Reject(Reason::Excluded));
         let shallow = Scope::new(Reach::Any).max_depth(Some(0));

@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::graph::Graph;
 use super::hash::Draw;
 use super::html::Html;
+use super::maps;
 use super::path::{Leaf, What};
 use super::request::{Bad, Method, Request};
 use super::site::Robots;
@@ -80,6 +81,11 @@ impl Kitchen {
             (_, What::Robots) => self.robots(request),
             (_, What::Style) => compose(200, "text/css", None::<Field<&str>>, request, |out| {
                 out.extend(b"body { margin: 2em }\n")
+            }),
+            (_, What::Index) => xml(request, |out| maps::index(&self.graph, host, out)),
+            (_, What::Feed) => xml(request, |out| maps::feed(&self.graph, out)),
+            (_, What::Sitemap(n)) => compose(200, "application/gzip", None::<Field<&str>>, request, |out| {
+                maps::sitemap(&self.graph, host, n, out);
             }),
             (_, What::Nothing) => plain(404, request, "no such page\n"),
             (_, What::Leaf(leaf, n)) => self.leaf(request, host, leaf, n),
@@ -172,6 +178,10 @@ impl Kitchen {
 
 /// A header field.
 type Field<T> = (&'static str, T);
+
+fn xml(request: &Request, body: impl FnOnce(&mut Vec<u8>)) -> Answer {
+    compose(200, "application/xml", None::<Field<&str>>, request, body)
+}
 
 fn plain(status: u16, request: &Request, text: impl fmt::Display) -> Answer {
     plain_with(status, None::<Field<&str>>, request, text)

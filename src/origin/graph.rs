@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use super::expect::Expect;
 use super::faults::Kind;
 use super::hash::{Draw, below, hash, mix, unit};
+use super::maps::PER_SITEMAP;
 use super::path::{Leaf, What, number};
 use super::site::{Addressing, Robots, Site};
 
@@ -70,7 +71,7 @@ impl Graph {
     /// Every URL that a complete crawl must find, once each, with what must become of it.
     ///
     /// It is the same for all seeds at scope `host` and for the first seed at scope `any`. Not part of
-    /// it: `/robots.txt`, the style sheet and the trap.
+    /// it: `/robots.txt`, the style sheet, the trap, the sitemaps and the feed.
     pub fn truth(&self) -> impl Iterator<Item = (String, Expect)> + '_ {
         (0..self.site.hosts).flat_map(|host| self.truth_of(host))
     }
@@ -111,7 +112,9 @@ impl Graph {
                 Expect::Redirect(self.url(to.host, to.what))
             }
             What::Nothing => Expect::Error(404),
-            What::Trap(_) | What::Robots | What::Style => return None,
+            What::Trap(_) | What::Robots | What::Style | What::Index | What::Sitemap(_) | What::Feed => {
+                return None;
+            }
         })
     }
 
@@ -177,6 +180,7 @@ impl Graph {
     pub fn what(&self, target: &str) -> What {
         match What::parse(target) {
             What::Page(n) | What::List(n) | What::Private(n) if n >= self.site.pages => What::Nothing,
+            What::Sitemap(n) if n >= self.site.pages.div_ceil(PER_SITEMAP) => What::Nothing,
             What::Trap(_) if !self.site.trap => What::Nothing,
             what => what,
         }

@@ -26,6 +26,7 @@ mod graph;
 mod hash;
 mod html;
 mod log;
+mod maps;
 mod path;
 mod request;
 mod server;

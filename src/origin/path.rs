@@ -24,6 +24,12 @@ pub enum What {
     Robots,
     /// `/style.css`: what every page refers to, but no link leads to.
     Style,
+    /// `/sitemap.xml`: an index of the sitemaps of the host.
+    Index,
+    /// `/sitemap/N.xml.gz`: a thousand pages of the host.
+    Sitemap(u64),
+    /// `/feed.xml`: its first pages as an Atom feed.
+    Feed,
     /// Everything else: 404.
     Nothing,
 }
@@ -62,6 +68,8 @@ impl What {
             "/" => return Self::Page(0),
             "/robots.txt" => return Self::Robots,
             "/style.css" => return Self::Style,
+            "/sitemap.xml" => return Self::Index,
+            "/feed.xml" => return Self::Feed,
             _ => {}
         }
         let Some((kind, rest)) = target.strip_prefix('/').and_then(|path| path.split_once(['/', '?'])) else {
@@ -74,6 +82,7 @@ impl What {
             ("private", false) => number(rest).map(Self::Private),
             ("x", false) => leaf(rest),
             ("trap", false) => trap(rest),
+            ("sitemap", false) => rest.strip_suffix(".xml.gz").and_then(number).map(Self::Sitemap),
             ("list", true) => list(rest),
             _ => None,
         };
@@ -90,6 +99,9 @@ impl What {
             Self::Robots => (4, 0),
             Self::Style => (4, 1),
             Self::Nothing => (4, 2),
+            Self::Index => (4, 3),
+            Self::Feed => (4, 4),
+            Self::Sitemap(n) => (5, n),
             Self::Leaf(leaf, n) => (leaf.code(), n),
         }
     }
@@ -134,6 +146,9 @@ impl fmt::Display for What {
             Self::Trap(_) => f.write_str("/trap/"),
             Self::Robots => f.write_str("/robots.txt"),
             Self::Style => f.write_str("/style.css"),
+            Self::Index => f.write_str("/sitemap.xml"),
+            Self::Sitemap(n) => write!(f, "/sitemap/{n}.xml.gz"),
+            Self::Feed => f.write_str("/feed.xml"),
             Self::Nothing => f.write_str("/nothing"),
         }
     }
@@ -180,6 +195,9 @@ mod tests {
         all.extend([
             What::Robots,
             What::Style,
+            What::Index,
+            What::Sitemap(3),
+            What::Feed,
             What::Leaf(Leaf::LoopBack, 4),
             What::Leaf(Leaf::Status(404), 9),
         ]);

@@ -52,6 +52,7 @@ mod replies;
 mod robots_conformance;
 mod robots_fetch;
 mod sitemap_conformance;
+mod sitemaps;
 mod tls;
 mod web;
 mod wpt_http1;
