@@ -23,7 +23,7 @@ const EXITS: [(u64, &[&str]); 9] = [
 /// Exit codes that the reply has no part in: options, files, other protocols, resuming, a slow server.
 const NOT_THE_REPLY: [u64; 10] = [1, 2, 7, 23, 25, 26, 28, 33, 43, 100];
 
-const POLICIES: [Policy; 10] = [
+const POLICIES: [Policy; 9] = [
     Policy {
         name: "HTTP/0.9 is not spoken",
         covers: |case, got| {
@@ -31,10 +31,6 @@ const POLICIES: [Policy; 10] = [
         },
     },
     Policy { name: "No transfer encoding but `chunked`", covers: |_, got| says(got, "was not asked for") },
-    Policy {
-        name: "A length and a transfer encoding exclude each other",
-        covers: |_, got| says(got, "both a Transfer-Encoding"),
-    },
     Policy {
         name: "Lines of the chunked framing end with CR LF",
         covers: |case, got| bare_chunk_lines(&case.reply) && is(got, ErrorKind::Protocol, Phase::Body),

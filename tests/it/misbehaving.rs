@@ -127,6 +127,13 @@ async fn is_not_http() {
 }
 
 #[tokio::test]
+async fn the_encoding_says_where_the_body_ends_whatever_the_length_says() {
+    let reply =
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    assert_eq!(&answer(reply).await.unwrap().body.bytes[..], b"hello");
+}
+
+#[tokio::test]
 async fn breaks_the_framing() {
     let error = answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzzz\r\n")
         .await
