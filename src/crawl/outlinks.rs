@@ -153,13 +153,15 @@ impl Follow<'_> {
 
     /// The sitemaps of a host are of the depth of the page that led there. robots.txt may name them elsewhere.
     fn announce(&self, sitemaps: Announcement, root: &Root, bounds: &Bounds<'_>, harvest: &mut Harvest) {
-        let Announcement { source, sitemaps } = sitemaps;
+        let Announcement { source, sitemaps, is_answered } = sitemaps;
         harvest.links += sitemaps.len() as u64;
         for (url, via) in sitemaps {
             if is_let_in(bounds.judge_sitemap(&url, &url), &mut harvest.rejected) {
                 let mut candidate = self.candidate(url, self.entry.depth, root.clone(), via, None);
-                if let Found::Link { source: found_on, .. } = &mut candidate.found {
+                if let Found::Link { source: found_on, on_public, .. } = &mut candidate.found {
                     found_on.clone_from(&source);
+                    // Of a host that did not answer nobody knows whether it may lead to a private one.
+                    *on_public |= !is_answered && candidate.url.host_key() != source.host_key();
                 }
                 harvest.candidates.push(candidate);
             }

@@ -182,6 +182,7 @@ impl<F: Fetch> Shared<F> {
             Err(_) => extract::Page::default(),
         };
         let mut redirect = result.as_ref().ok().and_then(|response| response.redirect.clone());
+        let is_answered = result.is_ok();
         let page_url = result.as_ref().ok().map(|response| response.final_url.clone());
         let mut outcome = outcome_of(entry, plan).settle(result, plan.keep);
         if redirect.is_some() && usize::from(entry.redirects()) >= plan.max_redirects {
@@ -205,7 +206,7 @@ impl<F: Fetch> Shared<F> {
         let mut page = Page::done(outcome, decision.signal);
         if let Some(scope) = &plan.follow {
             let source = page_url.unwrap_or_else(|| entry.url.clone());
-            let sitemaps = self.sitemaps_of(entry, rules.as_deref());
+            let sitemaps = self.sitemaps_of(entry, rules.as_deref(), is_answered);
             let (selection, fingerprinter) = (&plan.selection, &self.fingerprinter);
             page.harvest = Follow { selection, scope, fingerprinter, entry, source }.harvest(
                 sitemaps,
@@ -218,8 +219,9 @@ impl<F: Fetch> Shared<F> {
     }
 
     /// The sitemaps of its host, when they are wanted and it is the first to ask.
-    fn sitemaps_of(&self, entry: &Entry, rules: Option<&Rules>) -> Option<Announcement> {
-        self.plan.sitemaps.then(|| self.announced.by(entry, rules, &self.fingerprinter)).flatten()
+    fn sitemaps_of(&self, entry: &Entry, rules: Option<&Rules>, is_answered: bool) -> Option<Announcement> {
+        let wanted = self.plan.sitemaps && self.plan.follow.is_some();
+        wanted.then(|| self.announced.by(entry, rules, is_answered, &self.fingerprinter)).flatten()
     }
 
     /// Who may not fetch a seed may still have been told of sitemaps.
@@ -227,7 +229,7 @@ impl<F: Fetch> Shared<F> {
         let (Fate::RobotsDenied(rules), Some(scope)) = (fate, &self.plan.follow) else {
             return Harvest::default();
         };
-        let sitemaps = self.sitemaps_of(entry, Some(rules));
+        let sitemaps = self.sitemaps_of(entry, Some(rules), false);
         let (selection, fingerprinter) = (&self.plan.selection, &self.fingerprinter);
         let source = entry.url.clone();
         Follow { selection, scope, fingerprinter, entry, source }.harvest(sitemaps, None, Vec::new(), false)

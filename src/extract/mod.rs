@@ -172,11 +172,13 @@ pub fn outlinks(source: &Source<'_>) -> Page {
 ///
 /// It is recognised by its root element: the types that they are served as say little, and `text/html` is among them.
 pub fn sitemap(source: &Source<'_>) -> Option<Page> {
-    let encoding = charset::sniff_xml(source.charset, source.body);
-    // A page in another encoding is not decoded only to see that it is none.
-    if encoding.is_ascii_compatible() && !sitemap::is_map(source.body) {
+    // Every page comes by here, so what is cheap is asked first; only UTF-16 hides what it begins with.
+    let is_utf_16 =
+        matches!(source.body, [0xfe, 0xff, ..] | [0xff, 0xfe, ..] | [0, b'<', ..] | [b'<', 0, ..]);
+    if !is_utf_16 && !sitemap::is_map(source.body) {
         return None;
     }
+    let encoding = charset::sniff_xml(source.charset, source.body);
     let text = charset::to_utf8(encoding, source.body);
     sitemap::read(&text, source.url).map(|map| listed(map, source, encoding))
 }
