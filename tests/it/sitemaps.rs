@@ -289,11 +289,11 @@ fn fifty_thousand_pages_cost_no_more_than_are_wanted() {
 #[test]
 fn a_delay_holds_for_sitemaps_too() {
     let web = Web::start(Site { pages: 3, record: true, ..Site::default() });
-    let ran = run(["crawl", &web.url("/"), "--sitemaps", "--delay", "60ms", "--depth", "0"]).exits(0);
+    let ran = run(["crawl", &web.url("/"), "--sitemaps", "--delay", "300ms", "--depth", "0"]).exits(0);
     assert_eq!(found(&ran), ["/ 0", "/sitemap.xml 0 robots", "/sitemap/0.xml.gz 0 sitemapindex"]);
     let log = web.log();
-    // The network may move each start a little.
-    assert!(log.windows(2).all(|pair| pair[1].at - pair[0].at >= 50 * MS), "{log:?}");
+    // A busy machine may move one start, but not all.
+    assert!(log.last().unwrap().at - log[0].at >= 700 * MS, "{log:?}");
 }
 
 #[test]
