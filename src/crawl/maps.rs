@@ -31,8 +31,6 @@ pub(super) struct Announced(Mutex<HashSet<u64>>);
 pub(super) struct Announcement {
     pub(super) source: CrawlUrl,
     pub(super) sitemaps: Vec<(CrawlUrl, Via)>,
-    /// The host has answered, so that it is known whether its address is a public one.
-    pub(super) is_answered: bool,
 }
 
 impl Announced {
@@ -42,7 +40,6 @@ impl Announced {
         &self,
         entry: &Entry,
         rules: Option<&Rules>,
-        is_answered: bool,
         fingerprinter: &Fingerprinter,
     ) -> Option<Announcement> {
         // A sitemap may be at a host that the crawl has nothing to do with.
@@ -65,7 +62,7 @@ impl Announced {
         if sitemaps.is_empty() {
             sitemaps.extend(resolve(&base, "/sitemap.xml").map(|url| (url, Via::SITEMAP_DEFAULT)));
         }
-        Some(Announcement { source, sitemaps, is_answered })
+        Some(Announcement { source, sitemaps })
     }
 }
 

@@ -103,6 +103,8 @@ pub(super) struct Follow<'a> {
     pub(super) entry: &'a Entry,
     /// The one that answered.
     pub(super) source: CrawlUrl,
+    /// Whether from a public address; `None` when nobody answered.
+    pub(super) on_public: Option<bool>,
 }
 
 impl Follow<'_> {
@@ -153,15 +155,13 @@ impl Follow<'_> {
 
     /// The sitemaps of a host are of the depth of the page that led there. robots.txt may name them elsewhere.
     fn announce(&self, sitemaps: Announcement, root: &Root, bounds: &Bounds<'_>, harvest: &mut Harvest) {
-        let Announcement { source, sitemaps, is_answered } = sitemaps;
+        let Announcement { source, sitemaps } = sitemaps;
         harvest.links += sitemaps.len() as u64;
         for (url, via) in sitemaps {
             if is_let_in(bounds.judge_sitemap(&url, &url), &mut harvest.rejected) {
                 let mut candidate = self.candidate(url, self.entry.depth, root.clone(), via, None);
-                if let Found::Link { source: found_on, on_public, .. } = &mut candidate.found {
+                if let Found::Link { source: found_on, .. } = &mut candidate.found {
                     found_on.clone_from(&source);
-                    // Of a host that did not answer nobody knows whether it may lead to a private one.
-                    *on_public |= !is_answered && candidate.url.host_key() != source.host_key();
                 }
                 harvest.candidates.push(candidate);
             }
@@ -231,6 +231,9 @@ impl Follow<'_> {
         via: Via,
         lastmod: Option<Arc<str>>,
     ) -> Candidate {
+        // Without an answer, what the robots.txt of a host names: that host, or any other.
+        let is_elsewhere = || self.entry.is_from_public() || url.host_key() != self.entry.url.host_key();
+        let on_public = self.on_public.unwrap_or_else(is_elsewhere);
         Candidate {
             fingerprint: self.fingerprinter.fingerprint(&url),
             depth,
@@ -240,7 +243,7 @@ impl Follow<'_> {
                 via,
                 redirects: 0,
                 for_seed: false,
-                on_public: false,
+                on_public,
                 lastmod,
             },
             url,

@@ -124,6 +124,7 @@ mod tests {
             headers,
             body: Body::default(),
             remote: None,
+            is_public: false,
             timings: Timings::default(),
         })
     }

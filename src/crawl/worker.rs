@@ -148,8 +148,8 @@ impl<F: Fetch> Shared<F> {
                 harvest: self.harvest_of_denied(&job.entry, fate),
                 ..Page::done(settled(&job.entry, fate.clone(), &self.plan), HostSignal::Neutral)
             },
-            Work::Robots => {
-                let answer = AssertUnwindSafe(self.robots(&job.entry)).catch_unwind().await;
+            &Work::Robots { from_public } => {
+                let answer = AssertUnwindSafe(self.robots(&job.entry, from_public)).catch_unwind().await;
                 answer.unwrap_or_else(|panic| self.robots_panicked(&job.entry, panic.as_ref()))
             }
             Work::Fetch(rules) => {
@@ -182,7 +182,11 @@ impl<F: Fetch> Shared<F> {
             Err(_) => extract::Page::default(),
         };
         let mut redirect = result.as_ref().ok().and_then(|response| response.redirect.clone());
-        let is_answered = result.is_ok();
+        let answered = match &result {
+            Ok(response) => Some(response),
+            Err(error) => error.partial.as_deref(),
+        };
+        let on_public = answered.map(|response| response.is_public);
         let page_url = result.as_ref().ok().map(|response| response.final_url.clone());
         let mut outcome = outcome_of(entry, plan).settle(result, plan.keep);
         if redirect.is_some() && usize::from(entry.redirects()) >= plan.max_redirects {
@@ -206,9 +210,9 @@ impl<F: Fetch> Shared<F> {
         let mut page = Page::done(outcome, decision.signal);
         if let Some(scope) = &plan.follow {
             let source = page_url.unwrap_or_else(|| entry.url.clone());
-            let sitemaps = self.sitemaps_of(entry, rules.as_deref(), is_answered);
+            let sitemaps = self.sitemaps_of(entry, rules.as_deref());
             let (selection, fingerprinter) = (&plan.selection, &self.fingerprinter);
-            page.harvest = Follow { selection, scope, fingerprinter, entry, source }.harvest(
+            page.harvest = Follow { selection, scope, fingerprinter, entry, source, on_public }.harvest(
                 sitemaps,
                 redirect,
                 found.links,
@@ -219,9 +223,9 @@ impl<F: Fetch> Shared<F> {
     }
 
     /// The sitemaps of its host, when they are wanted and it is the first to ask.
-    fn sitemaps_of(&self, entry: &Entry, rules: Option<&Rules>, is_answered: bool) -> Option<Announcement> {
+    fn sitemaps_of(&self, entry: &Entry, rules: Option<&Rules>) -> Option<Announcement> {
         let wanted = self.plan.sitemaps && self.plan.follow.is_some();
-        wanted.then(|| self.announced.by(entry, rules, is_answered, &self.fingerprinter)).flatten()
+        wanted.then(|| self.announced.by(entry, rules, &self.fingerprinter)).flatten()
     }
 
     /// Who may not fetch a seed may still have been told of sitemaps.
@@ -229,10 +233,16 @@ impl<F: Fetch> Shared<F> {
         let (Fate::RobotsDenied(rules), Some(scope)) = (fate, &self.plan.follow) else {
             return Harvest::default();
         };
-        let sitemaps = self.sitemaps_of(entry, Some(rules), false);
+        let sitemaps = self.sitemaps_of(entry, Some(rules));
         let (selection, fingerprinter) = (&self.plan.selection, &self.fingerprinter);
         let source = entry.url.clone();
-        Follow { selection, scope, fingerprinter, entry, source }.harvest(sitemaps, None, Vec::new(), false)
+        let on_public = None;
+        Follow { selection, scope, fingerprinter, entry, source, on_public }.harvest(
+            sitemaps,
+            None,
+            Vec::new(),
+            false,
+        )
     }
 
     fn request(&self, entry: &Entry, rules: Option<Arc<Rules>>) -> Request {
@@ -250,16 +260,18 @@ impl<F: Fetch> Shared<F> {
             body: plan.body.clone(),
             hops,
             home: entry.is_home(),
+            from_public: entry.is_from_public(),
             max_body: maps::may_be_long(entry).then_some(plan.max_sitemap),
             max_redirects: None,
         }
     }
 
-    async fn robots(&self, entry: &Entry) -> Page {
+    async fn robots(&self, entry: &Entry, from_public: bool) -> Page {
+        let request = Request { from_public, ..robots_txt::request(entry.url.clone()) };
         let result = tokio::select! {
             biased;
             () = self.stop.abort.cancelled() => return Page::of(None, Disposition::Returned),
-            result = self.fetch.fetch(robots_txt::request(entry.url.clone())) => result,
+            result = self.fetch.fetch(request) => result,
         };
         if result.as_ref().is_err_and(|error| error.exhausted) && entry.returned < MAX_RETURNS {
             return Page { fault: Some(Fault::Exhausted), ..Page::of(None, Disposition::Returned) };
@@ -270,6 +282,10 @@ impl<F: Fetch> Shared<F> {
             Meaning::Unavailable(down) => Err(down),
         };
         let wanted = match (self.plan.obey_robots, self.plan.sitemaps) {
+            // Who led to this host may ask for it anywhere.
+            _ if from_public && matches!(&rules, Err(down) if down.kind == ErrorKind::BlockedAddress) => {
+                rules
+            }
             (true, true) => rules,
             (true, false) => rules.map(Rules::without_sitemaps),
             (false, _) => Ok(rules.unwrap_or_default().without_rules()),

@@ -16,9 +16,9 @@ use super::body::Collector;
 use super::classify::{Cause, classify};
 use super::deadline::{Deadline, Expired};
 use super::framing;
+use super::guard::{DenyPrivate, Way};
 use super::http::Http;
 use super::redirect;
-use super::resolve::blocked_literal;
 use super::trace::{Stage, Trace};
 use super::{
     Body, ErrorKind, FetchError, Hop, HopPolicy, HopRecord, Phase, Request, Response, Timings, Truncated,
@@ -46,6 +46,8 @@ pub(super) struct Exchange<'a> {
     same_method: usize,
     /// A redirect has left the origin of the first URL.
     foreign: bool,
+    /// From here on only public addresses will do.
+    guarded: bool,
     max_body: u64,
     max_redirects: usize,
     /// A redirect has turned the request into one without a body.
@@ -55,7 +57,7 @@ pub(super) struct Exchange<'a> {
 
 impl<'a> Exchange<'a> {
     pub(super) fn new(http: &'a Http, request: Request, trace: Arc<Trace>) -> Self {
-        let Request { url, method, body, hops, home, max_body, max_redirects } = request;
+        let Request { url, method, body, hops, home, from_public, max_body, max_redirects } = request;
         let deadline = Deadline::new(Arc::clone(&trace), http.options.timeout, http.options.idle_timeout);
         Self {
             http,
@@ -68,6 +70,7 @@ impl<'a> Exchange<'a> {
             chain: Vec::new(),
             same_method: 0,
             foreign: !home,
+            guarded: from_public || http.guard.mode == DenyPrivate::Always,
             max_body: max_body.unwrap_or(http.options.max_body),
             max_redirects: max_redirects.unwrap_or(http.options.max_redirects),
             rewritten: false,
@@ -105,32 +108,47 @@ impl<'a> Exchange<'a> {
 
     /// Sends the request of the current hop and waits for the head of its answer.
     async fn ask(&mut self) -> Result<reqwest::Response, FetchError> {
-        if self.http.options.deny_private
-            && let Some(message) = blocked_literal(&self.url, &self.trace)
-        {
-            return Err(self.fail(cause(ErrorKind::BlockedAddress, Phase::Resolve, message), None));
-        }
+        let guard = &self.http.guard;
+        self.trace.aim(self.url.host(), self.guarded);
+        let mut way = match guard.way(&self.url, self.guarded) {
+            Ok(way) => way,
+            Err(why) => return Err(self.blocked(cause(ErrorKind::BlockedAddress, Phase::Resolve, why))),
+        };
         if self.url.is_https() {
             self.http.prepare_tls().await;
         }
+        let mut sent = self.send_again(way).await;
+        if !self.guarded && sent.as_ref().is_err_and(is_blocked) {
+            guard.remember(self.url.host());
+            way = Way::Open;
+            sent = self.send_again(way).await;
+        }
+        let answer = sent.map_err(|cause| self.blocked(cause))?;
+        let public = |address: std::net::SocketAddr| (guard.is_public)(address.ip());
+        self.guarded |= way == Way::Judged || answer.remote_addr().is_some_and(public);
+        Ok(answer)
+    }
+
+    /// Sends the request, and once more if it met a connection that was just being closed.
+    async fn send_again(&mut self, way: Way) -> Result<reqwest::Response, Cause> {
         let dialled = self.trace.dialled_at();
-        let mut sent = self.send().await;
+        let sent = self.send(way).await;
         // A server may close a kept connection just when a request comes. That says nothing about the URL,
         // so it is asked again, once and only if asking twice is harmless (RFC 9110 §9.2.2).
         let kept = self.trace.dialled_at() == dialled;
         if kept && matches!(self.method, Method::GET | Method::HEAD) && sent.as_ref().is_err_and(is_lost) {
-            sent = self.send().await;
+            return self.send(way).await;
         }
-        sent.map_err(|cause| self.fail(cause, None))
+        sent
     }
 
     /// Sends the request once.
-    async fn send(&mut self) -> Result<reqwest::Response, Cause> {
+    async fn send(&mut self, way: Way) -> Result<reqwest::Response, Cause> {
         self.trace.enter(Stage::Idle);
         let http = self.http;
         let (method, body) = (self.method.clone(), self.body.clone());
         let answer = match http.request(&self.url, method, body, self.foreign, self.rewritten) {
-            Ok(request) => self.deadline.run(Phase::FirstByte, http.client().execute(request)).await,
+            Ok(request) => self.deadline.run(Phase::FirstByte, http.client(way).execute(request)).await,
             Err(error) => Ok(Err(error)),
         };
         let answer = answer.map_err(|expired| self.expired(expired))?.map_err(|error| {
@@ -268,6 +286,7 @@ impl<'a> Exchange<'a> {
             headers: HeaderMap::new(),
             body: Body::default(),
             remote: None,
+            is_public: self.guarded,
             timings: Timings::default(),
         }
     }
@@ -292,6 +311,14 @@ impl<'a> Exchange<'a> {
         cause(ErrorKind::Timeout, phase, message)
     }
 
+    /// No answer: if a redirect led to an address that may not be asked, that is the redirect's fault.
+    fn blocked(&mut self, mut cause: Cause) -> FetchError {
+        if is_blocked(&cause) && !self.chain.is_empty() {
+            cause.phase = Phase::Redirect;
+        }
+        self.fail(cause, None)
+    }
+
     fn fail(&mut self, cause: Cause, head: Option<Response>) -> FetchError {
         let Cause { kind, phase, message, exhausted } = cause;
         let timings = self.timings();
@@ -307,6 +334,10 @@ fn cause(kind: ErrorKind, phase: Phase, message: String) -> Cause {
 
 fn is_lost(cause: &Cause) -> bool {
     cause.kind == ErrorKind::ConnectionLost && cause.phase == Phase::FirstByte
+}
+
+fn is_blocked(cause: &Cause) -> bool {
+    cause.kind == ErrorKind::BlockedAddress
 }
 
 /// Reads off a short body that nobody wants, so that its connection can be used again.

@@ -9,6 +9,7 @@
 //! out to be closed. All other retries are the business of the caller.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +21,11 @@ use reqwest::header::{
 use reqwest::{Client, Method};
 use tokio::sync::OnceCell;
 
+use super::address::is_public;
 use super::exchange::Exchange;
+use super::guard::{DenyPrivate, Guard, Way};
 use super::pool::Pool;
+use super::resolve::{self, LookUp};
 use super::tls::LazyVerifier;
 use super::trace::{TRACE, Trace};
 use super::{Fetch, FetchError, Request, Response};
@@ -70,9 +74,11 @@ pub struct HttpOptions {
     pub insecure: bool,
     /// Speak HTTP/1.1 only; default `false`, HTTP/2 where TLS offers it.
     pub http1: bool,
-    /// Refuse addresses that are not public, at connection time; default `false`. With a proxy it is the
-    /// proxy that resolves names, so only literal addresses are refused.
-    pub deny_private: bool,
+    /// When addresses that are not public are refused, at connection time; default: when a public page leads there.
+    /// With a proxy it is the proxy that resolves names, so only literal addresses are refused.
+    pub deny_private: DenyPrivate,
+    /// Which addresses are public; default [`is_public`], the special-purpose registries of IANA.
+    pub is_public: fn(IpAddr) -> bool,
     /// After so many dials the idle connections are dropped, so that a wide crawl does not keep one to every
     /// host that it ever met; default 1,024. Make it at least twice the number of fetches at once.
     pub keep_connections: usize,
@@ -91,7 +97,8 @@ impl Default for HttpOptions {
             proxy: None,
             insecure: false,
             http1: false,
-            deny_private: false,
+            deny_private: DenyPrivate::default(),
+            is_public,
             keep_connections: 1024,
         }
     }
@@ -111,7 +118,11 @@ impl std::error::Error for BuildError {}
 
 /// Fetches over HTTP/1.1 and HTTP/2. Shared by all workers; the connections are pooled.
 pub struct Http {
-    pool: Pool,
+    pub(super) guard: Guard,
+    /// Connections to public addresses.
+    pub(super) judged: Pool,
+    /// Connections to any.
+    open: Pool,
     pub(super) options: HttpOptions,
     /// Request headers for the origin of the first URL.
     headers: HeaderMap,
@@ -127,16 +138,32 @@ impl Http {
     /// # Errors
     /// When `user_agent` is no header value, or `proxy` is not the URL of an `http` or `https` proxy.
     pub fn new(options: HttpOptions) -> Result<Self, BuildError> {
+        Self::with_look_up(options, resolve::system())
+    }
+
+    /// The same with another source of addresses.
+    pub(super) fn with_look_up(options: HttpOptions, look_up: LookUp) -> Result<Self, BuildError> {
+        let guard = Guard::new(options.deny_private, options.is_public);
         let verifier = LazyVerifier::new(options.insecure);
         let headers = request_headers(&options)?;
         let tls = verifier.config(options.http1);
         let tls = tls.map_err(|error| BuildError(format!("cannot set up TLS: {error}")))?;
-        let pool = Pool::new(&options, tls)?;
+        let judged = Pool::new(&options, tls.clone(), Arc::clone(&look_up), Some(options.is_public))?;
+        let open = Pool::new(&options, tls, look_up, None)?;
         let mut foreign_headers = headers.clone();
         for name in PRIVATE_HEADERS {
             foreign_headers.remove(name);
         }
-        Ok(Self { pool, options, headers, foreign_headers, verifier, certificates: OnceCell::new() })
+        Ok(Self {
+            guard,
+            judged,
+            open,
+            options,
+            headers,
+            foreign_headers,
+            verifier,
+            certificates: OnceCell::new(),
+        })
     }
 
     /// The request of one hop. `foreign`: not to the origin of the first URL. `rewritten`: a redirect took
@@ -155,7 +182,7 @@ impl Http {
         let url = url.to_url();
         let has_user = !url.username().is_empty() || url.password().is_some();
         let mut request = if has_user {
-            self.client().request(method, url).build()? // makes it an `Authorization`
+            self.client(Way::Judged).request(method, url).build()? // makes it an `Authorization`
         } else {
             reqwest::Request::new(method, url)
         };
@@ -173,9 +200,12 @@ impl Http {
         Ok(request)
     }
 
-    /// The client that holds the connections.
-    pub(super) fn client(&self) -> Client {
-        self.pool.client(&self.options)
+    /// The client that holds these connections.
+    pub(super) fn client(&self, way: Way) -> Client {
+        match way {
+            Way::Judged => self.judged.client(&self.options),
+            Way::Open => self.open.client(&self.options),
+        }
     }
 
     /// Makes sure that the certificates of the system are read, off the runtime's threads.
@@ -198,7 +228,8 @@ impl Fetch for Http {
         let exchange = Exchange::new(self, request, Arc::clone(&trace));
         let result = TRACE.scope(trace, exchange.run()).await;
         if result.as_ref().is_err_and(|error| error.exhausted) {
-            self.pool.renew(&self.options);
+            self.judged.renew(&self.options);
+            self.open.renew(&self.options);
         }
         result
     }

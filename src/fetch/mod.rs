@@ -5,6 +5,7 @@
 //! under a cap, decodes it, and has a deadline in every phase, so it always ends. Dropping the
 //! future cancels the exchange.
 
+mod address;
 mod body;
 mod classify;
 mod deadline;
@@ -12,6 +13,9 @@ mod decode;
 mod error;
 mod exchange;
 mod framing;
+mod guard;
+#[cfg(test)]
+mod guard_tests;
 mod http;
 mod pool;
 mod redirect;
@@ -27,8 +31,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+pub use self::address::is_public;
 pub use self::body::decode_all;
 pub use self::error::{ErrorKind, FetchError, Phase};
+pub use self::guard::DenyPrivate;
 pub use self::http::{BuildError, Http, HttpOptions, ROBOTS_TOKEN, user_agent};
 pub use reqwest::Method;
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -55,6 +61,9 @@ pub struct Request {
     /// The user named this host, so it gets `Authorization`, `Cookie`, `Proxy-Authorization` and `Host` as given;
     /// default true.
     pub home: bool,
+    /// A page on a public address led here, so it may not be at a private one, unless
+    /// [`HttpOptions::deny_private`] says otherwise; default false.
+    pub from_public: bool,
     /// The most that is kept of the decoded body, bytes, in place of [`HttpOptions::max_body`].
     pub max_body: Option<u64>,
     /// The most redirects that are followed, in place of [`HttpOptions::max_redirects`].
@@ -70,6 +79,7 @@ impl Request {
             body: None,
             hops: None,
             home: true,
+            from_public: false,
             max_body: None,
             max_redirects: None,
         }
@@ -122,6 +132,9 @@ pub struct Response {
     pub body: Body,
     /// The address that answered; the proxy's, when there is one.
     pub remote: Option<SocketAddr>,
+    /// It came from a public address, as far as one can tell through a proxy: what it leads to is
+    /// [from a public page](Request::from_public).
+    pub is_public: bool,
     /// How long each part took.
     pub timings: Timings,
 }

@@ -5,7 +5,9 @@
 //! replaced by an empty one, and also when this machine runs out of descriptors. Connections in use live on
 //! until their fetch ends; the idle ones are closed. A crawl of a few hosts never dials that often.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -15,7 +17,7 @@ use rustls::ClientConfig;
 use url::Url;
 
 use super::http::{BuildError, HttpOptions};
-use super::resolve::Resolver;
+use super::resolve::{LookUp, Resolver};
 use super::trace::ProbeLayer;
 
 /// How long a connection that nobody uses is kept: shorter than most servers do, long enough for a
@@ -34,13 +36,21 @@ pub(super) struct Pool {
     client: RwLock<Client>,
     dials: Arc<AtomicUsize>,
     tls: ClientConfig,
+    resolver: Resolver,
 }
 
 impl Pool {
-    pub(super) fn new(options: &HttpOptions, tls: ClientConfig) -> Result<Self, BuildError> {
+    /// A pool whose names are looked up there; with `judge` only for addresses that it says are public.
+    pub(super) fn new(
+        options: &HttpOptions,
+        tls: ClientConfig,
+        look_up: LookUp,
+        judge: Option<fn(IpAddr) -> bool>,
+    ) -> Result<Self, BuildError> {
         let dials = Arc::default();
-        let client = build_client(options, tls.clone(), &dials)?;
-        Ok(Self { client: RwLock::new(client), dials, tls })
+        let resolver = Resolver { look_up, judge, proxies: Arc::new(proxy_names(options)) };
+        let client = build_client(options, tls.clone(), resolver.clone(), &dials)?;
+        Ok(Self { client: RwLock::new(client), dials, tls, resolver })
     }
 
     /// The client to fetch with.
@@ -55,7 +65,7 @@ impl Pool {
     pub(super) fn renew(&self, options: &HttpOptions) {
         self.dials.store(0, Relaxed);
         // What could be built once can be built again; if not, the old one serves on.
-        if let Ok(client) = build_client(options, self.tls.clone(), &self.dials) {
+        if let Ok(client) = build_client(options, self.tls.clone(), self.resolver.clone(), &self.dials) {
             *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;
         }
     }
@@ -64,6 +74,7 @@ impl Pool {
 fn build_client(
     options: &HttpOptions,
     tls: ClientConfig,
+    resolver: Resolver,
     dials: &Arc<AtomicUsize>,
 ) -> Result<Client, BuildError> {
     let fault = |error: &dyn fmt::Display| BuildError(format!("cannot set up the HTTP client: {error}"));
@@ -82,7 +93,7 @@ fn build_client(
         .http1_ignore_invalid_headers_in_responses(true)
         .http1_max_headers(MAX_HEADERS)
         .http2_max_header_list_size(MAX_HEADER_LIST)
-        .dns_resolver(Resolver { deny_private: options.deny_private })
+        .dns_resolver(resolver)
         .connector_layer(ProbeLayer { dials: Arc::clone(dials) });
     if options.http1 {
         builder = builder.http1_only();
@@ -102,4 +113,14 @@ fn proxy_url(text: &str) -> Result<Url, BuildError> {
             "proxy `{text}`: scheme `{other}` is not supported (only http and https)"
         ))),
     }
+}
+
+/// The hosts of the proxies that may be used: the one given, and those of the environment that the client reads.
+fn proxy_names(options: &HttpOptions) -> HashSet<String> {
+    const VARIABLES: [&str; 6] =
+        ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    let given = options.proxy.clone().into_iter();
+    let variables = VARIABLES.iter().filter_map(|name| std::env::var(name).ok());
+    let hosts = given.chain(variables).filter_map(|text| Some(proxy_url(&text).ok()?.host_str()?.to_owned()));
+    hosts.collect()
 }

@@ -10,7 +10,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -42,8 +42,10 @@ pub(super) struct Trace {
     dial: AtomicU64,
     /// Nanoseconds from `started` to the end of the last dial.
     dialled_at: AtomicU64,
-    /// The host of the current hop; only kept when addresses are to be judged.
+    /// The host of the current hop.
     target: Mutex<String>,
+    /// It may be at a public address only.
+    guarded: AtomicBool,
 }
 
 impl Trace {
@@ -55,6 +57,7 @@ impl Trace {
             dial: AtomicU64::new(0),
             dialled_at: AtomicU64::new(0),
             target: Mutex::default(),
+            guarded: AtomicBool::new(false),
         })
     }
 
@@ -94,10 +97,16 @@ impl Trace {
         self.dns.fetch_add(nanos(took).max(1), Relaxed);
     }
 
-    /// Names the host that the next dial is for.
-    pub(super) fn set_target(&self, host: &str) {
+    /// Names the host that the next dial is for, and whether only a public address will do.
+    pub(super) fn aim(&self, host: &str, guarded: bool) {
         let mut target = self.target.lock().unwrap_or_else(PoisonError::into_inner);
         host.clone_into(&mut target);
+        self.guarded.store(guarded, Relaxed);
+    }
+
+    /// Whether only a public address will do.
+    pub(super) fn is_guarded(&self) -> bool {
+        self.guarded.load(Relaxed)
     }
 
     /// Whether `name` is the host of the current hop, and not that of a proxy.
@@ -116,7 +125,7 @@ impl Trace {
         self.enter(Stage::Idle);
         self.dialled_at.store(nanos(self.started.elapsed()), Relaxed);
         let rest = Self::start();
-        rest.set_target(&self.target.lock().unwrap_or_else(PoisonError::into_inner));
+        rest.aim(&self.target.lock().unwrap_or_else(PoisonError::into_inner), self.is_guarded());
         rest
     }
 }

@@ -68,8 +68,9 @@ pub(super) struct HostQueue {
 
 /// What a host may do now.
 pub(super) enum Next {
-    /// Ask for robots.txt for the `asked`-th time; it came back untried so often.
-    Robots { asked: u32, returned: u32 },
+    /// Ask for robots.txt for the `asked`-th time; it came back untried so often. With `from_public` at a public address
+    /// only.
+    Robots { asked: u32, returned: u32, from_public: bool },
     /// Hand out this entry, under these rules.
     Fetch(Entry, Option<Arc<Rules>>),
     /// Record this entry.
@@ -119,7 +120,7 @@ impl HostQueue {
         let may_start = match self.robots.state {
             State::Asking { .. } => false,
             State::Unasked { .. } => true,
-            State::Known { .. } | State::Ignored => self.in_flight < self.limit(per_host),
+            State::Private | State::Known { .. } | State::Ignored => self.in_flight < self.limit(per_host),
         };
         may_start.then(|| work_at.max(self.next_start).max(self.snoozed_until))
     }
@@ -182,7 +183,19 @@ impl HostQueue {
                 let asked = asked + 1;
                 self.robots.state = State::Asking { asked, returned };
                 self.next_start = now + delay;
-                return Some(Next::Robots { asked, returned });
+                return Some(Next::Robots { asked, returned, from_public: !self.robots.open });
+            }
+            State::Private => {
+                if let Some(entry) = self.take_if(Some(now), closed, Entry::is_from_public)? {
+                    let message = "robots.txt could not be fetched: the host has no public address".into();
+                    let fate =
+                        Fate::Failed { kind: ErrorKind::BlockedAddress, phase: Phase::Robots, message };
+                    return Some(self.settle(entry, fate));
+                }
+                self.robots.open = true;
+                self.robots.state = State::Asking { asked: 1, returned: 0 };
+                self.next_start = now + delay;
+                return Some(Next::Robots { asked: 1, returned: 0, from_public: false });
             }
             State::Asking { .. } => return None,
             State::Known { .. } | State::Ignored => self.robots.rules().cloned(),
@@ -218,13 +231,27 @@ impl HostQueue {
 
     /// A retry that is due by `now` (any, without it), else the next fresh entry.
     fn take(&mut self, now: Option<Instant>, closed: bool) -> Option<Entry> {
-        if self.retries.peek().is_some_and(|Reverse(retry)| now.is_none_or(|now| retry.due <= now)) {
-            return self.retries.pop().map(|Reverse(retry)| retry.entry);
+        self.take_if(now, closed, |_| true)?
+    }
+
+    /// The same, if it is as wanted; `None` when there is none, `Some(None)` when it is not and stays.
+    fn take_if(
+        &mut self,
+        now: Option<Instant>,
+        closed: bool,
+        wanted: impl Fn(&Entry) -> bool,
+    ) -> Option<Option<Entry>> {
+        if let Some(Reverse(retry)) = self.retries.peek()
+            && now.is_none_or(|now| retry.due <= now)
+        {
+            let wanted = wanted(&retry.entry);
+            return Some(if wanted { self.retries.pop().map(|Reverse(retry)| retry.entry) } else { None });
         }
         if closed || (now.is_some() && !self.level_is_open()) {
             return None;
         }
-        self.fresh.pop_front()
+        let wanted = wanted(self.fresh.front()?);
+        Some(if wanted { self.fresh.pop_front() } else { None })
     }
 
     /// May the next fresh entry go out? With an order by depth only when none above it is open, since what
@@ -351,6 +378,10 @@ impl HostQueue {
                 }
                 self.robots.answered(rules, now);
                 self.waves = 0;
+            }
+            Err(RobotsDown { kind: ErrorKind::BlockedAddress, .. }) if !self.robots.open => {
+                self.robots.state = State::Private;
+                self.next_start = now; // nothing was sent
             }
             Err(RobotsDown { kind, message, ask_again }) => {
                 let wait = ask_again.unwrap_or_default().min(MAX_PARK);

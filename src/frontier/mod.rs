@@ -205,6 +205,11 @@ impl Entry {
         }
     }
 
+    /// Whether a page on a public address led here, so that it may not be at a private one.
+    pub fn is_from_public(&self) -> bool {
+        matches!(self.found, Found::Link { on_public: true, .. })
+    }
+
     /// Whether it is a seed, or what a seed redirects to.
     pub fn is_for_seed(&self) -> bool {
         matches!(self.found, Found::Seed { .. } | Found::Link { for_seed: true, .. })
@@ -248,7 +253,7 @@ impl Job {
 
     /// No URL of the run, but a host's robots.txt.
     pub fn is_robots(&self) -> bool {
-        matches!(self.work, Work::Robots)
+        matches!(self.work, Work::Robots { .. })
     }
 }
 
@@ -258,7 +263,10 @@ pub enum Work {
     /// Fetch it; the rules of its host, when they bind.
     Fetch(Option<Arc<Rules>>),
     /// Fetch the host's robots.txt and report its rules.
-    Robots,
+    Robots {
+        /// As if a public page led there: nobody has looked yet who leads to this host.
+        from_public: bool,
+    },
     /// Nothing: only record what became of it.
     Settle(Fate),
 }

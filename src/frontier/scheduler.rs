@@ -204,9 +204,9 @@ impl<S: Store> Scheduler<S> {
         let (mut entry, work) = match next {
             Next::Fetch(entry, rules) => (entry, Work::Fetch(rules)),
             Next::Settle(entry, fate) => (entry, Work::Settle(fate)),
-            Next::Robots { asked, returned } => {
+            Next::Robots { asked, returned, from_public } => {
                 let entry = Entry { attempts: asked, returned, ..robots_entry(self.store.name(id), now)? };
-                return Some(Job { entry, host: id, work: Work::Robots, first: false });
+                return Some(Job { entry, host: id, work: Work::Robots { from_public }, first: false });
             }
         };
         let mut first = false;
@@ -316,7 +316,7 @@ impl<S: Store> Frontier for Scheduler<S> {
         self.now = now;
         let Job { entry, host: id, work, .. } = job;
         match work {
-            Work::Robots => self.robots_ended(id, how, now),
+            Work::Robots { .. } => self.robots_ended(id, how, now),
             work => {
                 self.counts.in_flight -= 1;
                 self.ended(id, entry, matches!(work, Work::Fetch(_)), how, now);

@@ -103,12 +103,69 @@ fn robots_that_cannot_be_had_fails_the_host_after_asking_again() {
     assert!(s.pop(now).is_none());
     now += SECOND;
     let job = s.pop(now).unwrap();
-    assert!(matches!(job.work, Work::Robots));
+    assert!(matches!(job.work, Work::Robots { .. }));
     s.finished(job, Disposition::Robots(Err(down())), now);
     assert!(matches!(
         s.pop(now).unwrap().work,
         Work::Settle(Fate::Failed { kind: ErrorKind::RobotsUnavailable, .. })
     ));
+}
+
+/// Admits a URL that a public page leads to.
+fn admit_from_public(s: &mut Scheduler<Memory>, url: &str, now: Instant) {
+    let url = CrawlUrl::parse(url).unwrap();
+    let source = CrawlUrl::parse("http://public/").unwrap();
+    let found = Found::Link {
+        root: Root { url: source.clone(), named: true },
+        source,
+        via: Via::REDIRECT,
+        redirects: 0,
+        for_seed: false,
+        on_public: true,
+        lastmod: None,
+    };
+    let fingerprint = Fingerprinter::with_key(1, 2).fingerprint(&url);
+    s.admit(&mut vec![Candidate { url, fingerprint, depth: 1, found }], now);
+}
+
+#[test]
+fn robots_of_a_private_host_is_asked_for_only_when_the_user_led_there() {
+    let now = Instant::now();
+    let mut s = scheduler(Politeness { delay: SECOND, ..Politeness::default() });
+    let blocked =
+        || RobotsDown { kind: ErrorKind::BlockedAddress, message: "private".into(), ask_again: None };
+    admit_from_public(&mut s, "http://a/1", now);
+    let job = s.pop(now).unwrap();
+    assert!(matches!(job.work, Work::Robots { from_public: true }));
+    s.finished(job, Disposition::Robots(Err(blocked())), now);
+    let job = s.pop(now).unwrap();
+    let Work::Settle(Fate::Failed { kind, .. }) = &job.work else { panic!("{:?}", job.work) };
+    assert_eq!(*kind, ErrorKind::BlockedAddress);
+    s.finished(job, Disposition::Done { signal: HostSignal::Neutral, failed: true }, now);
+    assert!(s.pop(now).is_none() && s.counts().pending() == 0);
+
+    // Nothing was sent, so the delay does not count from there.
+    admit(&mut s, &["http://a/2"], now);
+    admit_from_public(&mut s, "http://a/3", now);
+    let job = s.pop(now).unwrap();
+    assert!(matches!(job.work, Work::Robots { from_public: false }));
+    s.finished(job, Disposition::Robots(Ok(Rules::allow_all())), now);
+    assert_eq!(pop(&mut s, now + SECOND).unwrap(), "http://a/2");
+    assert!(s.pop(now + 2 * SECOND).unwrap().entry.is_from_public(), "and its fetch finds out");
+}
+
+#[test]
+fn robots_that_nobody_may_ask_for_fails_the_host() {
+    let now = Instant::now();
+    let mut s = scheduler(Politeness::default());
+    admit(&mut s, &["http://a/1"], now);
+    for from_public in [true, false] {
+        let job = s.pop(now).unwrap();
+        assert!(matches!(job.work, Work::Robots { from_public: guarded } if guarded == from_public));
+        let down = RobotsDown { kind: ErrorKind::BlockedAddress, message: "private".into(), ask_again: None };
+        s.finished(job, Disposition::Robots(Err(down)), now);
+    }
+    assert!(matches!(s.pop(now).unwrap().work, Work::Settle(Fate::Failed { .. })));
 }
 
 #[test]

@@ -213,6 +213,7 @@ fn page(url: &CrawlUrl, status: u16, links: &[String]) -> Response {
         headers,
         body,
         remote: None,
+        is_public: false,
         timings: Timings::default(),
     }
 }

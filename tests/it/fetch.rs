@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use gannet::fetch::{
-    ErrorKind, FetchError, HeaderValue, Hop, HopPolicy, Http, HttpOptions, Method, Phase, Request, Truncated,
+    DenyPrivate, ErrorKind, FetchError, HeaderValue, Hop, HopPolicy, Http, HttpOptions, Method, Phase,
+    Request, Truncated,
 };
 use gannet::url::CrawlUrl;
 
@@ -231,7 +232,7 @@ async fn the_policy_decides_about_hops() {
 #[tokio::test]
 async fn private_addresses_are_denied_if_asked() {
     let (server, seen) = site(|_| ok(""));
-    let deny = HttpOptions { deny_private: true, ..quick() };
+    let deny = HttpOptions { deny_private: DenyPrivate::Always, ..quick() };
     let named = CrawlUrl::parse(&format!("http://localhost:{}/", server.port())).unwrap();
     for url in [server.url("/"), named] {
         let error = get(deny.clone(), url).await.unwrap_err();

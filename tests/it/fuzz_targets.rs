@@ -204,6 +204,7 @@ fn headers(data: &[u8]) {
         headers,
         body: Body { wire_bytes: body.len() as u64, bytes: body, truncated: None },
         remote: None,
+        is_public: false,
         timings: Timings::default(),
     };
     let keep = Keep {

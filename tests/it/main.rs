@@ -51,6 +51,7 @@ mod raw;
 mod replies;
 mod robots_conformance;
 mod robots_fetch;
+mod safety;
 mod sitemap_conformance;
 mod sitemaps;
 mod tls;

@@ -28,7 +28,12 @@ struct Shared {
 impl Raw {
     /// Serves each connection with `handler`.
     pub(crate) fn serve(handler: impl Fn(Conn) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::serve_at("127.0.0.1", handler)
+    }
+
+    /// The same on another address of this machine.
+    pub(crate) fn serve_at(address: &str, handler: impl Fn(Conn) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind((address, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared::default());
         let acceptor = thread::spawn({

@@ -213,9 +213,17 @@ pub(crate) struct RequestArgs {
     /// Speak HTTP/1.1 only
     #[arg(long)]
     pub(crate) http1: bool,
-    /// Refuse loopback, private and link-local addresses, on every hop
-    #[arg(long)]
-    pub(crate) deny_private: bool,
+    /// When to refuse loopback, private, link-local and metadata addresses: where a public page or redirect leads there,
+    /// always (also without a value), or never
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "public",
+        num_args = 0..=1,
+        default_missing_value = "always",
+        require_equals = true
+    )]
+    pub(crate) deny_private: Deny,
 }
 
 /// What is made of answers, and of what is none.
@@ -455,6 +463,13 @@ pub(crate) enum Reach {
     Domain,
     Prefix,
     Any,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Deny {
+    Never,
+    Public,
+    Always,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::ArgMatches;
 use gannet::crawl::{Plan, Selection};
 use gannet::error::Error;
-use gannet::fetch::{HeaderMap, HeaderName, HeaderValue, Http, HttpOptions, Method, user_agent};
+use gannet::fetch::{DenyPrivate, HeaderMap, HeaderName, HeaderValue, Http, HttpOptions, Method, user_agent};
 use gannet::frontier::Politeness;
 use gannet::outcome::{FIELDS, Keep, ShowBody};
 use gannet::scope::{self, Scope, Traps};
@@ -19,7 +19,7 @@ use gannet::seeds::Source;
 use gannet::sink::{Bodies, Csv, Encoder, Human, Json, JsonLines, Lines, Ordered, Sink};
 
 use crate::args::{
-    BodyForm, CrawlArgs, FetchArgs, Format, JobArgs, Mode, OutputArgs, Reach, RequestArgs, RunArgs,
+    BodyForm, CrawlArgs, Deny, FetchArgs, Format, JobArgs, Mode, OutputArgs, Reach, RequestArgs, RunArgs,
     ScopeArgs, When,
 };
 use crate::exit::FailOn;
@@ -194,7 +194,11 @@ pub(crate) fn http_options(request: RequestArgs, robots_token: &str) -> Result<H
         proxy: request.proxy,
         insecure: request.insecure,
         http1: request.http1,
-        deny_private: request.deny_private,
+        deny_private: match request.deny_private {
+            Deny::Never => DenyPrivate::Never,
+            Deny::Public => DenyPrivate::Public,
+            Deny::Always => DenyPrivate::Always,
+        },
         ..HttpOptions::default()
     })
 }

@@ -93,7 +93,8 @@ impl HostQueue {
             ..Marks::default()
         };
         match self.robots.state {
-            State::Ignored | State::Known { .. } => {}
+            // Whether its address is private is found out anew.
+            State::Ignored | State::Private | State::Known { .. } => {}
             State::Unasked { asked, returned } => (marks.asked, marks.returned) = (asked, returned),
             // A question that nobody hears the answer of was none.
             State::Asking { asked, returned } => {

@@ -22,6 +22,8 @@ pub(super) struct Robots {
     pub(super) state: State,
     /// The rules that were read last.
     pub(super) copy: Option<Copy>,
+    /// Somebody led to this host who may lead to a private one: it may be asked wherever it is.
+    pub(super) open: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub(super) enum State {
     Unasked { asked: u32, returned: u32 },
     /// Being asked for.
     Asking { asked: u32, returned: u32 },
+    /// Not to be asked for on behalf of a public page, since the host has no public address.
+    Private,
     /// The copy holds until then.
     Known { until: Instant },
 }
@@ -48,7 +52,7 @@ impl Robots {
     pub(super) const UNASKED: State = State::Unasked { asked: 0, returned: 0 };
 
     pub(super) fn new(obey: bool) -> Self {
-        Self { state: if obey { Self::UNASKED } else { State::Ignored }, copy: None }
+        Self { state: if obey { Self::UNASKED } else { State::Ignored }, copy: None, open: false }
     }
 
     /// The rules that hold, if any bind.

@@ -56,7 +56,7 @@ fn very_many_hosts_are_all_served() {
         while let Some(job) = s.pop(now) {
             assert!(s.at_hand + s.asked <= 1000 + 16 && s.awake <= 1100);
             match job.work {
-                Work::Robots => s.finished(job, Disposition::Robots(Ok(Rules::allow_all())), now),
+                Work::Robots { .. } => s.finished(job, Disposition::Robots(Ok(Rules::allow_all())), now),
                 _ => {
                     served += 1;
                     s.finished(job, done(HostSignal::Healthy), now);
@@ -132,7 +132,7 @@ fn robots_that_are_down_are_asked_as_often_by_one_that_sleeps() {
     admit(&mut s, &["a"], 3, now);
     for _ in 0..2 {
         let job = s.pop(now).unwrap();
-        assert!(matches!(job.work, Work::Robots));
+        assert!(matches!(job.work, Work::Robots { .. }));
         let (kind, message) = (ErrorKind::RobotsUnavailable, "500".into());
         s.finished(job, Disposition::Robots(Err(RobotsDown { kind, message, ask_again: Some(SECOND) })), now);
         now += SECOND;

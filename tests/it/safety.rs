@@ -1,0 +1,191 @@
+//! What a public page may not make a crawl do (`--deny-private`).
+//!
+//! Everything is on loopback: here 127.0.0.2 counts as public, and through a proxy a name is public.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+
+use futures::StreamExt as _;
+use gannet::fetch::{DenyPrivate, ErrorKind, Http, HttpOptions};
+use gannet::{Outcome, Plan, Reach, Scope, Source};
+
+use crate::gannet::{Ran, run, text};
+use crate::raw::{Raw, quick};
+
+/// The paths that a server was asked for.
+type Paths = Arc<Mutex<Vec<String>>>;
+
+fn serve(address: &str, answer: impl Fn(&str) -> String + Send + Sync + 'static) -> (Raw, Paths) {
+    let paths = Paths::default();
+    let log = Arc::clone(&paths);
+    let server = Raw::serve_at(address, move |mut conn| {
+        while let Some(head) = conn.request() {
+            let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+            log.lock().unwrap().push(path.clone());
+            conn.send(if path == "/robots.txt" { missing() } else { answer(&path) });
+        }
+    });
+    (server, paths)
+}
+
+fn page(links: &[&str]) -> String {
+    let body: String = links.iter().map(|link| format!("<a href=\"{link}\">x</a>")).collect();
+    let length = body.len();
+    format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\r\n{body}")
+}
+
+fn moved(to: &str) -> String {
+    format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n")
+}
+
+fn missing() -> String {
+    "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned()
+}
+
+fn options(deny_private: DenyPrivate) -> HttpOptions {
+    let is_public = |address: IpAddr| address == IpAddr::from([127, 0, 0, 2]);
+    HttpOptions { deny_private, is_public, ..quick() }
+}
+
+async fn crawl(options: HttpOptions, seeds: &[&str]) -> Vec<Arc<Outcome>> {
+    run_plan(Plan { retries: 0, ..Plan::crawl(2, Scope::new(Reach::Any)) }, options, seeds).await
+}
+
+async fn crawl_maps(options: HttpOptions, seeds: &[&str]) -> Vec<Arc<Outcome>> {
+    run_plan(Plan { sitemaps: true, retries: 0, ..Plan::crawl(2, Scope::new(Reach::Host)) }, options, seeds)
+        .await
+}
+
+async fn run_plan(plan: Plan, options: HttpOptions, seeds: &[&str]) -> Vec<Arc<Outcome>> {
+    let seeds = vec![Source::Given(seeds.iter().map(ToString::to_string).collect())];
+    let mut run = gannet::crawl(plan, Http::new(options).unwrap(), seeds);
+    let mut outcomes = Vec::new();
+    while let Some(outcome) = run.next().await {
+        outcomes.push(outcome);
+    }
+    assert!(run.finish().await.unwrap().is_balanced());
+    outcomes
+}
+
+fn error_of(outcomes: &[Arc<Outcome>], url: &str) -> Option<ErrorKind> {
+    let outcome = outcomes.iter().find(|outcome| outcome.name() == url).expect("it has an outcome");
+    outcome.error.as_ref().map(|error| error.kind)
+}
+
+#[tokio::test]
+async fn a_public_page_leads_to_no_private_host_and_a_private_one_does() {
+    let (inner, inner_paths) = serve("127.0.0.1", |_| page(&[]));
+    let deep = inner.url("/deep").to_string();
+    let named = deep.clone();
+    let (seeded, seeded_paths) = serve("127.0.0.1", move |path| match path {
+        "/" => page(&[&named]),
+        _ => page(&[]),
+    });
+    let (target, other) = (inner.url("/secret").to_string(), seeded.url("/found").to_string());
+    let (links, hop) = ([target.clone(), other.clone()], inner.url("/hop").to_string());
+    let (public, _) = serve("127.0.0.2", move |path| match path {
+        "/" => page(&[&links[0], &links[1], "/moved"]),
+        _ => moved(&hop),
+    });
+    let (seed, root) = (seeded.url("/").to_string(), public.url("/").to_string());
+
+    // Nothing is asked of the host that only the public page names, not even its robots.txt.
+    let outcomes = crawl(options(DenyPrivate::Public), &[&root]).await;
+    for url in [&target, &other, inner.url("/hop").as_str()] {
+        assert_eq!(error_of(&outcomes, url), Some(ErrorKind::BlockedAddress), "{url}");
+    }
+    assert_eq!((outcomes.len(), error_of(&outcomes, &root)), (5, None));
+    assert!(inner_paths.lock().unwrap().is_empty() && seeded_paths.lock().unwrap().is_empty());
+
+    // A host that the user named as well is asked for what the user or a private page names.
+    let outcomes = crawl(options(DenyPrivate::Public), &[&seed, &root]).await;
+    assert_eq!(error_of(&outcomes, &other), Some(ErrorKind::BlockedAddress));
+    assert_eq!(error_of(&outcomes, &deep), None);
+    assert!(!inner_paths.lock().unwrap().contains(&"/secret".to_owned()));
+    assert!(!seeded_paths.lock().unwrap().contains(&"/found".to_owned()));
+
+    let outcomes = crawl(options(DenyPrivate::Never), &[&root]).await;
+    assert!(outcomes.iter().all(|outcome| outcome.error.is_none()), "{outcomes:?}");
+    let outcomes = crawl(options(DenyPrivate::Always), &[&seed, &root]).await;
+    assert_eq!(error_of(&outcomes, &seed), Some(ErrorKind::BlockedAddress));
+}
+
+#[tokio::test]
+async fn a_robots_txt_that_leads_inside_is_none() {
+    let (inner, paths) = serve("127.0.0.1", |_| page(&[]));
+    let target = inner.url("/rules").to_string();
+    let public = Raw::serve_at("127.0.0.2", move |mut conn| {
+        while let Some(head) = conn.request() {
+            conn.send(if head.starts_with("GET /robots.txt") { moved(&target) } else { page(&[]) });
+        }
+    });
+    let outcomes = crawl(options(DenyPrivate::Public), &[public.url("/").as_str()]).await;
+    assert_eq!(error_of(&outcomes, public.url("/").as_str()), None);
+    assert!(paths.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn nor_does_a_sitemap_that_a_public_robots_txt_names() {
+    let (inner, paths) = serve("127.0.0.1", |_| page(&[]));
+    let rules = format!("User-agent: *\nDisallow: /denied\nSitemap: {}\n", inner.url("/map.xml"));
+    let length = rules.len();
+    let public = Raw::serve_at("127.0.0.2", move |mut conn| {
+        while let Some(head) = conn.request() {
+            match head.split(' ').nth(1) {
+                Some("/robots.txt") => {
+                    conn.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{rules}"));
+                }
+                Some("/broken") => return,
+                _ => {
+                    conn.send(page(&[]));
+                }
+            }
+        }
+    });
+    let seeds = ["/", "/denied", "/broken"].map(|path| public.url(path).to_string());
+    for seed in &seeds {
+        let outcomes = crawl_maps(options(DenyPrivate::Public), &[seed]).await;
+        let map = inner.url("/map.xml").to_string();
+        assert_eq!(error_of(&outcomes, &map), Some(ErrorKind::BlockedAddress), "{seed}");
+    }
+    assert!(paths.lock().unwrap().is_empty());
+}
+
+/// Fetches a page that redirects to an address of metadata, by way of a proxy.
+fn metadata(flags: &[&str]) -> (Ran, Vec<String>) {
+    let proxy = Raw::serve(|mut conn| {
+        while let Some(head) = conn.request() {
+            let inside = head.starts_with("GET http://169.254.169.254/");
+            conn.send(if inside { page(&["secret"]) } else { moved("http://169.254.169.254/latest/") });
+        }
+    });
+    let proxy = format!("127.0.0.1:{}", proxy.port());
+    let ran = run([&["fetch", "http://page.test/", "-x", &proxy][..], flags].concat());
+    let kinds = ran.records().iter().map(|record| text(record, "error_kind").to_owned()).collect();
+    (ran, kinds)
+}
+
+#[test]
+fn the_command_line_has_three_values() {
+    for flags in [&[][..], &["--deny-private=public"], &["--deny-private"], &["--deny-private=always"]] {
+        let (ran, kinds) = metadata(flags);
+        assert_eq!((ran.exits(4).records().len(), &kinds[0][..]), (1, "blocked_address"), "{flags:?}");
+    }
+    let ran = metadata(&["--deny-private=never"]).0.exits(0);
+    assert_eq!(ran.record()["status_code"], 200);
+    assert_eq!(text(&ran.record(), "final_url"), "http://169.254.169.254/latest/");
+}
+
+#[test]
+fn the_user_may_name_private_hosts_unless_they_are_denied() {
+    let (server, paths) = serve("127.0.0.1", |_| page(&[]));
+    let url = server.url("/").to_string();
+    for flag in ["--deny-private=public", "--deny-private=never"] {
+        assert_eq!(run(["fetch", &url, flag]).exits(0).record()["status_code"], 200);
+    }
+    let asked = paths.lock().unwrap().len();
+    let record = run(["fetch", "--deny-private", &url]).exits(4).record();
+    assert_eq!((text(&record, "error_kind"), text(&record, "phase")), ("blocked_address", "resolve"));
+    assert_eq!(paths.lock().unwrap().len(), asked);
+    run(["fetch", &url, "--deny-private=maybe"]).exits(2).says(&["--deny-private", "always"]);
+}
