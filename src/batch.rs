@@ -125,7 +125,7 @@ impl fmt::Display for FailureGroup {
         let count: usize = self.failures.values().map(Vec::len).sum();
         write!(f, "{count} failed, {} cancelled:", self.cancelled)?;
         for (kind, outcomes) in &self.failures {
-            let example = outcomes.first().map_or("", Outcome::name);
+            let example = outcomes.first().map(Outcome::name).unwrap_or_default();
             write!(f, " {kind} ({}, e.g. `{example}`)", outcomes.len())?;
         }
         Ok(())

@@ -3,6 +3,7 @@
 //! Workers build it, sinks write it, `batch` returns it. [`FIELDS`] is the published list of field
 //! names (`docs/output.md`, schema 1); absent means not applicable. Nothing here does I/O.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -15,7 +16,7 @@ pub use crate::frontier::Position;
 
 use crate::extract::{Link, Via};
 use crate::fetch::{ErrorKind, FetchError, HeaderMap, HopRecord, Phase, Response, Timings, Truncated};
-use crate::url::CrawlUrl;
+use crate::url::{CrawlUrl, redacted};
 
 /// What became of a URL.
 #[derive(Clone, Debug)]
@@ -288,12 +289,12 @@ impl Outcome {
         self.response.as_ref().and_then(|r| r.status)
     }
 
-    /// The URL as text, or for a seed that is none, the seed.
-    pub fn name(&self) -> &str {
+    /// The URL as it may be shown, or for a seed that is none, the seed.
+    pub fn name(&self) -> Cow<'_, str> {
         match (&self.url, &self.input) {
-            (Some(url), _) => url.as_str(),
-            (None, Some(input)) => input,
-            (None, None) => "",
+            (Some(url), _) => redacted(url.as_str()),
+            (None, Some(input)) => redacted(input),
+            (None, None) => "".into(),
         }
     }
 }

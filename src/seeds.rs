@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
 use crate::outcome::Position;
-use crate::url::{CrawlUrl, UrlError};
+use crate::url::{CrawlUrl, UrlError, redacted};
 
 /// The longest line of a list that is read as a URL, in bytes. What is longer is a bad seed.
 pub const MAX_LINE: usize = 64 * 1024;
@@ -156,7 +156,8 @@ impl Source {
             Err(_) => match parse(arg) {
                 Ok(url) if looks_like_host(arg, &url) => Ok(Self::Given(vec![arg.to_owned()])),
                 _ => Err(Error::Config(format!(
-                    "`{arg}` is not a URL (no `://`), not a file (no such file), and not a host name\nhint: give a URL, a file with one URL per line, or `-` for stdin"
+                    "`{}` is not a URL (no `://`), not a file (no such file), and not a host name\nhint: give a URL, a file with one URL per line, or `-` for stdin",
+                    redacted(arg)
                 ))),
             },
         }

@@ -8,6 +8,8 @@
 //! [`Fingerprinter`] turns that identity into 64 bits under a random key, so that nobody can publish
 //! URLs that collide. Nothing here does I/O.
 
+mod redact;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
@@ -15,6 +17,8 @@ use std::sync::Arc;
 
 use siphasher::sip::SipHasher13;
 use url::Url;
+
+pub use self::redact::redacted;
 
 /// An absolute `http` or `https` URL without a fragment. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -56,7 +60,7 @@ impl CrawlUrl {
         Self { text: Arc::from(text) }
     }
 
-    /// The URL as it is sent and compared.
+    /// The URL as it is sent and compared, with any password: to show it, use [`Display`](fmt::Display).
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -64,7 +68,7 @@ impl CrawlUrl {
     /// The parsed form.
     pub fn to_url(&self) -> Url {
         // `text` was made from a `Url`, and serialising and parsing round-trips (WHATWG URL §4.5).
-        Url::parse(&self.text).unwrap_or_else(|_| unreachable!("a serialised URL parses: {}", self.text))
+        Url::parse(&self.text).unwrap_or_else(|_| unreachable!("a serialised URL parses: {self}"))
     }
 
     /// `true` for `https`.
@@ -105,21 +109,26 @@ impl CrawlUrl {
     }
 }
 
+/// As it may be shown: the password of its userinfo is `***`, and so is a user name alone, which may be a token.
 impl fmt::Display for CrawlUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        let (before, stars, after) = redact::parts(&self.text, self.authority());
+        [before, stars, after].into_iter().try_for_each(|part| f.write_str(part))
     }
 }
 
 impl fmt::Debug for CrawlUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        fmt::Display::fmt(self, f)
     }
 }
 
 impl serde::Serialize for CrawlUrl {
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(&self.text)
+        match redact::parts(&self.text, self.authority()) {
+            (whole, "", "") => s.serialize_str(whole),
+            _ => s.collect_str(self),
+        }
     }
 }
 

@@ -146,7 +146,7 @@ impl Tally {
             url: outcome.url.clone(),
             seed: outcome.source.is_none(),
             status: outcome.status().filter(|status| *status < 400 || !is_guess),
-            error: error.map(|e| (e.kind, outcome.name().to_owned(), e.message.clone())),
+            error: error.map(|e| (e.kind, outcome.name().into_owned(), e.message.clone())),
             skipped: outcome.skipped,
             bytes,
             queue: outcome.queue,

@@ -152,7 +152,8 @@ impl<'a> Exchange<'a> {
             Err(error) => Ok(Err(error)),
         };
         let answer = answer.map_err(|expired| self.expired(expired))?.map_err(|error| {
-            let cause = classify(&error, Phase::FirstByte, self.trace.stage());
+            // Its own words would name the URL, userinfo and all.
+            let cause = classify(&error.without_url(), Phase::FirstByte, self.trace.stage());
             match cause.kind {
                 ErrorKind::Timeout => Cause {
                     message: format!("no connection within {:?}", http.options.connect_timeout),

@@ -19,6 +19,7 @@ use url::Url;
 use super::http::{BuildError, HttpOptions};
 use super::resolve::{LookUp, Resolver};
 use super::trace::ProbeLayer;
+use crate::url::redacted;
 
 /// How long a connection that nobody uses is kept: shorter than most servers do, long enough for a
 /// polite delay between two requests.
@@ -106,11 +107,12 @@ fn build_client(
 
 fn proxy_url(text: &str) -> Result<Url, BuildError> {
     let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    let url = Url::parse(&with_scheme).map_err(|error| BuildError(format!("proxy `{text}`: {error}")))?;
+    let shown = redacted(text);
+    let url = Url::parse(&with_scheme).map_err(|error| BuildError(format!("proxy `{shown}`: {error}")))?;
     match url.scheme() {
         "http" | "https" => Ok(url),
         other => Err(BuildError(format!(
-            "proxy `{text}`: scheme `{other}` is not supported (only http and https)"
+            "proxy `{shown}`: scheme `{other}` is not supported (only http and https)"
         ))),
     }
 }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode};
 
-use crate::url::{CrawlUrl, UrlError};
+use crate::url::{CrawlUrl, UrlError, redacted};
 
 /// The longest `Location` that is looked at, bytes: no request could ask for a longer URL.
 const MAX_LOCATION: usize = 65_535;
@@ -30,7 +30,7 @@ pub(super) fn target(from: &CrawlUrl, location: &[u8]) -> Result<CrawlUrl, Strin
     if location.len() > MAX_LOCATION {
         return Err(format!("redirect to a URL of {} bytes", location.len()));
     }
-    let shown = || String::from_utf8_lossy(&location[..location.len().min(200)]).into_owned();
+    let shown = || redacted(&String::from_utf8_lossy(&location[..location.len().min(200)])).into_owned();
     let text = std::str::from_utf8(location).map_or_else(|_| escape_bytes(location).into(), Cow::Borrowed);
     let url = from
         .to_url()

@@ -12,6 +12,7 @@ use super::{Outcome, Received, ShowBody, Skip};
 use crate::extract::Via;
 use crate::extract::charset::is_text;
 use crate::fetch::HeaderMap;
+use crate::url::redacted;
 
 /// The version of the record's form, in its field `schema`.
 pub const SCHEMA: u32 = 1;
@@ -68,7 +69,7 @@ impl Serialize for Outcome {
         map.serialize_entry("schema", &SCHEMA)?;
         map.serialize_entry("timestamp", &Display(humantime::format_rfc3339_millis(self.timestamp)))?;
         map.serialize_entry("seq", &self.seq)?;
-        put(&mut map, "input", self.input.as_deref())?;
+        put(&mut map, "input", self.input.as_deref().map(redacted))?;
         put(&mut map, "url", self.url.as_ref())?;
         put(&mut map, "final_url", self.response.as_ref().and_then(|r| r.final_url.as_ref()))?;
         put(&mut map, "location", self.response.as_ref().and_then(|r| r.location.as_ref()))?;

@@ -4,8 +4,8 @@ use std::io;
 
 use serde_json::Value;
 
-use super::Encoder;
 use super::json::fields_of;
+use super::{Encoder, printable_lines};
 use crate::outcome::Outcome;
 
 /// The columns when none are chosen.
@@ -29,12 +29,19 @@ pub(crate) const DEFAULT_FIELDS: &[&str] = &[
 #[derive(Clone, Debug)]
 pub struct Csv {
     fields: Vec<String>,
+    for_terminal: bool,
 }
 
 impl Csv {
     /// Of these fields, in this order; `None` is a choice of what people look at first.
     pub fn new(fields: Option<Vec<String>>) -> Self {
-        Self { fields: fields.unwrap_or_else(|| DEFAULT_FIELDS.iter().map(|f| (*f).to_owned()).collect()) }
+        let fields = fields.unwrap_or_else(|| DEFAULT_FIELDS.iter().map(|f| (*f).to_owned()).collect());
+        Self { fields, for_terminal: false }
+    }
+
+    /// The same for people to look at: what could upset their terminal is left out. CSV has no escapes for it.
+    pub fn for_terminal(self, for_terminal: bool) -> Self {
+        Self { for_terminal, ..self }
     }
 }
 
@@ -53,6 +60,8 @@ impl Encoder for Csv {
             Some(Value::String(text)) => text.clone(),
             Some(other) => other.to_string(),
         });
+        let safe = self.for_terminal;
+        let cells = cells.map(|cell| if safe { printable_lines(&cell).into_owned() } else { cell });
         line(out, cells)
     }
 }

@@ -4,7 +4,7 @@
 
 use std::io::{self, Write as _};
 
-use super::Encoder;
+use super::{Encoder, printable};
 use crate::outcome::{Outcome, OutcomeKind};
 
 /// One line per record, coloured or not.
@@ -28,11 +28,11 @@ impl Encoder for Human {
             outcome.timings.map_or(String::new(), |t| format!("{:.0} ms", t.total.as_secs_f64() * 1e3));
         let size = outcome.response.as_ref().filter(|r| r.status.is_some());
         let size = size.map_or(String::new(), |r| bytesize::ByteSize(r.body_bytes).to_string());
-        write!(out, "{on}{label:>9}{off} {time:>9} {size:>10}  {}", printable(outcome.name()))?;
+        write!(out, "{on}{label:>9}{off} {time:>9} {size:>10}  {}", printable(&outcome.name()))?;
         if let Some(url) = outcome.response.as_ref().and_then(|r| r.final_url.as_ref())
             && outcome.url.as_ref() != Some(url)
         {
-            write!(out, " → {}", printable(url.as_str()))?;
+            write!(out, " → {}", printable(&url.to_string()))?;
         }
         if let Some(cut) = outcome.response.as_ref().and_then(|r| r.truncated) {
             write!(out, "  (cut: {})", format!("{cut:?}").to_lowercase())?;
@@ -59,9 +59,4 @@ fn label(outcome: &Outcome) -> (String, &'static str) {
         (OutcomeKind::Failed, _) => ("failed".into(), RED),
         (kind, _) => (kind.as_str().into(), DIM),
     }
-}
-
-/// Without control characters, so that a page cannot write to the terminal what it likes.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

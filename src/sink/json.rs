@@ -2,10 +2,11 @@
 
 use std::io;
 
-use serde::Serializer as _;
+use serde::{Serialize as _, Serializer as _};
 use serde_json::{Map, Value};
 
 use super::Encoder;
+use super::printable::SafeJson;
 use crate::outcome::Outcome;
 
 /// One JSON object per line, of all fields or of chosen ones.
@@ -22,16 +23,20 @@ impl JsonLines {
 
     fn object(&self, outcome: &Outcome, out: &mut Vec<u8>) -> io::Result<()> {
         match &self.fields {
-            None => serde_json::to_writer(out, outcome)?,
+            None => outcome.serialize(&mut serializer(out))?,
             Some(fields) => {
                 let all = fields_of(outcome)?;
                 // Not a `Map`: that would sort them.
                 let chosen = fields.iter().filter_map(|name| all.get_key_value(name));
-                serde_json::Serializer::new(out).collect_map(chosen)?;
+                serializer(out).collect_map(chosen)?;
             }
         }
         Ok(())
     }
+}
+
+fn serializer(out: &mut Vec<u8>) -> serde_json::Serializer<&mut Vec<u8>, SafeJson> {
+    serde_json::Serializer::with_formatter(out, SafeJson)
 }
 
 impl Encoder for JsonLines {

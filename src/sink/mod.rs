@@ -11,6 +11,7 @@ mod human;
 mod json;
 mod lines;
 mod ordered;
+mod printable;
 
 use std::io;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub use self::human::Human;
 pub use self::json::{Json, JsonLines};
 pub use self::lines::Lines;
 pub use self::ordered::Ordered;
+pub use self::printable::{printable, printable_lines, to_json};
 
 use crate::outcome::Outcome;
 

@@ -34,7 +34,7 @@ fn jittery() -> Web {
 }
 
 fn numbers(outcomes: &[Outcome]) -> Vec<u64> {
-    outcomes.iter().map(|outcome| number(outcome.name())).collect()
+    outcomes.iter().map(|outcome| number(&outcome.name())).collect()
 }
 
 #[tokio::test(start_paused = true)]

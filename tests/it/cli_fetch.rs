@@ -236,7 +236,7 @@ fn method_data_and_headers_are_sent_as_given() {
     for line in ["x-one: 1\r\n", "x-two: two: 2\r\n", "user-agent: probe/1\r\n"] {
         assert!(named.contains(line), "{line} {named}");
     }
-    run(["fetch", &url, "-H", "no colon"]).exits(2).says(&["`--header no colon` is no header", "hint: "]);
+    run(["fetch", &url, "-H", "no colon"]).exits(2).says(&["`--header` number 1 is no header", "hint: "]);
     run(["fetch", &url, "-X", "GE T"]).exits(2).says(&["`--method GE T` is no HTTP method"]);
 }
 

@@ -71,7 +71,7 @@ fn check(case: &Case, end: &End, web: &Web) {
     }
     let mut pages = BTreeMap::new();
     for record in end.records.iter().filter(|r| r.url.is_some() && r.skipped != Some(Skip::DuplicateSeed)) {
-        assert!(pages.insert(record.name().to_owned(), record.kind).is_none(), "{} twice", record.name());
+        assert!(pages.insert(record.name().into_owned(), record.kind).is_none(), "{} twice", record.name());
     }
     let summary = &end.summary;
     match summary.ended {

@@ -116,7 +116,7 @@ async fn the_stream_gives_each_outcome_and_then_the_summary() {
     let mut crawl = gannet::crawl(crawl(3), hub(10, MOMENT), given(["http://h/"]));
     let mut names = BTreeSet::new();
     while let Some(outcome) = crawl.next().await {
-        assert!(names.insert(outcome.name().to_owned()));
+        assert!(names.insert(outcome.name().into_owned()));
     }
     let summary = crawl.finish().await.unwrap();
     assert_eq!((names.len(), summary.finished, summary.ended), (11, 11, Ended::Done));

@@ -10,6 +10,7 @@ use gannet::crawl::Plan;
 use gannet::error::Error;
 use gannet::job::{Difference, Job, JobSink, Manifest, Spool, Started, Sync, Tracked, deliver};
 use gannet::sink::Lines;
+use gannet::url::redacted;
 use siphash::fingerprint;
 
 use crate::args::{Args, Command, Format, JobArgs, Mode, OutputArgs};
@@ -152,7 +153,7 @@ impl JobRun {
         if let (Mode::AsCompleted, Some((_, format))) =
             (mode, formats.iter().find(|(path, _)| is_stdout(path)))
         {
-            let sink = Box::new(Lines::new(encoder(*format, output.fields.as_deref()), io::stdout()));
+            let sink = Box::new(Lines::new(encoder(*format, output.fields.as_deref(), true), io::stdout()));
             others.push(Output { name: "stdout".into(), sink });
         }
         Ok(Self {
@@ -176,7 +177,7 @@ impl JobRun {
         let (mut cut, is_new) = (0, self.job.is_new());
         let make = |nth: usize, out: Tracked| {
             let (path, format) = &tracked[nth];
-            let (encoder, meter, start) = (encoder(*format, fields), Some(out.meter()), out.start());
+            let (encoder, meter, start) = (encoder(*format, fields, false), Some(out.meter()), out.start());
             // What ends a form, as JSON has it, is written anew by each run.
             if !is_new && out.cut() > encoder.tail().len() as u64 {
                 cut += out.cut();
@@ -231,7 +232,7 @@ impl JobRun {
     /// Writes the ordered outputs of a job that is complete.
     pub(crate) fn deliver(&self) -> Result<(), Error> {
         for ((spool, format), target) in self.tracked.iter().zip(&self.targets) {
-            let encoder = encoder(*format, self.fields.as_deref());
+            let encoder = encoder(*format, self.fields.as_deref(), is_stdout(target));
             let name = if is_stdout(target) { "stdout".into() } else { format!("`{}`", target.display()) };
             let written = match is_stdout(target) {
                 true => deliver(spool, &*encoder, io::stdout()),
@@ -293,14 +294,14 @@ fn settings(typed: &ArgMatches) -> (BTreeMap<String, String>, BTreeMap<String, S
     (fixed, free)
 }
 
-/// A file by its whole path, anything else as it is.
+/// A file by its whole path, anything else as it may be shown.
 fn name_of(value: &str) -> String {
     if value.contains("://") || value == "-" {
-        value.to_owned()
+        redacted(value).into_owned()
     } else {
         match Path::new(value).exists() || value.contains('.') {
             true => absolute(Path::new(value)).display().to_string(),
-            false => value.to_owned(),
+            false => redacted(value).into_owned(),
         }
     }
 }

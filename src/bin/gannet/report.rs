@@ -13,6 +13,7 @@ use bytesize::ByteSize;
 use gannet::crawl::{Ended, Progress, Summary};
 use gannet::error::Error;
 use gannet::frontier::store::Recovery;
+use gannet::sink::{printable, printable_lines};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::settings::use_colour;
@@ -28,12 +29,12 @@ pub(crate) fn say(line: fmt::Arguments<'_>) {
 
 /// `error: …`, with the hint on its own line.
 pub(crate) fn error(error: &Error) {
-    say(format_args!("{} {error}", paint("error:", "1;31")));
+    say(format_args!("{} {}", paint("error:", "1;31"), printable_lines(&error.to_string())));
 }
 
 /// `warning: …`.
 pub(crate) fn warning(text: &str) {
-    say(format_args!("{} {text}", paint("warning:", "1;33")));
+    say(format_args!("{} {}", paint("warning:", "1;33"), printable_lines(text)));
 }
 
 fn paint(text: &str, code: &str) -> String {
@@ -198,7 +199,7 @@ pub(crate) fn summary(summary: &Summary, job: Option<&str>, verbose: bool) {
 }
 
 pub(crate) fn row(text: &mut String, label: &str, value: &str) {
-    let _ = writeln!(text, "  {label:<11}{value}");
+    let _ = writeln!(text, "  {label:<11}{}", printable(value));
 }
 
 pub(crate) fn came_in(summary: &Summary) -> String {
@@ -315,12 +316,7 @@ pub(crate) fn plural(count: u64, noun: &str) -> String {
 fn short(text: &str) -> String {
     const MOST: usize = 100;
     let clean: String = printable(text).chars().take(MOST).collect();
-    if text.chars().count() > MOST { clean + "…" } else { clean }
-}
-
-/// A text of a server without what could upset a terminal.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    if text.chars().nth(MOST).is_some() { clean + "…" } else { clean }
 }
 
 /// The most memory that was resident, where the system tells.

@@ -205,15 +205,15 @@ pub(crate) fn http_options(request: RequestArgs, robots_token: &str) -> Result<H
 
 fn headers(given: &[String]) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
-    for header in given {
-        let parsed = header.split_once(':').and_then(|(name, value)| {
-            let name = HeaderName::from_bytes(name.trim().as_bytes()).ok()?;
-            Some((name, HeaderValue::from_str(value.trim()).ok()?))
-        });
-        let Some((name, value)) = parsed else {
-            let name = header.split(':').next().unwrap_or_default();
+    for (nth, header) in given.iter().enumerate() {
+        let name =
+            header.split_once(':').and_then(|(name, _)| HeaderName::from_bytes(name.trim().as_bytes()).ok());
+        let value = header.split_once(':').and_then(|(_, value)| HeaderValue::from_str(value.trim()).ok());
+        let (Some(name), Some(value)) = (&name, value) else {
+            // Nothing is quoted that may be a value: that may be a secret.
+            let what = name.map_or_else(|| format!("number {}", nth + 1), |name| name.to_string());
             return Err(Error::Config(format!(
-                "`--header {name}` is no header\nhint: write it as 'Name: value'"
+                "`--header` {what} is no header\nhint: write it as 'Name: value'"
             )));
         };
         headers.append(name, value);
@@ -268,7 +268,7 @@ fn outputs(output: &OutputArgs, mode: Mode) -> Result<Vec<Output>, Error> {
             let file = file.map_err(|why| Error::Io(format!("cannot write `{}`", path.display()), why))?;
             (format!("`{}`", path.display()), Box::new(file))
         };
-        let encoder = encoder(format, output.fields.as_deref());
+        let encoder = encoder(format, output.fields.as_deref(), is_stdout(&path));
         let sink: Box<dyn Sink> = match mode {
             Mode::Gather => Box::new(Ordered::new(encoder, out)),
             Mode::AsCompleted => Box::new(Lines::new(encoder, out)),
@@ -356,13 +356,13 @@ fn format_of(path: &Path) -> Result<Format, Error> {
     }
 }
 
-/// What makes bytes of a record.
-pub(crate) fn encoder(format: Format, fields: Option<&[String]>) -> Box<dyn Encoder> {
+/// What makes bytes of a record, for stdout or for a file.
+pub(crate) fn encoder(format: Format, fields: Option<&[String]>, to_stdout: bool) -> Box<dyn Encoder> {
     let fields = fields.map(<[String]>::to_vec);
     match format {
-        Format::Human => Box::new(Human::new(use_colour(&io::stdout()))),
+        Format::Human => Box::new(Human::new(to_stdout && use_colour(&io::stdout()))),
         Format::Json => Box::new(Json::new(fields)),
-        Format::Csv => Box::new(Csv::new(fields)),
+        Format::Csv => Box::new(Csv::new(fields).for_terminal(to_stdout && io::stdout().is_terminal())),
         Format::Jsonl | Format::Auto => Box::new(JsonLines::new(fields)),
     }
 }

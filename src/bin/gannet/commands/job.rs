@@ -8,6 +8,7 @@ use gannet::crawl::Summary;
 use gannet::error::Error;
 use gannet::frontier::store::{DiskState, Stock};
 use gannet::job::{self, Manifest, Note};
+use gannet::sink::printable_lines;
 
 use crate::args::ShowJobArgs;
 use crate::exit::Code;
@@ -47,13 +48,13 @@ fn cannot_read(why: io::Error) -> Error {
     Error::Io("cannot read the frontier".into(), why)
 }
 
-/// Prints URLs, one per line; a reader that went away has had enough.
+/// Prints lines, URLs most often; a reader that went away has had enough.
 fn list(each: impl FnOnce(&mut dyn FnMut(&str)) -> Result<(), Error>) -> Result<Code, Error> {
     let mut out = BufWriter::new(io::stdout().lock());
     let mut written = Ok(());
-    each(&mut |url| {
+    each(&mut |line| {
         if written.is_ok() {
-            written = writeln!(out, "{url}");
+            written = writeln!(out, "{}", printable_lines(line));
         }
     })?;
     match written.and_then(|()| out.flush()) {

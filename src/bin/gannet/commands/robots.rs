@@ -16,13 +16,14 @@ use gannet::fetch::{Fetch as _, Http, HttpOptions};
 use gannet::frontier::MAX_CRAWL_DELAY;
 use gannet::robots::{self, Explanation, MAX_BYTES};
 use gannet::seeds::{self, Source};
-use gannet::url::CrawlUrl;
+use gannet::sink::to_json;
+use gannet::url::{CrawlUrl, redacted};
 use serde::Serialize;
 
 use super::print;
 use crate::args::{RobotsArgs, RobotsFormat};
 use crate::exit::Code;
-use crate::report::{printable, row};
+use crate::report::row;
 use crate::run::runtime;
 use crate::settings::http_options;
 
@@ -48,7 +49,7 @@ pub(super) fn run(args: RobotsArgs) -> Result<Code, Error> {
         match is_human {
             true => finding.write(&mut text),
             false => {
-                let line = serde_json::to_string(finding).map_err(|why| Error::Internal(why.to_string()))?;
+                let line = to_json(finding).map_err(|why| Error::Internal(why.to_string()))?;
                 text += &(line + "\n");
             }
         }
@@ -66,7 +67,9 @@ fn parse(args: &[String]) -> Result<Vec<CrawlUrl>, Error> {
             )));
         };
         for text in texts {
-            urls.push(seeds::parse(&text).map_err(|why| Error::Config(format!("`{text}`: {why}")))?);
+            urls.push(
+                seeds::parse(&text).map_err(|why| Error::Config(format!("`{}`: {why}", redacted(&text))))?,
+            );
         }
     }
     Ok(urls)
@@ -219,9 +222,9 @@ impl<'a> Finding<'a> {
     fn write(&self, text: &mut String) {
         let allowed = if self.allowed { "allowed" } else { "not allowed" };
         let _ = writeln!(text, "{}", self.url);
-        row(text, "verdict", &printable(&format!("{allowed}: {}", self.reason)));
+        row(text, "verdict", &format!("{allowed}: {}", self.reason));
         for (nth, Line { line, text: agent }) in self.agents.iter().enumerate() {
-            row(text, if nth == 0 { "group" } else { "" }, &printable(&format!("line {line}: {agent}")));
+            row(text, if nth == 0 { "group" } else { "" }, &format!("line {line}: {agent}"));
         }
         let mut source = self.robots.to_owned();
         if let Some(last) = self.final_url {
@@ -237,7 +240,7 @@ impl<'a> Finding<'a> {
             row(text, "delay", &format!("{seconds} s between requests{beyond}"));
         }
         for (nth, sitemap) in self.sitemaps.iter().enumerate() {
-            row(text, if nth == 0 { "sitemaps" } else { "" }, &printable(sitemap));
+            row(text, if nth == 0 { "sitemaps" } else { "" }, sitemap);
         }
     }
 }

@@ -1,0 +1,130 @@
+//! Secrets that a user gives to gannet: where they are sent, and that no output shows them.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use crate::gannet::{call, run, text};
+use crate::raw::Raw;
+
+const PASSWORD: &str = "hunter2";
+
+type Heads = Arc<Mutex<Vec<String>>>;
+
+fn serve(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> (Raw, Heads) {
+    let heads = Heads::default();
+    let log = Arc::clone(&heads);
+    let server = Raw::serve(move |mut conn| {
+        while let Some(head) = conn.request() {
+            let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+            log.lock().unwrap().push(head);
+            conn.send(answer(&path));
+        }
+    });
+    (server, heads)
+}
+
+fn page(body: &str) -> String {
+    let length = body.len();
+    format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\r\n{body}")
+}
+
+fn moved(to: &str) -> String {
+    format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n")
+}
+
+/// The `Authorization` of each request for this path.
+fn authorized(heads: &Heads, path: &str) -> Vec<bool> {
+    let heads = heads.lock().unwrap();
+    let asked = heads.iter().filter(|head| head.starts_with(&format!("GET {path} ")));
+    asked.map(|head| head.to_lowercase().contains("authorization: basic")).collect()
+}
+
+#[test]
+fn userinfo_goes_to_its_own_origin_only() {
+    let (other, others) = serve(|_| page(""));
+    let away = format!("//127.0.0.1:{}/linked", other.port());
+    let gone = other.url("/moved").to_string();
+    let (home, homes) = serve(move |path| match path {
+        "/" => page(&format!("<a href=/own><a href=/loop><a href='{away}'><a href=/out>")),
+        "/loop" => moved("/end"),
+        "/out" => moved(&gone),
+        _ => page(""),
+    });
+    let seed = format!("http://user:{PASSWORD}@127.0.0.1:{}/", home.port());
+    run(["crawl", &seed, "--scope", "any"]).exits(0);
+    for (path, sent) in [("/", true), ("/own", true), ("/end", true), ("/robots.txt", false)] {
+        assert_eq!(authorized(&homes, path), [sent], "{path}");
+    }
+    for path in ["/linked", "/moved", "/robots.txt"] {
+        assert_eq!(authorized(&others, path), [false], "{path}");
+    }
+}
+
+#[test]
+fn no_output_shows_a_password() {
+    let (server, heads) = serve(|path| match path {
+        "/" => page("<a href=/a><a href=/loop><a href=/ftp>"),
+        "/loop" => moved("/loop"),
+        "/ftp" => moved(&format!("ftp://user:{PASSWORD}@h/")),
+        _ => page("<title>a</title>"),
+    });
+    let seed = format!("http://user:{PASSWORD}@127.0.0.1:{}/", server.port());
+    let closed = format!("http://user:{PASSWORD}@127.0.0.1:1/");
+    let bad = format!(
+        "ftp://user:{PASSWORD}@h/\nhttp://user:{PASSWORD}@h:x/\nuser:{PASSWORD}@127.0.0.1:1\n{seed}#again\n"
+    );
+    for format in ["jsonl", "json", "csv", "human"] {
+        let args = ["crawl", &seed, &closed, "-", "--format", format, "--links", "-v", "--retries", "0"];
+        let ran = call(args).stdin(bad.clone()).run();
+        let all = ran.text() + &ran.stderr;
+        assert!(!all.contains(PASSWORD) && all.contains("user:***@"), "{all}");
+    }
+    assert!(authorized(&heads, "/a").iter().all(|sent| *sent));
+    let ran = run(["fetch", &seed, "--fail-fast", &closed, "-x", &format!("ftp://user:{PASSWORD}@proxy/")])
+        .exits(2);
+    assert!(!ran.stderr.contains(PASSWORD), "{}", ran.stderr);
+    for header in [PASSWORD.to_owned(), format!("a {PASSWORD}: b"), format!("X-Key: {PASSWORD}\u{7f}")] {
+        let ran = run(["fetch", &seed, "-H", &header]).exits(2);
+        assert!(!ran.stderr.contains(PASSWORD), "{}", ran.stderr);
+    }
+    let token = format!("http://{PASSWORD}@127.0.0.1:{}/a", server.port());
+    let record = run(["fetch", &token]).exits(0).record();
+    assert_eq!(text(&record, "url"), format!("http://***@127.0.0.1:{}/a", server.port()));
+}
+
+#[test]
+fn a_job_keeps_what_it_needs_to_go_on_to_itself() {
+    let (server, heads) = serve(|path| page(if path == "/" { "<a href=/a>" } else { "" }));
+    let seed = format!("http://user:{PASSWORD}@127.0.0.1:{}/", server.port());
+    let desk = tempfile::tempdir().unwrap();
+    let job = desk.path().join("job");
+    let name = job.display().to_string();
+    run(["crawl", &seed, "--job", &name, "--max-pages", "1", "-H", &format!("X-Key: {PASSWORD}")]).exits(5);
+    for args in [&[][..], &["--json"], &["--verify"]] {
+        let ran = run([&["job", &name][..], args].concat());
+        assert!(!(ran.text() + &ran.stderr).contains(PASSWORD), "{args:?}");
+    }
+    assert_eq!(run(["job", &name, "--pending"]).exits(0).text().trim(), format!("{seed}a"));
+    let other = run(["crawl", &seed.replace("user", "me"), "--job", &name]).exits(2);
+    assert!(!other.stderr.contains(PASSWORD), "{}", other.stderr);
+    run(["crawl", "--job", &name, "--max-pages", "9"]).exits(0);
+    assert_eq!(authorized(&heads, "/a"), [true]);
+    let records = std::fs::read_to_string(job.join("records.jsonl")).unwrap();
+    assert!(!records.contains(PASSWORD) && records.contains("user:***@"), "{records}");
+    only_the_owner_reads(&job);
+}
+
+/// What may hold secrets, so all but the records.
+fn only_the_owner_reads(directory: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    for entry in std::fs::read_dir(directory).unwrap().flatten() {
+        let mode = entry.metadata().unwrap().permissions().mode();
+        let (path, name) = (entry.path(), entry.file_name());
+        match path.is_dir() {
+            true => only_the_owner_reads(&path),
+            // The lock names the process, no more.
+            false if name == "records.jsonl" || name == "lock" => {}
+            false => assert_eq!(mode & 0o077, 0, "{} is {mode:o}", path.display()),
+        }
+    }
+}
