@@ -16,12 +16,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION,
-    CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT,
+    CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
 use reqwest::{Client, Method};
 use tokio::sync::OnceCell;
 
 use super::address::is_public;
+use super::credentials;
 use super::exchange::Exchange;
 use super::guard::{DenyPrivate, Guard, Way};
 use super::pool::Pool;
@@ -30,9 +31,6 @@ use super::tls::LazyVerifier;
 use super::trace::{TRACE, Trace};
 use super::{Fetch, FetchError, Request, Response};
 use crate::url::CrawlUrl;
-
-/// Headers that are meant for one origin only; `Host` names it.
-const PRIVATE_HEADERS: [HeaderName; 4] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, HOST];
 
 /// Headers that describe the body of a request (Fetch Standard, request-body-header name).
 const BODY_HEADERS: [HeaderName; 4] = [CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE];
@@ -53,8 +51,8 @@ pub struct HttpOptions {
     /// The `User-Agent`; default `gannet/VERSION` and what it is, with the name that robots.txt may use.
     pub user_agent: String,
     /// Headers of each request, in place of gannet's own where both have one; default none.
-    /// `Authorization`, `Cookie`, `Proxy-Authorization` and `Host` are not sent to another origin than
-    /// that of the first URL.
+    /// `Authorization`, `Cookie`, `Proxy-Authorization`, `Host`, and any with `auth`, `token`, `secret`, `key`, `session`,
+    /// `cookie`, `password` or `credential` in its name are not sent to another origin than that of the first URL.
     pub headers: HeaderMap,
     /// The whole fetch, over all hops, the body included; default 30 s.
     pub timeout: Duration,
@@ -150,10 +148,7 @@ impl Http {
         let tls = tls.map_err(|error| BuildError(format!("cannot set up TLS: {error}")))?;
         let judged = Pool::new(&options, tls.clone(), Arc::clone(&look_up), Some(options.is_public))?;
         let open = Pool::new(&options, tls, look_up, None)?;
-        let mut foreign_headers = headers.clone();
-        for name in PRIVATE_HEADERS {
-            foreign_headers.remove(name);
-        }
+        let foreign_headers = credentials::without_private(&headers);
         Ok(Self {
             guard,
             judged,
@@ -237,7 +232,7 @@ impl Fetch for Http {
 
 impl fmt::Debug for Http {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Http").field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Http").finish_non_exhaustive() // its options hold secrets
     }
 }
 
@@ -256,11 +251,14 @@ fn request_headers(options: &HttpOptions) -> Result<HeaderMap, BuildError> {
     for (name, value) in &options.headers {
         headers.append(name.clone(), value.clone());
     }
+    credentials::mark(&mut headers);
     Ok(headers)
 }
 
 #[cfg(test)]
 mod tests {
+    use reqwest::header::COOKIE;
+
     use super::*;
 
     #[test]

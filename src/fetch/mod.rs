@@ -8,6 +8,7 @@
 mod address;
 mod body;
 mod classify;
+mod credentials;
 mod deadline;
 mod decode;
 mod error;
@@ -58,8 +59,8 @@ pub struct Request {
     pub body: Option<Bytes>,
     /// Who decides about redirects; `None` follows every hop to an `http` or `https` URL.
     pub hops: Option<Arc<dyn HopPolicy>>,
-    /// The user named this host, so it gets `Authorization`, `Cookie`, `Proxy-Authorization` and `Host` as given;
-    /// default true.
+    /// The user named this host, so it gets the headers that are meant for one origin only
+    /// ([`HttpOptions::headers`]); default true.
     pub home: bool,
     /// A page on a public address led here, so it may not be at a private one, unless
     /// [`HttpOptions::deny_private`] says otherwise; default false.

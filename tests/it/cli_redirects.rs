@@ -85,6 +85,7 @@ fn what_is_meant_for_the_seed_goes_nowhere_else() {
         _ => missing(),
     });
     let secrets = ["-H", "Authorization: Bearer secret", "-H", "Cookie: secret=1", "-H", "X-Mine: yes"];
+    let secrets = secrets.into_iter().chain(["-H", "X-Api-Key: secret"]);
     let args = ["--scope", "any"].into_iter().chain(secrets);
     call(["crawl", home.url("/").as_str()].into_iter().chain(args)).run().exits(0);
     let heads = others.lock().unwrap().join("\n").to_lowercase();
@@ -92,6 +93,11 @@ fn what_is_meant_for_the_seed_goes_nowhere_else() {
     assert!(!heads.contains("secret") && heads.contains("x-mine: yes"), "{heads}");
     let own = homes.lock().unwrap().iter().find(|head| head.contains(" /own ")).unwrap().to_lowercase();
     assert!(own.contains("bearer secret") && own.contains("secret=1"), "{own}");
+    assert!(own.contains("x-api-key: secret"), "{own}");
+    let everything = homes.lock().unwrap().join("\n") + &heads;
+    assert!(!everything.to_lowercase().contains("referer"), "{everything}");
+    let robots = homes.lock().unwrap().iter().find(|head| head.contains(" /robots.txt ")).unwrap().clone();
+    assert!(!robots.contains("secret"), "{robots}");
 }
 
 #[test]

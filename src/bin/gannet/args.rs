@@ -198,7 +198,7 @@ pub(crate) struct RequestArgs {
     /// Longest silence while waiting for an answer or its next bytes
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = positive)]
     pub(crate) idle_timeout: Duration,
-    /// A request header, `Name: value` (repeatable)
+    /// A request header, `Name: value` (repeatable); what sounds like a secret goes to hosts of seeds only
     #[arg(short = 'H', long = "header", value_name = "HEADER")]
     pub(crate) headers: Vec<String>,
     /// The User-Agent [default: gannet/VERSION and what it is]
