@@ -111,7 +111,9 @@ impl Job {
                 directory.display()
             )));
         }
-        std::fs::create_dir_all(directory.join("frontier")).map_err(io)?;
+        std::fs::create_dir_all(directory)
+            .and_then(|()| private_dir(&directory.join("frontier")))
+            .map_err(io)?;
         let lock = match lock(&directory.join("lock")) {
             Ok(lock) => lock,
             Err(LockError::Held(who)) => return Err(in_use(directory, &who)),
@@ -254,6 +256,14 @@ fn in_use(directory: &Path, who: &str) -> Error {
         None => "another process".to_owned(),
     };
     Error::Config(format!("the job in `{}` is in use by {holder}", directory.display()))
+}
+
+/// URLs may hold passwords, so where they are kept is for their owner alone.
+fn private_dir(path: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(path)
 }
 
 /// Whether a directory holds more than what is left when a process was killed before it had written its job down: files
