@@ -356,16 +356,21 @@ impl Received {
     }
 }
 
+/// What is kept of a media type or a charset, characters: both halves of a type have at most 127 (RFC 6838 §4.2).
+const MAX_TYPE: usize = 255;
+
 /// `Content-Type` split into its essence and its charset, both lower case (RFC 9110 §8.3).
 pub fn content_type(headers: &HeaderMap) -> (Option<String>, Option<String>) {
     let Some(value) = headers.get("content-type") else { return (None, None) };
     let text = String::from_utf8_lossy(value.as_bytes());
     let mut parts = text.split(';');
-    let essence = parts.next().map(|e| e.trim().to_ascii_lowercase()).filter(|e| !e.is_empty());
+    let word =
+        |text: &str| -> String { text.chars().take(MAX_TYPE).collect::<String>().to_ascii_lowercase() };
+    let essence = parts.next().map(|e| word(e.trim())).filter(|e| !e.is_empty());
     let charset = parts
         .filter_map(|p| p.split_once('='))
         .find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))
-        .map(|(_, value)| value.trim().trim_matches(['"', '\'']).to_ascii_lowercase());
+        .map(|(_, value)| word(value.trim().trim_matches(['"', '\''])));
     (essence, charset.filter(|c| !c.is_empty()))
 }
 
@@ -392,7 +397,9 @@ pub fn body_path(url: Option<&CrawlUrl>, response: &Received) -> String {
         ("image/svg+xml", "svg"),
     ];
     let body = response.body.as_deref().unwrap_or_default();
-    let hash = sha256(&[url.map_or("", CrawlUrl::as_str).as_bytes(), b"\n", body].concat());
+    // A password has no part in it: who has the record could try to guess it.
+    let url = url.map_or_else(String::new, ToString::to_string);
+    let hash = sha256(&[url.as_bytes(), b"\n", body].concat());
     let content_type = response.content_type.as_deref().unwrap_or_default();
     let suffix =
         SUFFIXES.iter().find(|(essence, _)| *essence == content_type).map_or("bin", |(_, suffix)| suffix);
@@ -411,6 +418,7 @@ fn sha256(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fetch::HeaderValue;
 
     #[test]
     fn every_written_field_is_published_and_in_order() {
@@ -437,12 +445,39 @@ mod tests {
         assert!(json.contains("\"body_b64\":\"/w==\"") && json.contains("\"time_dns_ms\":1.5"), "{json}");
     }
 
+    proptest::proptest! {
+        /// Two lower-case hexadecimal names and a known suffix: no `..`, no root, no device, no two that differ by case.
+        #[test]
+        fn body_paths_are_safe(path in ".{0,80}", content_type in ".{0,80}", body: Vec<u8>) {
+            let url = CrawlUrl::parse(&format!("http://h/{path}")).ok();
+            let content_type = Some(content_type);
+            let response = Received { content_type, body: Some(body.into()), ..Received::default() };
+            let name = body_path(url.as_ref(), &response);
+            let (directory, file) = name.split_once('/').unwrap();
+            let (stem, suffix) = file.split_once('.').unwrap();
+            let is_hex = |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+            assert!(directory.len() == 2 && stem.len() == 40 && is_hex(directory) && is_hex(stem), "{name}");
+            assert!((2..=4).contains(&suffix.len()) && suffix.bytes().all(|b| b.is_ascii_lowercase()), "{name}");
+        }
+    }
+
+    #[test]
+    fn body_paths_tell_urls_apart_and_hold_no_password() {
+        let path = |url: &str| body_path(CrawlUrl::parse(url).ok().as_ref(), &Received::default());
+        assert_ne!(path("http://h/a"), path("http://h/A"));
+        assert_eq!(path("http://u:a@h/"), path("http://u:b@h/"));
+    }
+
     #[test]
     fn content_type_is_split() {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", "Text/HTML; Charset=\"UTF-8\"".parse().unwrap());
         assert_eq!(content_type(&headers), (Some("text/html".into()), Some("utf-8".into())));
         assert_eq!(content_type(&HeaderMap::new()), (None, None));
+        let long = format!("{}; charset={}", "x".repeat(60_000), "\u{e9}".repeat(60_000));
+        headers.insert("content-type", HeaderValue::from_bytes(long.as_bytes()).unwrap());
+        let (essence, charset) = content_type(&headers);
+        assert_eq!(essence.unwrap().len() + charset.unwrap().chars().count(), 2 * MAX_TYPE);
     }
 
     #[test]

@@ -95,6 +95,9 @@ names! {
     }
 }
 
+/// What a message holds at most, characters: it may quote a URL, or what a server said.
+pub(super) const MAX_MESSAGE: usize = 500;
+
 /// A fetch that failed.
 #[derive(Clone, Debug)]
 pub struct FetchError {

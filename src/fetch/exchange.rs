@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::body::Collector;
 use super::classify::{Cause, classify};
 use super::deadline::{Deadline, Expired};
+use super::error::MAX_MESSAGE;
 use super::framing;
 use super::guard::{DenyPrivate, Way};
 use super::http::Http;
@@ -321,7 +322,10 @@ impl<'a> Exchange<'a> {
     }
 
     fn fail(&mut self, cause: Cause, head: Option<Response>) -> FetchError {
-        let Cause { kind, phase, message, exhausted } = cause;
+        let Cause { kind, phase, mut message, exhausted } = cause;
+        if let Some((end, _)) = message.char_indices().nth(MAX_MESSAGE) {
+            message.truncate(end);
+        }
         let timings = self.timings();
         let partial = head.or_else(|| (!self.chain.is_empty()).then(|| self.unanswered()));
         let partial = partial.map(|response| Box::new(Response { timings, ..response }));

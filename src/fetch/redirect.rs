@@ -13,6 +13,9 @@ use crate::url::{CrawlUrl, UrlError, redacted};
 /// The longest `Location` that is looked at, bytes: no request could ask for a longer URL.
 const MAX_LOCATION: usize = 65_535;
 
+/// What is shown of one that leads nowhere, characters.
+const MAX_SHOWN: usize = 200;
+
 /// The `Location` of an answer that is a redirect. A 3xx without one is an answer like any other.
 pub(super) fn location(status: StatusCode, headers: &HeaderMap) -> Option<&[u8]> {
     if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
@@ -30,16 +33,23 @@ pub(super) fn target(from: &CrawlUrl, location: &[u8]) -> Result<CrawlUrl, Strin
     if location.len() > MAX_LOCATION {
         return Err(format!("redirect to a URL of {} bytes", location.len()));
     }
-    let shown = || redacted(&String::from_utf8_lossy(&location[..location.len().min(200)])).into_owned();
+    let shown = || shorten(&redacted(&String::from_utf8_lossy(location)));
     let text = std::str::from_utf8(location).map_or_else(|_| escape_bytes(location).into(), Cow::Borrowed);
     let url = from
         .to_url()
         .join(&two_slashes(&text))
         .map_err(|error| format!("redirect to `{}`: {error}", shown()))?;
     CrawlUrl::from_url(url).map_err(|error| match error {
-        UrlError::Scheme(scheme) => format!("redirect to `{}`: unsupported scheme `{scheme}`", shown()),
+        UrlError::Scheme(scheme) => {
+            format!("redirect to `{}`: unsupported scheme `{}`", shown(), shorten(&scheme))
+        }
         UrlError::Invalid(why) => format!("redirect to `{}`: {why}", shown()),
     })
+}
+
+/// As much of it as a message needs.
+fn shorten(text: &str) -> String {
+    text.chars().take(MAX_SHOWN).collect()
 }
 
 /// `///host` is `//host` (WHATWG URL, special authority ignore slashes state); the parser used here takes
@@ -100,6 +110,29 @@ mod tests {
         assert!(from(b"javascript:alert(1)").unwrap_err().contains("unsupported scheme"));
         assert!(from(b"http://[::1").is_err());
         assert!(from(b"http://").is_err());
+    }
+
+    #[test]
+    fn no_other_scheme_and_no_long_message() {
+        for location in [
+            "file:///etc/passwd",
+            "FTP://h/",
+            "gopher://h/_x",
+            "data:text/html,x",
+            "javascript:x",
+            "mailto:a@h",
+            "about:blank",
+            "ws://h/",
+            "view-source:http://h/",
+            " \tfile:///x",
+            "fi\tle:///x",
+        ] {
+            assert!(from(location.as_bytes()).unwrap_err().contains("unsupported scheme"), "{location}");
+        }
+        for location in ["x".repeat(60_000) + ":", format!("http://{}:x", "[".repeat(60_000))] {
+            assert!(from(location.as_bytes()).unwrap_err().chars().count() < 500);
+        }
+        assert!(from("x".repeat(MAX_LOCATION + 1).as_bytes()).unwrap_err().contains("65536 bytes"));
     }
 
     #[test]

@@ -133,5 +133,5 @@ fn what_is_typed_wrong_is_said() {
     run(["robots", "ftp://h/"]).exits(2).says(&["`ftp` is not fetched"]);
     run(["robots", "h.example", "--robots", "/no/such"]).exits(2).says(&["cannot read `/no/such`"]);
     run(["robots", "h.example", "--robots-token", "gannet/1.0"]).exits(2).says(&["--robots-token"]);
-    run(["robots", "h.example", "-H", "x"]).exits(2).says(&["`--header x` is no header"]);
+    run(["robots", "h.example", "-H", "x"]).exits(2).says(&["`--header` number 1 is no header"]);
 }

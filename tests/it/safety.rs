@@ -151,6 +151,44 @@ async fn nor_does_a_sitemap_that_a_public_robots_txt_names() {
     assert!(paths.lock().unwrap().is_empty());
 }
 
+#[test]
+fn only_http_is_followed_wherever_a_page_leads() {
+    const SCHEMES: [&str; 7] = [
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/",
+        "gopher://127.0.0.1/_x",
+        "javascript:x()",
+        "data:text/html,x",
+        "ws://127.0.0.1/",
+        "view-source:http://127.0.0.1/",
+    ];
+    for target in SCHEMES {
+        let links = format!(
+            "<meta http-equiv=refresh content='0;url={target}'><base href='{target}'><a href='{target}'><iframe src='{target}'>"
+        );
+        let server = Raw::serve(move |mut conn| {
+            while let Some(head) = conn.request() {
+                conn.send(match head.split(' ').nth(1) {
+                    Some("/page") => {
+                        let length = links.len();
+                        let head = format!(
+                            "Content-Type: text/html\r\nRefresh: 0;url={target}\r\nContent-Length: {length}"
+                        );
+                        format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n{links}")
+                    }
+                    _ => moved(target), // robots.txt as well, which is then none
+                });
+            }
+        });
+        let ran =
+            run(["crawl", server.url("/page").as_str(), server.url("/moved").as_str(), "--scope", "any"]);
+        let records = ran.exits(3).records();
+        assert_eq!(records.len(), 2, "{target}: {records:?}");
+        let moved = records.iter().find(|record| text(record, "url").ends_with("/moved")).unwrap();
+        assert_eq!((text(moved, "error_kind"), moved.get("final_url").is_some()), ("bad_redirect", true));
+    }
+}
+
 /// Fetches a page that redirects to an address of metadata, by way of a proxy.
 fn metadata(flags: &[&str]) -> (Ran, Vec<String>) {
     let proxy = Raw::serve(|mut conn| {
