@@ -17,6 +17,7 @@ const MADE_BY: &[(ErrorKind, Phase, &str)] = &[
     (InvalidUrl, FirstByte, "fetch::a_url_that_no_request_line_can_hold"),
     (UnsupportedScheme, Seed, "cli_input::bad_lines_are_records_and_good_ones_are_fetched"),
     (BlockedAddress, Resolve, "fetch::private_addresses_are_denied_if_asked"),
+    (BlockedAddress, Redirect, "safety::a_redirect_from_a_public_address_to_a_private_one_is_not_followed"),
     (BlockedAddress, Robots, "error_kinds::private_hosts_are_not_even_asked_for_robots_txt"),
     (RobotsDenied, Redirect, "fetch::the_policy_decides_about_hops"),
     (RobotsUnavailable, Robots, "error_kinds::robots_txt_that_cannot_be_had"),

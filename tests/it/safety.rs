@@ -6,11 +6,11 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use futures::StreamExt as _;
-use gannet::fetch::{DenyPrivate, ErrorKind, Http, HttpOptions};
+use gannet::fetch::{DenyPrivate, ErrorKind, Http, HttpOptions, Phase};
 use gannet::{Outcome, Plan, Reach, Scope, Source};
 
 use crate::gannet::{Ran, run, text};
-use crate::raw::{Raw, quick};
+use crate::raw::{Raw, get, quick};
 
 /// The paths that a server was asked for.
 type Paths = Arc<Mutex<Vec<String>>>;
@@ -108,6 +108,17 @@ async fn a_public_page_leads_to_no_private_host_and_a_private_one_does() {
     assert!(outcomes.iter().all(|outcome| outcome.error.is_none()), "{outcomes:?}");
     let outcomes = crawl(options(DenyPrivate::Always), &[&seed, &root]).await;
     assert_eq!(error_of(&outcomes, &seed), Some(ErrorKind::BlockedAddress));
+}
+
+#[tokio::test]
+async fn a_redirect_from_a_public_address_to_a_private_one_is_not_followed() {
+    let (inner, inner_paths) = serve("127.0.0.1", |_| page(&[]));
+    let secret = inner.url("/secret").to_string();
+    let (public, _) = serve("127.0.0.2", move |_| moved(&secret));
+    let error = get(options(DenyPrivate::Public), public.url("/")).await.unwrap_err();
+    assert_eq!((error.kind, error.phase), (ErrorKind::BlockedAddress, Phase::Redirect));
+    assert!(inner_paths.lock().unwrap().is_empty());
+    assert_eq!(get(options(DenyPrivate::Never), public.url("/")).await.unwrap().status, 200);
 }
 
 #[tokio::test]
