@@ -1,24 +1,14 @@
 //! Link extraction against html5ever, on nonsense and on pages made to be hard.
 //!
-//! Two comparisons. [`Tokens`] is html5ever's tokenizer alone, on pages without `svg` and `math`: exactly
-//! the same links. [`Tree`] is the whole parser, scripting off, on pages with them that are well nested:
+//! Two comparisons. `of_tokens` is html5ever's tokenizer alone, on pages without `svg` and `math`: exactly
+//! the same links. `of_tree` is the whole parser, scripting off, on pages with them that are well nested:
 //! the elements that it creates have exactly the same links. Left out of these pages is what only a tree builder does: it
 //! drops tags within `select`, `frameset` and after each other (`<form><form>`).
 
-use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeSet, HashMap};
-
-use gannet::extract::{Source, outlinks};
-use html5ever::tendril::{StrTendril, TendrilSink};
-use html5ever::tokenizer::states::RawKind;
-use html5ever::tokenizer::{BufferQueue, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer};
-use html5ever::tree_builder::{ElementFlags, NodeOrText, QuirksMode, TreeBuilderOpts, TreeSink};
-use html5ever::{Attribute, ParseOpts, QualName, parse_document};
 use proptest::prelude::*;
 use url::Url;
 
-type Links = BTreeSet<String>;
+use crate::html5ever_links::{self, Links};
 
 fn page_url() -> Url {
     Url::parse("http://h/d/").expect("a URL")
@@ -26,134 +16,19 @@ fn page_url() -> Url {
 
 /// What gannet finds.
 fn ours(page: &str) -> Links {
-    let (body, url) = (page.as_bytes(), &page_url());
-    let page = outlinks(&Source { content_type: Some("text/html"), ..Source::new(body, url) });
-    page.links.iter().map(|link| link.url.as_str().to_owned()).collect()
-}
-
-/// Adds the links of an element, by a table of this test's own.
-fn add(links: &mut Links, tag: &str, attrs: &[Attribute]) {
-    let wanted = match tag {
-        "a" | "area" => "href",
-        "img" | "script" | "iframe" | "embed" | "track" => "src",
-        _ => return,
-    };
-    let Some(attr) = attrs.iter().find(|attr| &*attr.name.local == wanted) else { return };
-    let value = attr.value.trim_matches(|c| c <= ' ');
-    if let Ok(mut url) = page_url().join(value)
-        && !value.starts_with('#')
-        && url.scheme() == "http"
-    {
-        url.set_fragment(None);
-        links.insert(url.into());
-    }
-}
-
-/// What html5ever's tokenizer finds.
-#[derive(Default)]
-struct Tokens(RefCell<Links>);
-
-impl TokenSink for Tokens {
-    type Handle = ();
-
-    fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
-        let Token::TagToken(tag) = token else { return TokenSinkResult::Continue };
-        if tag.kind == TagKind::EndTag {
-            return TokenSinkResult::Continue;
-        }
-        add(&mut self.0.borrow_mut(), &tag.name, &tag.attrs);
-        match &*tag.name {
-            "script" => TokenSinkResult::RawData(RawKind::ScriptData),
-            "title" | "textarea" => TokenSinkResult::RawData(RawKind::Rcdata),
-            "style" | "xmp" | "iframe" | "noembed" | "noframes" => TokenSinkResult::RawData(RawKind::Rawtext),
-            "plaintext" => TokenSinkResult::Plaintext,
-            _ => TokenSinkResult::Continue,
-        }
-    }
+    html5ever_links::ours(page, &page_url())
 }
 
 fn of_tokens(page: &str) -> Links {
-    let tokenizer = Tokenizer::new(Tokens::default(), Default::default());
-    let input = BufferQueue::default();
-    input.push_back(StrTendril::from(page));
-    let _ = tokenizer.feed(&input);
-    tokenizer.end();
-    tokenizer.sink.0.take()
-}
-
-/// What html5ever's parser finds; keeps names and links of elements and no tree.
-#[derive(Default)]
-struct Tree {
-    names: RefCell<HashMap<usize, &'static QualName>>,
-    /// The `annotation-xml` elements that hold HTML.
-    annotations: RefCell<BTreeSet<usize>>,
-    next: Cell<usize>,
-    links: RefCell<Links>,
-}
-
-impl Tree {
-    fn id(&self) -> usize {
-        self.next.set(self.next.get() + 2); // the odd ones are contents of templates
-        self.next.get()
-    }
-}
-
-impl TreeSink for Tree {
-    type Handle = usize;
-    type Output = Links;
-    type ElemName<'a> = &'static QualName;
-
-    fn finish(self) -> Links {
-        self.links.take()
-    }
-    fn get_document(&self) -> usize {
-        0
-    }
-    fn get_template_contents(&self, target: &usize) -> usize {
-        target + 1
-    }
-    fn same_node(&self, x: &usize, y: &usize) -> bool {
-        x == y
-    }
-    fn elem_name(&self, target: &usize) -> &'static QualName {
-        self.names.borrow()[target]
-    }
-    fn create_element(&self, name: QualName, attrs: Vec<Attribute>, flags: ElementFlags) -> usize {
-        add(&mut self.links.borrow_mut(), &name.local, &attrs);
-        let id = self.id();
-        if flags.mathml_annotation_xml_integration_point {
-            self.annotations.borrow_mut().insert(id);
-        }
-        self.names.borrow_mut().insert(id, Box::leak(Box::new(name)));
-        id
-    }
-    fn is_mathml_annotation_xml_integration_point(&self, target: &usize) -> bool {
-        self.annotations.borrow().contains(target)
-    }
-    fn create_comment(&self, _: StrTendril) -> usize {
-        self.id()
-    }
-    fn create_pi(&self, _: StrTendril, _: StrTendril) -> usize {
-        self.id()
-    }
-    fn parse_error(&self, _: Cow<'static, str>) {}
-    fn set_quirks_mode(&self, _: QuirksMode) {}
-    fn append(&self, _: &usize, _: NodeOrText<usize>) {}
-    fn append_before_sibling(&self, _: &usize, _: NodeOrText<usize>) {}
-    fn append_based_on_parent_node(&self, _: &usize, _: &usize, _: NodeOrText<usize>) {}
-    fn append_doctype_to_document(&self, _: StrTendril, _: StrTendril, _: StrTendril) {}
-    fn add_attrs_if_missing(&self, _: &usize, _: Vec<Attribute>) {}
-    fn remove_from_parent(&self, _: &usize) {}
-    fn reparent_children(&self, _: &usize, _: &usize) {}
+    html5ever_links::of_tokens(page, &page_url())
 }
 
 fn of_tree(page: &str) -> Links {
-    let tree_builder = TreeBuilderOpts { scripting_enabled: false, ..Default::default() };
-    parse_document(Tree::default(), ParseOpts { tree_builder, ..Default::default() }).one(page)
+    html5ever_links::of_tree(page, &page_url())
 }
 
 /// Pieces of markup; `{}` becomes a number, so that each link is its own.
-const PIECES: [&str; 64] = [
+const PIECES: [&str; 80] = [
     "<a href={}>",
     "<a href='{}'>",
     "<a href=\"{}\">",
@@ -218,6 +93,22 @@ const PIECES: [&str; 64] = [
     "<xmp>",
     "</xmp>",
     "<!doctype html \"",
+    "<template>",
+    "</template>",
+    "<noembed>",
+    "</noembed>",
+    "<noframes>",
+    "</noframes>",
+    "<select>",
+    "<option>",
+    "<![CDATA[",
+    "]]>",
+    "<base href={}/>",
+    "<base target={}>",
+    "<form action={} method=GET>",
+    "<video poster={} src=x>",
+    "<td background={}>",
+    "<link rel=next href={}>",
 ];
 
 /// Where the tree decides what the tokenizer does: well-nested pages around these. (Of badly nested ones
@@ -280,7 +171,7 @@ proptest! {
     #![proptest_config(ProptestConfig {
         failure_persistence: None,
         rng_seed: prop::test_runner::RngSeed::Fixed(7),
-        ..ProptestConfig::with_cases(3000)
+        ..ProptestConfig::with_cases(20_000)
     })]
 
     #[test]
@@ -324,6 +215,17 @@ fn pages_made_to_be_hard() {
         "<script><!--<script></script><a href=1>--></script><a href=2>",
         "<table><a href=1><tr><td><a href=2></table>",
         "<title><a href=1></title><textarea><a href=2></textarea><a href=3>",
+        "<xmp><a href=1></xmp><noembed><a href=2></noembed><noframes><a href=3></noframes><a href=4>",
+        "<iframe src=1><a href=2></iframe><a href=3><plaintext><a href=4></plaintext><a href=5>",
+        "<!--><a href=1>--><!---><a href=2>--><!-- --!><a href=3><!-- --!- ><a href=4>--><a href=5>",
+        "<a href=1 href=2><a HREF=3 href=4><a href><a href=''>",
+        "<a hr\0ef=1><a href=2\0><\0a href=3><a\0 href=4>\0<a href=5>",
+        "<select><a href=1><option><a href=2></select><select><img src=3></select>",
+        "<template><base href=/b/><a href=1></template><base href=/c/><a href=2>",
+        "<base><base target=x><base href='http://['><base href=/c/><a href=1>",
+        "<base href=mailto:x><base href=/c/><a href=1>",
+        "<base href=//o/x/><a href=1>",
+        "<textarea>\n</TEXTAREA ><a href=1><title></title/><a href=2><style></style x='>'><a href=3>",
     ] {
         let page = format!("<!doctype html><body>{page}");
         assert_eq!(ours(&page), of_tree(&page), "{page}");
