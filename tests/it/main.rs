@@ -59,5 +59,6 @@ mod sitemap_conformance;
 mod sitemaps;
 mod terminal;
 mod tls;
+mod url_conformance;
 mod web;
 mod wpt_http1;
