@@ -40,7 +40,7 @@ impl Selection {
     /// The first name that is none.
     pub fn named<S: AsRef<str>>(names: &[S]) -> Result<Self, String> {
         let mut selection = Self { kinds: [false; 3], ..Self::default() };
-        for name in names.iter().map(AsRef::as_ref) {
+        for name in names.iter().map(|name| name.as_ref().trim()) {
             match name {
                 "navigation" => selection.take(LinkKind::Navigation),
                 "assets" | "requisites" => selection.take(LinkKind::Requisite),
@@ -113,7 +113,7 @@ mod tests {
             (&["assets"], [false, true, false], true),
             (&["requisites", "form"], [false, true, true], true),
             (&["all"], [true, true, true], true),
-            (&["img"], [false, true, false], false),
+            (&[" img "], [false, true, false], false),
             (&["area", "css"], [false, false, false], true),
         ] {
             let selection = Selection::named(names).unwrap();
