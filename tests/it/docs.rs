@@ -13,13 +13,15 @@ const ERRORS: &str = include_str!("../../docs/errors.md");
 const CHANGELOG: &str = include_str!("../../CHANGELOG.md");
 const DURABILITY: &str = include_str!("../../docs/durability.md");
 const POLITENESS: &str = include_str!("../../docs/politeness.md");
-const PROSE: [(&str, &str); 7] = [
+const SECURITY: &str = include_str!("../../docs/security.md");
+const PROSE: [(&str, &str); 8] = [
     ("README", README),
     ("guide", GUIDE),
     ("output", OUTPUT),
     ("errors", ERRORS),
     ("durability", DURABILITY),
     ("politeness", POLITENESS),
+    ("security", SECURITY),
     ("changelog", CHANGELOG),
 ];
 const COMMANDS: [&str; 8] = ["crawl", "fetch", "robots", "job", "demo", "origin", "completions", "man"];
@@ -263,6 +265,8 @@ fn relative_links_lead_somewhere() {
         "docs/output.md",
         "docs/errors.md",
         "docs/politeness.md",
+        "docs/security.md",
+        "docs/durability.md",
     ];
     let mut links = 0;
     for file in files {
@@ -282,4 +286,56 @@ fn relative_links_lead_somewhere() {
         }
     }
     assert!(links > 10, "{links}");
+}
+
+/// The texts of all Rust files below a directory, by their names without suffix.
+fn sources(directory: &std::path::Path, into: &mut BTreeMap<String, String>) {
+    for entry in std::fs::read_dir(directory).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|suffix| suffix == "rs") {
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            *into.entry(name).or_default() += &std::fs::read_to_string(&path).unwrap();
+        }
+    }
+}
+
+#[test]
+fn each_promise_is_held_by_the_tests_that_it_names() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut texts = BTreeMap::new();
+    sources(&root.join("src"), &mut texts);
+    sources(&root.join("tests/it"), &mut texts);
+    let mut named = 0;
+    for (file, test) in
+        code_spans(section(SECURITY, "Promises")).iter().filter_map(|span| span.split_once("::"))
+    {
+        let text = texts.get(file).unwrap_or_else(|| panic!("there is no `{file}.rs`"));
+        assert!(text.contains(&format!("fn {test}(")), "`{file}.rs` has no `{test}`");
+        named += 1;
+    }
+    assert!(named > 10, "{named}");
+}
+
+#[test]
+fn the_limits_of_the_documentation_are_those_of_the_code() {
+    use gannet::{extract, frontier, robots, seeds};
+    let limits: BTreeMap<_, _> =
+        rows(section(SECURITY, "Limits")).into_iter().map(|row| (row[0], row[1])).collect();
+    let kib = |bytes: usize| format!("{} KiB", bytes / 1024);
+    for (what, parts) in [
+        ("a robots.txt", vec![kib(robots::MAX_BYTES), kib(robots::MAX_SITEMAP_BYTES), "1,000".into()]),
+        ("a link", vec![kib(extract::MAX_LINK_LEN)]),
+        ("the links of a page", vec![format!("{} MiB", extract::MAX_LINK_BYTES >> 20)]),
+        ("a sitemap", vec![format!("{} MiB", extract::MAX_SITEMAP_BYTES >> 20), "200,000".into()]),
+        ("a title", vec![kib(extract::MAX_TITLE_LEN)]),
+        ("a line of a list", vec![kib(seeds::MAX_LINE)]),
+        ("Crawl-delay", vec![format!("{} s", frontier::MAX_CRAWL_DELAY.as_secs())]),
+        ("`Retry-After`", vec![format!("{} h", frontier::MAX_PARK.as_secs() / 3600)]),
+    ] {
+        let said = limits.get(what).unwrap_or_else(|| panic!("no limit of `{what}`"));
+        parts.iter().for_each(|part| assert!(said.contains(part), "{what}: {part} is not in `{said}`"));
+    }
+    assert_eq!((robots::MAX_SITEMAPS, extract::MAX_SITEMAP_LINKS), (1000, 200_000));
 }

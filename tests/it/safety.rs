@@ -9,7 +9,7 @@ use futures::StreamExt as _;
 use gannet::fetch::{DenyPrivate, ErrorKind, Http, HttpOptions, Phase};
 use gannet::{Outcome, Plan, Reach, Scope, Source};
 
-use crate::gannet::{Ran, run, text};
+use crate::gannet::{Ran, call, run, text};
 use crate::raw::{Raw, get, quick};
 
 /// The paths that a server was asked for.
@@ -198,6 +198,19 @@ fn only_http_is_followed_wherever_a_page_leads() {
         let moved = records.iter().find(|record| text(record, "url").ends_with("/moved")).unwrap();
         assert_eq!((text(moved, "error_kind"), moved.get("final_url").is_some()), ("bad_redirect", true));
     }
+}
+
+#[test]
+fn a_list_names_no_files() {
+    let file = file!(); // one that is there, if the test runs at the root of the project
+    let list = format!("{file}\n{}/{file}\nfile:///etc/passwd\n@{file}\n-\n", env!("CARGO_MANIFEST_DIR"));
+    // A proxy that is not there sees to it that no name is looked up.
+    let ran = call(["fetch", "-", "--retries", "0", "-x", "127.0.0.1:1"]).stdin(list).run().exits(4);
+    let kinds: Vec<_> = ran.records().iter().map(|record| text(record, "error_kind").to_owned()).collect();
+    assert_eq!(kinds.len(), 5, "{kinds:?}");
+    let is_no_file =
+        |kind: &String| ["invalid_url", "unsupported_scheme", "connect"].contains(&kind.as_str());
+    assert!(kinds.iter().all(is_no_file), "{kinds:?}");
 }
 
 /// Fetches a page that redirects to an address of metadata, by way of a proxy.
