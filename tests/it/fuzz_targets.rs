@@ -13,7 +13,7 @@ use gannet::outcome::{FIELDS, Keep, Outcome, OutcomeKind, ShowBody};
 use gannet::robots::{self, Rules};
 use gannet::scope::{Reach, Scope, Traps};
 use gannet::sink::{Csv, Encoder, Human, JsonLines};
-use gannet::url::{CrawlUrl, Fingerprinter};
+use gannet::url::{CrawlUrl, Fingerprinter, redacted};
 
 /// Something that must take any bytes.
 pub(crate) struct Target {
@@ -71,6 +71,7 @@ fn check_url(url: &CrawlUrl) {
     assert_eq!(CrawlUrl::parse(text).as_ref(), Ok(url), "it means the same when it is read again");
     assert!(text.bytes().all(|byte| byte.is_ascii_graphic()), "{text:?}");
     assert!(text.starts_with("http://") || text.starts_with("https://"));
+    assert_eq!(redacted(text), url.to_string(), "it is shown the same, parsed or not");
     assert!(url.path_and_query().starts_with('/') && !text.contains('#'), "{text}");
     assert!(!url.host().is_empty() && text.contains(url.host()));
     let key = url.host_key();
@@ -237,6 +238,8 @@ fn written(outcome: &Outcome) {
     let mut line = Vec::new();
     JsonLines::default().encode(outcome, &mut line).expect("JSON");
     assert_eq!(line.iter().filter(|&&byte| byte == b'\n').count(), 1);
+    let text = str::from_utf8(&line).expect("UTF-8");
+    assert!(!text.trim_end_matches('\n').chars().any(char::is_control), "{text:?}");
     serde_json::from_slice::<serde_json::Value>(&line).expect("JSON");
     line.clear();
     Human::new(false).encode(outcome, &mut line).expect("text");
