@@ -159,8 +159,8 @@ fn polite(name: &str, per_host: u32, delay: Duration, robots: Robots, options: &
         let unread = |pair: &[Hit]| robots != Robots::default() && pair.iter().all(is_robots);
         let gaps = hits.windows(2).filter(|pair| !unread(pair)).map(|pair| pair[1].at - pair[0].at);
         let gap = gaps.min().unwrap();
-        // The server reads its clock a moment after the request was sent.
-        assert!(gap + 60 * MS >= delay, "{host}: {gap:?} between two requests");
+        // The server reads its clock after the request was sent: later still when the machine is busy.
+        assert!(gap + 100 * MS >= delay, "{host}: {gap:?} between two requests");
         // A request of a process that was killed is open at the server until it has answered; the next process may ask
         // for robots.txt meanwhile, if it cannot know the rules.
         let (open, asked_again) = (web.max_in_flight(host), u32::from(robots != Robots::default()));
