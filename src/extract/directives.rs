@@ -58,11 +58,19 @@ impl Directives {
         if word.eq_ignore_ascii_case("none") {
             self.add("noindex");
             self.add("nofollow");
-        } else if !word.is_empty()
-            && word.len() <= MAX_LEN
-            && self.0.len() < MAX_WORDS
-            && !self.0.iter().any(|known| known.eq_ignore_ascii_case(word))
+            return;
+        }
+        if word.is_empty()
+            || word.len() > MAX_LEN
+            || self.0.iter().any(|known| known.eq_ignore_ascii_case(word))
         {
+            return;
+        }
+        // Whatever stands before it, the word that is acted on counts.
+        if word.eq_ignore_ascii_case("nofollow") {
+            self.0.truncate(MAX_WORDS - 1);
+        }
+        if self.0.len() < MAX_WORDS {
             self.0.push(word.to_ascii_lowercase());
         }
     }
@@ -123,6 +131,8 @@ mod tests {
         assert_eq!(meta(&"x".repeat(MAX_LEN + 1)), [""; 0]);
         let many: Vec<_> = (0..100).map(|n| n.to_string()).collect();
         assert_eq!(meta(&many.join(",")).len(), MAX_WORDS);
+        let late = meta(&(many.join(",") + ",NoFollow"));
+        assert!(late.len() == MAX_WORDS && late.contains(&"nofollow".to_owned()));
     }
 
     #[test]
