@@ -284,10 +284,7 @@ impl<R: Frontier> Dispatcher<R> {
         let Some(mut slot) = slot else { return };
         while let Some(order) = self.next.take() {
             match &order {
-                Order::Job(job) => {
-                    self.summary.retries += u64::from(job.is_retry());
-                    self.summary.robots += u64::from(job.is_robots());
-                }
+                Order::Job(job) => self.summary.retries += u64::from(job.is_retry()),
                 Order::Refused { .. } => self.refused_out += 1,
             }
             self.out += 1;
@@ -365,6 +362,7 @@ impl<R: Frontier> Dispatcher<R> {
         let Report { order, disposition, tally, harvest, fault } = report;
         let Harvest { mut candidates, links, rejected } = harvest;
         self.refused_out -= u64::from(matches!(order, Order::Refused { .. }));
+        self.summary.robots += u64::from(disposition.asked_for_robots());
         match (order, disposition) {
             (Order::Job(job), disposition) => self.frontier.finished(job, disposition, now),
             (refused, Disposition::Returned) => self.refused.push_front(refused),

@@ -315,6 +315,14 @@ pub enum Disposition {
     Robots(Result<Rules, RobotsDown>),
 }
 
+impl Disposition {
+    /// Whether a robots.txt was asked for, and not left alone because of where it is.
+    pub fn asked_for_robots(&self) -> bool {
+        let is_blocked = |down: &RobotsDown| down.kind == ErrorKind::BlockedAddress;
+        matches!(self, Self::Robots(answer) if !answer.as_ref().is_err_and(is_blocked))
+    }
+}
+
 /// robots.txt could not be had.
 #[derive(Debug)]
 pub struct RobotsDown {
