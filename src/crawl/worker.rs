@@ -210,7 +210,9 @@ impl<F: Fetch> Shared<F> {
         let mut page = Page::done(outcome, decision.signal);
         if let Some(scope) = &plan.follow {
             let source = page_url.unwrap_or_else(|| entry.url.clone());
-            let sitemaps = self.sitemaps_of(entry, rules.as_deref());
+            // What a seed redirects to takes its place, and tells of the sitemaps of its own host: they get its root.
+            let stands_here = redirect.is_none() || !entry.is_for_seed();
+            let sitemaps = stands_here.then(|| self.sitemaps_of(entry, rules.as_deref())).flatten();
             let (selection, fingerprinter) = (&plan.selection, &self.fingerprinter);
             page.harvest = Follow { selection, scope, fingerprinter, entry, source, on_public }.harvest(
                 sitemaps,

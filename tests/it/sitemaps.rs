@@ -143,6 +143,27 @@ fn what_robots_names_is_followed() {
 }
 
 #[test]
+fn where_a_seed_leads_to_tells_of_the_sitemaps() {
+    let home = Files::serve(|path| {
+        Some(match path {
+            "/robots.txt" => ("text/plain", b"Sitemap: /map.xml".to_vec()),
+            "/" => (HTML, Vec::new()),
+            "/map.xml" => (XML, b"<urlset><url><loc>/listed</loc></url></urlset>".to_vec()),
+            _ => return None,
+        })
+    });
+    let moved = |to: String| format!("HTTP/1.1 301 Moved\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n");
+    // As `example.org` does to `www.example.org`, robots.txt and all.
+    let base = home.url("");
+    let old = Files::serve(move |path| {
+        Some(("raw", moved(format!("{}{path}", base.trim_end_matches('/'))).into()))
+    });
+    let ran = run(["crawl", &old.url("/"), "--sitemaps"]).exits(0);
+    assert_eq!(found(&ran), ["/ 0", "/ 0 redirect", "/listed 1 sitemap", "/map.xml 0 robots"]);
+    assert!(!old.asked().contains(&"/sitemap.xml".to_owned()));
+}
+
+#[test]
 fn a_sitemap_that_nobody_named_may_be_missing() {
     let site = Files::of([("/", HTML, "home")]);
     let ran = run(["crawl", &site.url("/"), "--sitemaps", "--fail-on", "status"]).exits(0);
