@@ -59,12 +59,14 @@ pub enum Reason {
     Excluded,
     /// It asks not to be followed, or its page does. No rule of the scope: whoever takes links up counts it here.
     Nofollow,
+    /// Of a kind that the crawl does not follow, e.g. an image. Counted by whoever takes links up, too.
+    NotChosen,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::OutOfScope, Self::TooDeep, Self::NotIncluded, Self::Excluded, Self::Nofollow];
+    pub const ALL: [Self; 6] =
+        [Self::OutOfScope, Self::TooDeep, Self::NotIncluded, Self::Excluded, Self::Nofollow, Self::NotChosen];
 
     /// The stable name, as the summary prints it.
     pub fn as_str(self) -> &'static str {
@@ -74,6 +76,7 @@ impl Reason {
             Self::NotIncluded => "not_included",
             Self::Excluded => "excluded",
             Self::Nofollow => "nofollow",
+            Self::NotChosen => "not_chosen",
         }
     }
 }

@@ -25,10 +25,19 @@ const PARSE_INLINE: usize = 512 * 1024;
 pub(super) struct Harvest {
     /// Links to be admitted.
     pub(super) candidates: Vec<Candidate>,
-    /// Links met.
+    /// Links met, sitemaps and redirects that were not followed included: each is a candidate or refused.
     pub(super) links: u64,
     /// Those of them that were refused.
     pub(super) rejected: [u64; Reason::ALL.len()],
+}
+
+impl Harvest {
+    fn add(&mut self, link: Result<Candidate, Reason>) {
+        match link {
+            Ok(candidate) => self.candidates.push(candidate),
+            Err(reason) => self.rejected[reason as usize] += 1,
+        }
+    }
 }
 
 /// How much of a page is of interest.
@@ -128,29 +137,46 @@ impl Follow<'_> {
             self.announce(sitemaps, &root, &bounds, &mut harvest);
         }
         if let Some(target) = redirect {
-            harvest.candidates.extend(self.redirect(target, &root, &bounds, &mut harvest.rejected));
+            harvest.links += 1;
+            harvest.add(self.redirect(target, &root, &bounds));
         }
-        let depth = entry.depth.saturating_add(1);
-        for link in links.into_iter().filter(|link| self.selection.takes(link)) {
-            if self.selection.is_forbidden(nofollow, &link) {
-                harvest.rejected[Reason::Nofollow as usize] += 1;
-                continue;
+        for link in links {
+            // What may not be gone to may still be what the page is shown with.
+            let shown = link.as_requisite();
+            let mut taken = self.take_up(link, nofollow, &root, &bounds);
+            if let (Err(reason), Some(shown)) = (&taken, shown) {
+                taken = self.take_up(shown, nofollow, &root, &bounds).map_err(|_| *reason);
             }
-            if link.via == Via::INDEX {
-                let candidate = self.indexed(link, &root, &bounds, &mut harvest.rejected);
-                harvest.candidates.extend(candidate);
-                continue;
-            }
-            let counted = match link.kind {
-                LinkKind::Requisite => depth.saturating_sub(REQUISITE_DEPTH),
-                LinkKind::Navigation | LinkKind::Other => depth,
-            };
-            let url = self.scope.strip(link.url);
-            if is_accepted(&bounds, &url, counted, &mut harvest.rejected) {
-                harvest.candidates.push(self.candidate(url, depth, root.clone(), link.via, link.lastmod));
-            }
+            harvest.add(taken);
         }
         harvest
+    }
+
+    /// The candidate that a link makes, or why it makes none.
+    fn take_up(
+        &self,
+        link: Link,
+        nofollow: bool,
+        root: &Root,
+        bounds: &Bounds<'_>,
+    ) -> Result<Candidate, Reason> {
+        if !self.selection.takes(&link) {
+            return Err(Reason::NotChosen);
+        }
+        if self.selection.is_forbidden(nofollow, &link) {
+            return Err(Reason::Nofollow);
+        }
+        if link.via == Via::INDEX {
+            return self.indexed(link, root, bounds);
+        }
+        let depth = self.entry.depth.saturating_add(1);
+        let counted = match link.kind {
+            LinkKind::Requisite => depth.saturating_sub(REQUISITE_DEPTH),
+            LinkKind::Navigation | LinkKind::Other => depth,
+        };
+        let url = self.scope.strip(link.url);
+        accept(bounds.judge(&url, counted))?;
+        Ok(self.candidate(url, depth, root.clone(), link.via, link.lastmod))
     }
 
     /// The sitemaps of a host are of the depth of the page that led there. robots.txt may name them elsewhere.
@@ -158,55 +184,41 @@ impl Follow<'_> {
         let Announcement { source, sitemaps } = sitemaps;
         harvest.links += sitemaps.len() as u64;
         for (url, via) in sitemaps {
-            if is_let_in(bounds.judge_sitemap(&url, &url), &mut harvest.rejected) {
+            harvest.add(accept(bounds.judge_sitemap(&url, &url)).map(|()| {
                 let mut candidate = self.candidate(url, self.entry.depth, root.clone(), via, None);
                 if let Found::Link { source: found_on, .. } = &mut candidate.found {
                     found_on.clone_from(&source);
                 }
-                harvest.candidates.push(candidate);
-            }
+                candidate
+            }));
         }
     }
 
     /// What an index names is of the depth of the index, so that `--depth` counts from the sitemaps as a whole.
-    fn indexed(
-        &self,
-        link: Link,
-        root: &Root,
-        bounds: &Bounds<'_>,
-        rejected: &mut [u64; Reason::ALL.len()],
-    ) -> Option<Candidate> {
-        let verdict = match self.entry.redirects() < maps::MAX_NESTING {
-            true => bounds.judge_sitemap(&link.url, &self.source),
-            false => Verdict::Reject(Reason::TooDeep),
-        };
+    fn indexed(&self, link: Link, root: &Root, bounds: &Bounds<'_>) -> Result<Candidate, Reason> {
+        if self.entry.redirects() >= maps::MAX_NESTING {
+            return Err(Reason::TooDeep);
+        }
+        accept(bounds.judge_sitemap(&link.url, &self.source))?;
         let Link { url, via, lastmod, .. } = link;
-        is_let_in(verdict, rejected).then(|| {
-            let mut candidate = self.candidate(url, self.entry.depth, root.clone(), via, lastmod);
-            if let Found::Link { redirects, .. } = &mut candidate.found {
-                *redirects = self.entry.redirects() + 1;
-            }
-            candidate
-        })
+        let mut candidate = self.candidate(url, self.entry.depth, root.clone(), via, lastmod);
+        if let Found::Link { redirects, .. } = &mut candidate.found {
+            *redirects = self.entry.redirects() + 1;
+        }
+        Ok(candidate)
     }
 
     /// Where a seed redirects to takes its place: seeds are always in scope. Any other target is as deep as what redirects
     /// there, so its depth is no question.
-    fn redirect(
-        &self,
-        target: CrawlUrl,
-        root: &Root,
-        bounds: &Bounds<'_>,
-        rejected: &mut [u64; Reason::ALL.len()],
-    ) -> Option<Candidate> {
+    fn redirect(&self, target: CrawlUrl, root: &Root, bounds: &Bounds<'_>) -> Result<Candidate, Reason> {
         let entry = self.entry;
         let (stands_for_seed, is_sitemap) = (entry.is_for_seed(), maps::is_sitemap(entry));
         let verdict = match is_sitemap {
             true => bounds.judge_sitemap(&target, &entry.url),
             false => bounds.judge(&target, 0),
         };
-        if !stands_for_seed && !is_let_in(verdict, rejected) {
-            return None;
+        if !stands_for_seed {
+            accept(verdict)?;
         }
         let root = match stands_for_seed {
             true => {
@@ -220,7 +232,7 @@ impl Follow<'_> {
         if let Found::Link { redirects, for_seed, .. } = &mut candidate.found {
             (*redirects, *for_seed) = (entry.redirects() + 1, stands_for_seed);
         }
-        Some(candidate)
+        Ok(candidate)
     }
 
     fn candidate(
@@ -251,22 +263,9 @@ impl Follow<'_> {
     }
 }
 
-/// Asks the scope, and counts what it refuses.
-fn is_accepted(
-    bounds: &Bounds<'_>,
-    url: &CrawlUrl,
-    depth: u16,
-    rejected: &mut [u64; Reason::ALL.len()],
-) -> bool {
-    is_let_in(bounds.judge(url, depth), rejected)
-}
-
-fn is_let_in(verdict: Verdict, rejected: &mut [u64; Reason::ALL.len()]) -> bool {
+fn accept(verdict: Verdict) -> Result<(), Reason> {
     match verdict {
-        Verdict::Accept => true,
-        Verdict::Reject(reason) => {
-            rejected[reason as usize] += 1;
-            false
-        }
+        Verdict::Accept => Ok(()),
+        Verdict::Reject(reason) => Err(reason),
     }
 }

@@ -111,6 +111,9 @@ pub struct Link {
     pub kind: LinkKind,
     /// The link says `rel=nofollow`.
     pub nofollow: bool,
+    /// Where it stands besides, if it is [`Navigation`](LinkKind::Navigation) and the page also needs it to be shown: an
+    /// image that links to itself.
+    pub shown_via: Option<Via>,
     /// When a sitemap or feed says that it was last changed, as written there; at most 40 bytes.
     pub lastmod: Option<Arc<str>>,
 }
@@ -232,14 +235,27 @@ impl Source<'_> {
 }
 
 impl Link {
+    /// The same as a link to what the page needs, if it is that too.
+    pub(crate) fn as_requisite(&self) -> Option<Self> {
+        let via = self.shown_via?;
+        let kind = LinkKind::Requisite;
+        Some(Self { via, kind, nofollow: false, shown_via: None, ..self.clone() })
+    }
+
     fn new(url: CrawlUrl, role: Role) -> Self {
-        Self { url, via: role.via, kind: role.kind, nofollow: role.nofollow, lastmod: None }
+        let Role { via, kind, nofollow } = role;
+        Self { url, via, kind, nofollow, shown_via: None, lastmod: None }
     }
 
     fn role_or_better(&mut self, other: Role) {
-        let mut role = Role { via: self.via, kind: self.kind, nofollow: self.nofollow };
+        let before = Role { via: self.via, kind: self.kind, nofollow: self.nofollow };
+        let mut role = before;
         role.or_better(other);
         (self.via, self.kind, self.nofollow) = (role.via, role.kind, role.nofollow);
+        let mut requisites = [before, other].into_iter().filter(|role| role.kind == LinkKind::Requisite);
+        if role.kind == LinkKind::Navigation {
+            self.shown_via = self.shown_via.or(requisites.next().map(|role| role.via));
+        }
     }
 }
 

@@ -144,6 +144,42 @@ fn an_asset_behind_a_redirect_is_one() {
 }
 
 #[test]
+fn an_image_that_links_to_itself_is_an_asset_too() {
+    let site = site(&[
+        ("/", HTML, "<a href=/x.png><img src=/x.png></a><img src=/y.png><a rel=nofollow href=/y.png>y</a>"),
+        ("/x.png", "Content-Type: image/png", ""),
+        ("/y.png", "Content-Type: image/png", ""),
+    ]);
+    let at_last_depth = crawl(&site, &["--depth", "0", "--assets"]);
+    assert_eq!(by_path(&at_last_depth, |r| text(r, "tag").to_owned())["x.png"], "img");
+    for args in [&["--depth", "0", "--assets"][..], &["--follow", "img"], &["--assets", "--respect-nofollow"]]
+    {
+        assert_eq!(paths(&crawl(&site, args)), ["", "x.png", "y.png"], "{args:?}");
+    }
+    let links = crawl(&site, &["--links"]);
+    assert_eq!(by_path(&links, |r| r["links"].as_array().map(Vec::len))[""], Some(2));
+}
+
+#[test]
+fn each_link_on_a_page_has_an_end_in_the_summary() {
+    let site = site(&[
+        (
+            "/",
+            HTML,
+            "<a href=/a>a</a><a href=/old>o</a><a href=http://h.invalid/>h</a><img src=/i><form action=/f>",
+        ),
+        ("/a", HTML, "<a href=/>home</a><link rel=stylesheet href=/s>"),
+        ("/old", "Location: /a?", ""),
+        ("/a?", HTML, ""),
+    ]);
+    let ran = crawl(&site, &["--delay", "1ms"]); // a redirect waits for its turn
+    assert_eq!(paths(&ran), ["", "a", "a?", "old"]);
+    let all = "8 on pages; 1 known already, 4 not followed, out_of_scope 1, not_chosen 3";
+    assert_eq!(ran.row("links"), all, "three were found");
+    assert!(ran.row("requests").ends_with(" 1 robots.txt, 1 host"), "{}", ran.stderr);
+}
+
+#[test]
 fn headers_have_links_whatever_the_body_is() {
     let site = site(&[
         (
