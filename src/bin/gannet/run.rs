@@ -143,7 +143,7 @@ async fn finish(run: Run, mut outputs: Outputs, say: bool) -> Result<End, Error>
             end = &mut finish => break end,
             () = signals.next() => signals.heed(),
             hosts = lull.next(), if say => report::warning(&format!(
-                "nothing to do for now: {hosts} asked for a pause (429, 503) or cannot be reached; --max-time bounds the wait"
+                "nothing to do for now: {hosts} must rest, for a delay between requests (--delay, Crawl-delay), a 429 or 503, or because it did not answer; --max-time bounds the wait"
             )),
         }
     };
@@ -173,14 +173,18 @@ struct Lull {
     progress: Arc<Progress>,
     ticks: Interval,
     quiet: u32,
+    /// Outcomes when it was last looked: a fetch may fit between two looks.
+    settled: u64,
 }
 
 impl Lull {
-    /// So many seconds without anything in flight are a lull.
+    /// So many seconds without anything in flight, and no outcome, are a lull.
     const SECONDS: u32 = 5;
 
     fn new(progress: Arc<Progress>) -> Self {
-        Self { progress, ticks: tokio::time::interval(Duration::from_secs(1)), quiet: 0 }
+        let second = Duration::from_secs(1);
+        let ticks = tokio::time::interval_at(tokio::time::Instant::now() + second, second);
+        Self { progress, ticks, quiet: 0, settled: 0 }
     }
 
     /// Waits until there is a lull; gives the hosts that wait, in words.
@@ -188,7 +192,9 @@ impl Lull {
         loop {
             self.ticks.tick().await;
             let waiting = self.progress.waiting_hosts.load(Relaxed);
-            let is_quiet = waiting > 0 && self.progress.in_flight.load(Relaxed) == 0;
+            let settled = self.progress.settled.load(Relaxed);
+            let is_still = std::mem::replace(&mut self.settled, settled) == settled;
+            let is_quiet = is_still && waiting > 0 && self.progress.in_flight.load(Relaxed) == 0;
             self.quiet = match self.quiet {
                 // Said already.
                 quiet if quiet > Self::SECONDS => quiet,
@@ -268,4 +274,29 @@ pub(crate) fn descriptors() -> Option<u64> {
     }
     #[cfg(not(unix))]
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_that_keeps_a_delay_is_in_no_lull() {
+        let progress = Arc::new(Progress::default());
+        progress.waiting_hosts.store(1, Relaxed);
+        let mut lull = Lull::new(Arc::clone(&progress));
+        let pages = async {
+            for _ in 0..10 {
+                tokio::time::sleep(Duration::from_secs(4)).await;
+                progress.settled.fetch_add(1, Relaxed);
+            }
+        };
+        tokio::select! {
+            _ = lull.next() => panic!("a page each 4 s"),
+            () = pages => {}
+        }
+        let minute = Duration::from_secs(60);
+        assert_eq!(tokio::time::timeout(minute, lull.next()).await.as_deref(), Ok("1 host"));
+        assert!(tokio::time::timeout(minute, lull.next()).await.is_err(), "it is said once");
+    }
 }
