@@ -261,7 +261,7 @@ pub(crate) struct ScopeArgs {
     pub(crate) exclude: Vec<String>,
     /// Take this parameter off the query of links, so that a page has one URL; `*` at its end stands for any rest
     /// (repeatable)
-    #[arg(long, value_name = "PARAM")]
+    #[arg(long, value_name = "PARAM", value_parser = parameter)]
     pub(crate) strip_query: Vec<String>,
     /// Skip links longer than this, as traps are; 0 for no limit
     #[arg(long, value_name = "BYTES", default_value_t = Traps::default().url_length)]
@@ -535,6 +535,15 @@ fn robots_token(text: &str) -> Result<String, String> {
     }
 }
 
+/// The name of a parameter. What cannot be one would silently match nothing.
+fn parameter(text: &str) -> Result<String, String> {
+    match text {
+        "" => Err("must not be empty; `*` is all of them".into()),
+        text if text.contains(['=', '&', '?', '#']) => Err("is the name alone, e.g. utm_source".into()),
+        text => Ok(text.to_owned()),
+    }
+}
+
 /// `1s`, `always`, `never`.
 fn sync(text: &str) -> Result<Sync, String> {
     match text {
@@ -584,6 +593,16 @@ mod tests {
         }
         for bad in ["", "gannet/1.0", "a b", "bot2", "**", "b\u{f6}t", "a*"] {
             assert!(robots_token(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn parameters() {
+        for good in ["sid", "utm_*", "*", "a[]", "%C3%A9"] {
+            assert_eq!(parameter(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "a=b", "?a", "a&b"] {
+            assert!(parameter(bad).is_err(), "{bad}");
         }
     }
 
