@@ -260,10 +260,10 @@ impl Link {
 }
 
 /// The base that the first `<base href>` declares (WHATWG HTML §4.2.3). If that one is of no use, a
-/// later one does not count either.
+/// later one does not count either. What is relative to a longer one than a link may be would be too long as well.
 fn declared_base(href: &[u8], page_url: &Url, encoding: &'static Encoding) -> Option<Url> {
     let base = resolve::join(page_url, &entity::attribute(href), encoding).ok()?;
-    matches!(base.scheme(), "http" | "https").then_some(base)
+    (matches!(base.scheme(), "http" | "https") && base.as_str().len() <= MAX_LINK_LEN).then_some(base)
 }
 
 /// Whether a body is scanned. A content type that says nothing counts as missing (MIME Sniffing §7).

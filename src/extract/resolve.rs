@@ -17,9 +17,15 @@ use url::{ParseError, Position, Url};
 
 use crate::url::{CrawlUrl, UrlError};
 
+/// How many bytes of URLs are put together for one page, those included that come to nothing or are known already. A
+/// hostile page has a million links and a base of megabytes, which would take hours.
+const MAX_WORK: usize = 256 * 1024 * 1024;
+
 /// Resolves the links of one page.
 pub(super) struct Resolver {
     base: Url,
+    /// What is left of [`MAX_WORK`].
+    work: usize,
     encoding: &'static Encoding,
     /// Where in the text of the base its path begins, its last segment begins, and its path ends; only
     /// for a base that text can be appended to.
@@ -43,16 +49,19 @@ impl Resolver {
             .then(|| text[path..path_end].rfind('/'))
             .flatten()
             .map(|slash| Plain { path, file: path + slash + 1, path_end });
-        Self { base, encoding, plain, text: String::new() }
+        Self { base, work: MAX_WORK, encoding, plain, text: String::new() }
     }
 
     /// The URL that `link` means here; `link` has neither spaces nor controls around it.
     ///
     /// # Errors
-    /// As [`CrawlUrl::from_url`], and [`UrlError::Invalid`] when it is no URL reference.
+    /// As [`CrawlUrl::from_url`], and [`UrlError::Invalid`] when it is no URL reference, or there were too many.
     pub(super) fn resolve(&mut self, link: &str) -> Result<CrawlUrl, UrlError> {
         if let Some(url) = self.plain(link.as_bytes()) {
             return Ok(url);
+        }
+        if !self.spend(self.base.as_str().len() + link.len()) {
+            return Err(UrlError::Invalid("the links of this page are too much work".to_owned()));
         }
         let link = with_two_slashes(link);
         let url = join(&self.base, &link, self.encoding);
@@ -85,10 +94,18 @@ impl Resolver {
             }
         }
         needs_no_parser(link).then_some(())?;
+        self.spend(keep + link.len()).then_some(())?;
+        let base = self.base.as_str();
         self.text.clear();
         self.text.push_str(&base[..keep]);
         self.text.push_str(str::from_utf8(link).ok()?);
         Some(CrawlUrl::from_serialised(&self.text))
+    }
+
+    /// Whether so many bytes may still be put together.
+    fn spend(&mut self, bytes: usize) -> bool {
+        self.work = self.work.saturating_sub(bytes);
+        self.work > 0
     }
 }
 
@@ -186,6 +203,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn work_is_bounded() {
+        let mut resolver = Resolver::new(Url::parse("http://h/d/p").unwrap(), UTF_8);
+        resolver.work = "http://h/d/".len() + 4;
+        assert!(resolver.plain(b"one").is_some() && resolver.plain(b"two").is_none());
+        assert!(matches!(resolver.resolve("a b"), Err(UrlError::Invalid(why)) if why.contains("too much")));
+    }
 
     fn resolve(base: &str, link: &str) -> Option<String> {
         let mut resolver = Resolver::new(Url::parse(base).unwrap(), UTF_8);

@@ -16,7 +16,7 @@ use url::Url;
 use super::html::Role;
 use super::scan::Attrs;
 use super::xml::{Event, Xml, unescaped};
-use super::{LinkKind, MAX_LINK_LEN, MAX_SITEMAP_LINKS, Via};
+use super::{LinkKind, MAX_LINK_BYTES, MAX_LINK_LEN, MAX_SITEMAP_LINKS, Via};
 
 /// Bytes of an element with a URL, as written: each of its characters may be a reference.
 const MAX_TEXT: usize = 8 * MAX_LINK_LEN;
@@ -116,6 +116,8 @@ struct Reader<'a, 'u> {
     /// Links to what entries are about, and all others, against the limit for each.
     own: usize,
     others: usize,
+    /// Bytes of URLs that may still be put together from an `xml:base`: each entry may have a long one.
+    budget: usize,
 }
 
 /// Whether a document is one of these.
@@ -138,7 +140,8 @@ pub(super) fn read<'a>(body: &'a [u8], page_url: &Url) -> Option<Map<'a>> {
     let mut xml = Xml::new(body);
     let (root, attrs) = root(&mut xml)?;
     let (item, map) = (Item::default(), Map::default());
-    let mut reader = Reader { xml, root, page_url, base: None, item, map, own: 0, others: 0 };
+    let budget = MAX_LINK_BYTES;
+    let mut reader = Reader { xml, root, page_url, base: None, item, map, own: 0, others: 0, budget };
     reader.base = reader.base_of(attrs);
     while reader.own < MAX_SITEMAP_LINKS
         && let Some(event) = reader.xml.next_event()
@@ -292,20 +295,31 @@ impl<'a> Reader<'a, '_> {
             self.map.ignored += 1;
             return;
         }
-        let base = base.as_ref().or(self.item.base.as_ref()).or(self.base.as_ref());
-        let text = match base.and_then(|base| base.join(&text).ok()) {
-            Some(url) => Cow::Owned(url.into()),
+        let text = match base.as_ref().or(self.item.base.as_ref()).or(self.base.as_ref()) {
             None => text,
+            Some(base) => match join(base, &text, &mut self.budget) {
+                Some(url) => Cow::Owned(url.into()),
+                None => {
+                    self.map.ignored += 1;
+                    return;
+                }
+            },
         };
         self.map.links.push(MapLink { text, role, lastmod: None });
     }
 
     /// What `xml:base` of an element says, relative to what holds around it.
-    fn base_of(&self, attrs: Attrs<'_>) -> Option<Url> {
+    fn base_of(&mut self, attrs: Attrs<'_>) -> Option<Url> {
         let [Some(base)] = attrs.pick(["xml:base"]) else { return None };
         let around = self.item.base.as_ref().or(self.base.as_ref()).unwrap_or(self.page_url);
-        around.join(&unescaped(base)).ok()
+        join(around, &unescaped(base), &mut self.budget)
     }
+}
+
+/// A URL relative to another, as long as the budget lasts.
+fn join(base: &Url, text: &str, budget: &mut usize) -> Option<Url> {
+    *budget = budget.checked_sub(base.as_str().len() + text.len())?;
+    base.join(text).ok()
 }
 
 fn role(via: Via, kind: LinkKind) -> Role {

@@ -159,6 +159,17 @@ fn content_types() {
     }
 }
 
+/// Each would take hours: the base is copied for every link.
+#[test]
+fn a_long_base_costs_no_more() {
+    let base = "b".repeat(1 << 20);
+    let body = format!("<base href='/{base}/'>{}", "<a href=1><a href=../%2>".repeat(50_000));
+    assert_eq!(urls(&body), ["http://h/d/1", "http://h/%2"]);
+    let links = "<entry><link href='1'/></entry>".repeat(50_000);
+    let feed = page(&format!("<feed xml:base='/{base}/'>{links}</feed>"));
+    assert_eq!((feed.links.len(), feed.ignored), (0, 50_000));
+}
+
 #[test]
 fn titles() {
     for (body, expected) in [
