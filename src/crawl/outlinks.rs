@@ -20,6 +20,9 @@ use crate::url::{CrawlUrl, Fingerprinter};
 /// Bodies above this are parsed on a thread of their own, bytes.
 const PARSE_INLINE: usize = 512 * 1024;
 
+/// So many links are judged before other workers have a turn, some milliseconds: sitemaps have 200,000.
+const TURN: usize = 4096;
+
 /// What a page yields for the frontier.
 #[derive(Debug, Default)]
 pub(super) struct Harvest {
@@ -117,14 +120,12 @@ pub(super) struct Follow<'a> {
 }
 
 impl Follow<'_> {
-    /// The candidates among the sitemaps of the host, a redirect that was not followed, and the links of the page, which
-    /// may have said `nofollow`.
-    pub(super) fn harvest(
+    /// The candidates among the sitemaps of the host, a redirect that was not followed, and the links of the page.
+    pub(super) async fn harvest(
         &self,
         sitemaps: Option<Announcement>,
         redirect: Option<CrawlUrl>,
-        links: Vec<Link>,
-        nofollow: bool,
+        page: extract::Page,
     ) -> Harvest {
         let entry = self.entry;
         let root = match &entry.found {
@@ -132,7 +133,7 @@ impl Follow<'_> {
             Found::Link { root, .. } => root.clone(),
         };
         let bounds = self.scope.within(&root.url);
-        let mut harvest = Harvest { links: links.len() as u64, ..Harvest::default() };
+        let mut harvest = Harvest { links: page.links.len() as u64, ..Harvest::default() };
         if let Some(sitemaps) = sitemaps {
             self.announce(sitemaps, &root, &bounds, &mut harvest);
         }
@@ -140,12 +141,15 @@ impl Follow<'_> {
             harvest.links += 1;
             harvest.add(self.redirect(target, &root, &bounds));
         }
-        for link in links {
+        for (nth, link) in page.links.into_iter().enumerate() {
+            if nth % TURN == TURN - 1 {
+                tokio::task::yield_now().await;
+            }
             // What may not be gone to may still be what the page is shown with.
             let shown = link.as_requisite();
-            let mut taken = self.take_up(link, nofollow, &root, &bounds);
+            let mut taken = self.take_up(link, page.nofollow, &root, &bounds);
             if let (Err(reason), Some(shown)) = (&taken, shown) {
-                taken = self.take_up(shown, nofollow, &root, &bounds).map_err(|_| *reason);
+                taken = self.take_up(shown, page.nofollow, &root, &bounds).map_err(|_| *reason);
             }
             harvest.add(taken);
         }

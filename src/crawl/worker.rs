@@ -26,7 +26,7 @@ use crate::frontier::{Disposition, Entry, Fate, HostSignal, Job, RobotsDown, Wor
 use crate::outcome::{Failure, LinkRecord, Outcome, OutcomeKind};
 use crate::robots::Rules;
 use crate::seeds::Seed;
-use crate::url::Fingerprinter;
+use crate::url::{CrawlUrl, Fingerprinter};
 
 /// How often a URL may come back because this machine ran out of descriptors or ports; then it fails.
 const MAX_RETURNS: u32 = 20;
@@ -145,7 +145,7 @@ impl<F: Fetch> Shared<F> {
     async fn process(&self, job: &Job) -> Page {
         match &job.work {
             Work::Settle(fate) => Page {
-                harvest: self.harvest_of_denied(&job.entry, fate),
+                harvest: self.harvest_of_denied(&job.entry, fate).await,
                 ..Page::done(settled(&job.entry, fate.clone(), &self.plan), HostSignal::Neutral)
             },
             &Work::Robots { from_public } => {
@@ -177,17 +177,16 @@ impl<F: Fetch> Shared<F> {
         if let Decision { again: Some(after), signal } = decision {
             return Page::of(None, Disposition::Retry(after, signal));
         }
-        let found = match &result {
+        let mut found = match &result {
             Ok(response) => outlinks::read(response, entry, plan).await,
             Err(_) => extract::Page::default(),
         };
-        let mut redirect = result.as_ref().ok().and_then(|response| response.redirect.clone());
-        let answered = match &result {
-            Ok(response) => Some(response),
-            Err(error) => error.partial.as_deref(),
-        };
+        let response = result.as_ref().ok();
+        let answered = response.or_else(|| result.as_ref().err()?.partial.as_deref());
         let on_public = answered.map(|response| response.is_public);
-        let page_url = result.as_ref().ok().map(|response| response.final_url.clone());
+        let source = response.map_or(&entry.url, |response| &response.final_url).clone();
+        let follow = self.follow(entry, source, on_public);
+        let mut redirect = response.and_then(|response| response.redirect.clone());
         let mut outcome = outcome_of(entry, plan).settle(result, plan.keep);
         if redirect.is_some() && usize::from(entry.redirects()) >= plan.max_redirects {
             redirect = None;
@@ -195,33 +194,43 @@ impl<F: Fetch> Shared<F> {
         }
         outcome = outcome.or_fallback(plan.fallback.as_ref());
         outcome.queue = Some(started.saturating_duration_since(entry.admitted));
-        if let Some(response) = &mut outcome.response {
-            (response.title, response.robots) = (found.title, found.robots);
-            if let Some(encoding) = found.charset {
-                response.charset = Some(encoding.name().to_ascii_lowercase());
-            }
-            if plan.keep.body_path && response.body_bytes > 0 {
-                response.body_path = Some(crate::outcome::body_path(outcome.url.as_ref(), response));
-            }
-            if plan.keep.links && outcome.kind == OutcomeKind::Finished {
-                response.links = Some(found.links.iter().map(LinkRecord::from).collect());
-            }
-        }
+        self.describe(&mut outcome, &mut found);
         let mut page = Page::done(outcome, decision.signal);
-        if let Some(scope) = &plan.follow {
-            let source = page_url.unwrap_or_else(|| entry.url.clone());
+        if let Some(follow) = follow {
             // What a seed redirects to takes its place, and tells of the sitemaps of its own host: they get its root.
             let stands_here = redirect.is_none() || !entry.is_for_seed();
             let sitemaps = stands_here.then(|| self.sitemaps_of(entry, rules.as_deref())).flatten();
-            let (selection, fingerprinter) = (&plan.selection, &self.fingerprinter);
-            page.harvest = Follow { selection, scope, fingerprinter, entry, source, on_public }.harvest(
-                sitemaps,
-                redirect,
-                found.links,
-                found.nofollow,
-            );
+            page.harvest = follow.harvest(sitemaps, redirect, found).await;
         }
         page
+    }
+
+    /// Puts into the record what was read in the body.
+    fn describe(&self, outcome: &mut Outcome, found: &mut extract::Page) {
+        let keep = self.plan.keep;
+        let Some(response) = &mut outcome.response else { return };
+        (response.title, response.robots) = (found.title.take(), std::mem::take(&mut found.robots));
+        if let Some(encoding) = found.charset {
+            response.charset = Some(encoding.name().to_ascii_lowercase());
+        }
+        if keep.body_path && response.body_bytes > 0 {
+            response.body_path = Some(crate::outcome::body_path(outcome.url.as_ref(), response));
+        }
+        if keep.links && outcome.kind == OutcomeKind::Finished {
+            response.links = Some(found.links.iter().map(LinkRecord::from).collect());
+        }
+    }
+
+    /// How what was found at this URL is taken up, if anything is.
+    fn follow<'a>(
+        &'a self,
+        entry: &'a Entry,
+        source: CrawlUrl,
+        on_public: Option<bool>,
+    ) -> Option<Follow<'a>> {
+        let scope = self.plan.follow.as_deref()?;
+        let (selection, fingerprinter) = (&self.plan.selection, &self.fingerprinter);
+        Some(Follow { selection, scope, fingerprinter, entry, source, on_public })
     }
 
     /// The sitemaps of its host, when they are wanted and it is the first to ask.
@@ -231,20 +240,13 @@ impl<F: Fetch> Shared<F> {
     }
 
     /// Who may not fetch a seed may still have been told of sitemaps.
-    fn harvest_of_denied(&self, entry: &Entry, fate: &Fate) -> Harvest {
-        let (Fate::RobotsDenied(rules), Some(scope)) = (fate, &self.plan.follow) else {
-            return Harvest::default();
-        };
-        let sitemaps = self.sitemaps_of(entry, Some(rules));
-        let (selection, fingerprinter) = (&self.plan.selection, &self.fingerprinter);
-        let source = entry.url.clone();
-        let on_public = None;
-        Follow { selection, scope, fingerprinter, entry, source, on_public }.harvest(
-            sitemaps,
-            None,
-            Vec::new(),
-            false,
-        )
+    async fn harvest_of_denied(&self, entry: &Entry, fate: &Fate) -> Harvest {
+        match (fate, self.follow(entry, entry.url.clone(), None)) {
+            (Fate::RobotsDenied(rules), Some(follow)) => {
+                follow.harvest(self.sitemaps_of(entry, Some(rules)), None, extract::Page::default()).await
+            }
+            _ => Harvest::default(),
+        }
     }
 
     fn request(&self, entry: &Entry, rules: Option<Arc<Rules>>) -> Request {
