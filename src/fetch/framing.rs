@@ -23,7 +23,7 @@ pub(super) fn fault(method: &Method, status: StatusCode, headers: &HeaderMap) ->
         .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
         .map(<[u8]>::trim_ascii)
         .filter(|coding| !coding.is_empty());
-    // §7.4: others than `chunked` are for those who ask for them with `TE`; §7.1: it is applied once.
+    // §7.4: others than `chunked` are for those who ask for them with `TE`. Named twice it is still applied once (§7.1).
     // A Content-Length beside it is overridden (§6.3, rule 3), as browsers and curl have it.
     (!codings.all(|coding| coding.eq_ignore_ascii_case(b"chunked")))
         .then(|| format!("transfer encoding `{}` was not asked for", shown(headers)))
