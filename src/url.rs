@@ -196,6 +196,21 @@ impl Fingerprinter {
     }
 }
 
+/// A reference to another URL as the crate `url` wants it: `///host/path` is `//host/path` to the URL Standard ("special
+/// authority ignore slashes state"), and to the crate one without a host.
+pub(crate) fn with_two_slashes(link: &str) -> Cow<'_, str> {
+    let slashes = |text: &str| text.len() - text.trim_start_matches(['/', '\\']).len();
+    let bare: Cow<'_, str> = match slashes(link) {
+        0 => return Cow::Borrowed(link),
+        _ if link.contains(['\t', '\n', '\r']) => link.replace(['\t', '\n', '\r'], "").into(),
+        _ => Cow::Borrowed(link),
+    };
+    match slashes(&bare) {
+        0..=2 => bare,
+        more => format!("//{}", &bare[more..]).into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,9 +5,8 @@
 //! itself (WHATWG HTML §13.2.3.2, CSS Syntax §3.2, XML 1.0 appendix F). HTML and plain text that say nothing
 //! are UTF-8 if they are valid UTF-8, otherwise what chardetng takes them for; XML and CSS are UTF-8.
 //!
-//! Called by `extract` for what it reads. Promises: no panic on any
-//! bytes, no look beyond [`PREFIX`] bytes, and the same answer when asked again with the answer as the
-//! label. What is UTF-8 is never copied.
+//! Called by `extract` for what it reads. Promises: no panic on any bytes, no look beyond [`PREFIX`] bytes, and the
+//! same answer when asked again with the answer as the label. What is UTF-8 is never copied.
 
 mod prescan;
 
@@ -18,7 +17,7 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252, X_USER_DEFI
 use memchr::memchr;
 
 use super::scan::Scanner;
-use super::{entity, is_html};
+use super::{entity, essence, is_html};
 
 /// How much of a text is looked at to find its encoding, in bytes.
 pub const PREFIX: usize = 512 * 1024;
@@ -67,8 +66,7 @@ enum Kind {
 
 impl Kind {
     fn of(content_type: Option<&str>, body: &[u8]) -> Option<Self> {
-        let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-        Some(match &*essence.to_ascii_lowercase() {
+        Some(match &*essence(content_type).to_ascii_lowercase() {
             "text/css" => Self::Css,
             "text/xml" | "application/xml" => Self::Xml,
             xml if xml.ends_with("+xml") => Self::Xml,

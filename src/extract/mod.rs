@@ -277,8 +277,12 @@ fn is_html(content_type: Option<&str>, body: &[u8]) -> bool {
 
 /// Whether a content type is of this name, whatever its parameters.
 fn is(content_type: Option<&str>, name: &str) -> bool {
-    let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case(name)
+    essence(content_type).eq_ignore_ascii_case(name)
+}
+
+/// A content type without its parameters (MIME Sniffing §4).
+fn essence(content_type: Option<&str>) -> &str {
+    content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim()
 }
 
 /// Whether a body begins as only HTML does (MIME Sniffing §7.1).

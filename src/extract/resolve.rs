@@ -1,8 +1,7 @@
 //! From the text of a link to the URL it means.
 //!
-//! [`Resolver`] is made once per page and asked by `links`. It gives what [`Url::join`] gives, with one
-//! repair: `///host/path` is read as `//host/path`, as the URL Standard has it ("special authority ignore
-//! slashes state") and the crate `url` has not. In a page that is not in Unicode, a query is written in the encoding
+//! [`Resolver`] is made once per page and asked by `links`. It gives what [`Url::join`] gives, with the repair of
+//! [`with_two_slashes`]. In a page that is not in Unicode, a query is written in the encoding
 //! of the page ([`join`]), since that is what its server reads.
 //!
 //! Most links of most pages need no parser: `/a/b.html`, `../b.html`, `?page=2` and absolute URLs of the
@@ -15,7 +14,7 @@ use encoding_rs::{EncoderResult, Encoding, UTF_8};
 use memchr::memchr;
 use url::{ParseError, Position, Url};
 
-use crate::url::{CrawlUrl, UrlError};
+use crate::url::{CrawlUrl, UrlError, with_two_slashes};
 
 /// How many bytes of URLs are put together for one page, those included that come to nothing or are known already. A
 /// hostile page has a million links and a base of megabytes, which would take hours.
@@ -183,20 +182,6 @@ static PLAIN: [u8; 256] = {
     plain[b'%' as usize] = QUERY;
     plain
 };
-
-/// Repairs what the crate `url` refuses: three and more slashes before a host.
-fn with_two_slashes(link: &str) -> Cow<'_, str> {
-    let slashes = |text: &str| text.len() - text.trim_start_matches(['/', '\\']).len();
-    let bare: Cow<'_, str> = match slashes(link) {
-        0 => return Cow::Borrowed(link),
-        _ if link.contains(['\t', '\n', '\r']) => link.replace(['\t', '\n', '\r'], "").into(),
-        _ => Cow::Borrowed(link),
-    };
-    match slashes(&bare) {
-        0..=2 => bare,
-        more => format!("//{}", &bare[more..]).into(),
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode};
 
-use crate::url::{CrawlUrl, UrlError, redacted};
+use crate::url::{CrawlUrl, UrlError, redacted, with_two_slashes};
 
 /// The longest `Location` that is looked at, bytes: no request could ask for a longer URL.
 const MAX_LOCATION: usize = 65_535;
@@ -37,7 +37,7 @@ pub(super) fn target(from: &CrawlUrl, location: &[u8]) -> Result<CrawlUrl, Strin
     let text = std::str::from_utf8(location).map_or_else(|_| escape_bytes(location).into(), Cow::Borrowed);
     let url = from
         .to_url()
-        .join(&two_slashes(&text))
+        .join(&with_two_slashes(&text))
         .map_err(|error| format!("redirect to `{}`: {error}", shown()))?;
     CrawlUrl::from_url(url).map_err(|error| match error {
         UrlError::Scheme(scheme) => {
@@ -50,13 +50,6 @@ pub(super) fn target(from: &CrawlUrl, location: &[u8]) -> Result<CrawlUrl, Strin
 /// As much of it as a message needs.
 fn shorten(text: &str) -> String {
     text.chars().take(MAX_SHOWN).collect()
-}
-
-/// `///host` is `//host` (WHATWG URL, special authority ignore slashes state); the parser used here takes
-/// it for an empty host.
-fn two_slashes(text: &str) -> Cow<'_, str> {
-    let rest = text.trim_start_matches(['/', '\\']);
-    if text.len() - rest.len() > 2 { format!("//{rest}").into() } else { text.into() }
 }
 
 /// Bytes of an encoding that nobody named: browsers send them back as they came.
@@ -98,6 +91,7 @@ mod tests {
             (b"?q", "http://h:81/a/b?q"),
             (b"//other/x", "http://other/x"),
             (b"///other/x", "http://other/x"),
+            (b"/\t//other/x", "http://other/x"),
             (b"https:\\\\other\\x", "https://other/x"),
             (b"/with space", "http://h:81/with%20space"),
             ("/caf\u{e9}".as_bytes(), "http://h:81/caf%C3%A9"),
