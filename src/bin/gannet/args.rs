@@ -1,5 +1,8 @@
 //! What can be typed: flags, their names, defaults and help. No I/O and no decisions here.
 
+mod origin;
+mod values;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,7 +12,10 @@ use gannet::fetch::ROBOTS_TOKEN;
 use gannet::job::Sync;
 use gannet::scope::Traps;
 
+use self::values::{duration, frontier_memory, parameter, positive, rate, robots_token, sync};
 use crate::exit::{FailOn, TABLE};
+
+pub(crate) use self::origin::{DemoArgs, OriginArgs, RobotsKind};
 
 /// A concurrent HTTP fetcher and crawler.
 #[derive(Debug, Parser)]
@@ -87,9 +93,9 @@ pub(crate) enum Command {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct CrawlArgs {
     #[command(flatten)]
-    pub(crate) run: RunArgs,
-    #[command(flatten)]
     pub(crate) scope: ScopeArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
     /// Which failures make the exit code 3 or 4
     #[arg(long, value_name = "WHAT", default_value = "seeds", help_heading = "Stopping")]
     pub(crate) fail_on: FailOn,
@@ -116,8 +122,9 @@ pub(crate) struct FetchArgs {
     pub(crate) fail_on: FailOn,
 }
 
-/// What `crawl` and `fetch` share.
+/// What `crawl` and `fetch` share. A heading that was set before holds until another is.
 #[derive(Debug, ClapArgs)]
+#[command(next_help_heading = None::<&'static str>)]
 pub(crate) struct RunArgs {
     /// URLs, files with one URL per line (`#` comments, .gz as is), or `-` for stdin; none to go on with a --job
     #[arg(value_name = "SEED", required_unless_present = "job")]
@@ -259,6 +266,24 @@ pub(crate) struct ScopeArgs {
     /// Do not follow URLs that match (repeatable)
     #[arg(long, value_name = "REGEX")]
     pub(crate) exclude: Vec<String>,
+    /// Which links are followed: elements (`a`, `area`, `frame`, …), or the groups navigation, assets and all
+    #[arg(long, value_name = "A,B,C", default_value = "navigation", value_delimiter = ',')]
+    pub(crate) follow: Vec<String>,
+    /// Also fetch what pages need to be shown: style sheets, scripts, images, fonts; past --depth too
+    #[arg(long)]
+    pub(crate) assets: bool,
+    /// Also follow the sitemaps that robots.txt names, of each host that is crawled; /sitemap.xml if it names none
+    #[arg(long)]
+    pub(crate) sitemaps: bool,
+    /// Do not follow links that say rel=nofollow
+    #[arg(long)]
+    pub(crate) respect_nofollow: bool,
+    /// Do not ask for robots.txt, unless --sitemaps needs it, and then do not obey it; nor heed pages that say nofollow
+    #[arg(long)]
+    pub(crate) ignore_robots: bool,
+    /// The name that robots.txt knows this crawler by; `*` heeds only what is said to all
+    #[arg(long, value_name = "NAME", default_value = ROBOTS_TOKEN, value_parser = robots_token)]
+    pub(crate) robots_token: String,
     /// Take this parameter off the query of links, so that a page has one URL; `*` at its end stands for any rest
     /// (repeatable)
     #[arg(long, value_name = "PARAM", value_parser = parameter)]
@@ -272,24 +297,6 @@ pub(crate) struct ScopeArgs {
     /// Skip links with more parameters in their query; 0 for no limit
     #[arg(long, value_name = "N", default_value_t = Traps::default().params)]
     pub(crate) max_params: u32,
-    /// Which links are followed, by element (`a`, `area`, `frame`, …) or as navigation, assets or all
-    #[arg(long, value_name = "KINDS", default_value = "navigation", value_delimiter = ',')]
-    pub(crate) follow: Vec<String>,
-    /// Also fetch what pages need to be shown: style sheets, scripts, images, fonts; past --depth too
-    #[arg(long)]
-    pub(crate) assets: bool,
-    /// Do not follow links that say rel=nofollow
-    #[arg(long)]
-    pub(crate) respect_nofollow: bool,
-    /// Do not ask for robots.txt, unless --sitemaps needs it, and then do not obey it; nor heed pages that say nofollow
-    #[arg(long)]
-    pub(crate) ignore_robots: bool,
-    /// Also follow the sitemaps that robots.txt names, of each host that is crawled; /sitemap.xml if it names none
-    #[arg(long)]
-    pub(crate) sitemaps: bool,
-    /// The name that robots.txt knows this crawler by; `*` heeds only what is said to all
-    #[arg(long, value_name = "NAME", default_value = ROBOTS_TOKEN, value_parser = robots_token)]
-    pub(crate) robots_token: String,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -365,92 +372,6 @@ pub(crate) struct StopArgs {
     pub(crate) fail_fast: bool,
 }
 
-#[derive(Debug, ClapArgs)]
-pub(crate) struct DemoArgs {
-    /// Write the records here [default: gannet-demo.jsonl in the system's temporary directory]
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-    /// Fetches at once
-    #[arg(short, long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub(crate) workers: u32,
-    /// Pages per host
-    #[arg(long, value_name = "N", default_value_t = 80, value_parser = clap::value_parser!(u64).range(1..=100_000))]
-    pub(crate) pages: u64,
-    /// Show progress on stderr; auto is when stderr is a terminal
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    pub(crate) progress: When,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct OriginArgs {
-    /// Address to listen on; with a port of 0 any free ports are taken, else this one and the next
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
-    pub(crate) listen: std::net::SocketAddr,
-    /// Be a forward HTTP proxy on one port that answers for every host: h0.test, h1.test, …
-    #[arg(long)]
-    pub(crate) proxy: bool,
-    /// Different numbers give different webs
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) seed: u64,
-    /// Hosts; without --proxy each has a port of its own
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) hosts: u32,
-    /// Pages per host
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    pub(crate) pages: u64,
-    /// Links per page, about
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    pub(crate) links: u32,
-    /// Share of links that lead to another host, 0 to 1
-    #[arg(long, value_name = "SHARE", default_value_t = 0.2)]
-    pub(crate) cross_links: f64,
-    /// Bytes per page, about
-    #[arg(long, value_name = "SIZE", default_value = "4KiB")]
-    pub(crate) page_size: ByteSize,
-    /// Time before an answer: none, 100ms, 10ms-100ms, or exp:50ms
-    #[arg(long, value_name = "DIST", default_value = "none")]
-    pub(crate) latency: gannet::origin::Latency,
-    /// Share of pages that link to an error (404, 410, 500, 503)
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Faults")]
-    pub(crate) errors: f64,
-    /// Share of pages that link to a URL that fails once with 503
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Faults")]
-    pub(crate) flaky: f64,
-    /// Share of pages that link to a URL that never answers
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Faults")]
-    pub(crate) stalls: f64,
-    /// Share of pages that link to a URL whose connection is reset
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Faults")]
-    pub(crate) resets: f64,
-    /// Share of pages that link to a redirect
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Faults")]
-    pub(crate) redirects: f64,
-    /// Share of pages that link to a redirect loop
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Faults")]
-    pub(crate) redirect_loops: f64,
-    /// Share of pages that link to a body that breaks off
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Faults")]
-    pub(crate) truncated: f64,
-    /// Share of pages that link to a body that comes a byte at a time
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Faults")]
-    pub(crate) drips: f64,
-    /// What robots.txt is: rules (with a /private/), missing (404) or unavailable (503)
-    #[arg(long, value_name = "KIND", default_value = "rules")]
-    pub(crate) robots: RobotsKind,
-    /// Crawl-delay in robots.txt
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    pub(crate) crawl_delay: Option<Duration>,
-    /// Add an endless tree of pages, linked once
-    #[arg(long)]
-    pub(crate) trap: bool,
-    /// Print the seeds, one per line, and exit
-    #[arg(long, conflicts_with = "truth")]
-    pub(crate) seeds: bool,
-    /// Print each URL that a complete crawl must find and what it is, tab-separated, and exit
-    #[arg(long)]
-    pub(crate) truth: bool,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Mode {
     Gather,
@@ -501,81 +422,6 @@ pub(crate) enum RobotsFormat {
     Json,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RobotsKind {
-    Rules,
-    Missing,
-    Unavailable,
-}
-
-/// `500ms`, `10s`, `2h`; a bare `0` is zero.
-fn duration(text: &str) -> Result<Duration, String> {
-    if text == "0" {
-        return Ok(Duration::ZERO);
-    }
-    humantime::parse_duration(text)
-        .map_err(|why| format!("{why}; write a time with its unit, e.g. 500ms, 10s, 2h"))
-}
-
-fn positive(text: &str) -> Result<Duration, String> {
-    match duration(text)? {
-        Duration::ZERO => Err("must be more than zero".into()),
-        time => Ok(time),
-    }
-}
-
-/// A product token (RFC 9309 §2.2.1), or `*`.
-fn robots_token(text: &str) -> Result<String, String> {
-    let is_token = |text: &str| text.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_'));
-    match text {
-        "" => Err("must not be empty; `*` is everyone".into()),
-        "*" => Ok(text.to_owned()),
-        text if is_token(text) => Ok(text.to_owned()),
-        _ => Err("only letters, `-` and `_` make a name that robots.txt can hold, e.g. gannet".into()),
-    }
-}
-
-/// The name of a parameter. What cannot be one would silently match nothing.
-fn parameter(text: &str) -> Result<String, String> {
-    match text {
-        "" => Err("must not be empty; `*` is all of them".into()),
-        text if text.contains(['=', '&', '?', '#']) => Err("is the name alone, e.g. utm_source".into()),
-        text => Ok(text.to_owned()),
-    }
-}
-
-/// `1s`, `always`, `never`.
-fn sync(text: &str) -> Result<Sync, String> {
-    match text {
-        "always" => Ok(Sync::Always),
-        "never" => Ok(Sync::Never),
-        time => Ok(Sync::Every(positive(time).map_err(|why| format!("{why}; or say always or never"))?)),
-    }
-}
-
-fn frontier_memory(text: &str) -> Result<ByteSize, String> {
-    let size: ByteSize = text.parse()?;
-    if size < ByteSize::kib(16) { Err("must be 16KiB at least".into()) } else { Ok(size) }
-}
-
-/// `20/s`, `600/m`: the least time between two starts.
-fn rate(text: &str) -> Result<Duration, String> {
-    const HINT: &str = "write a number and a time, e.g. 20/s, 600/m";
-    let (count, per) = text.split_once('/').unwrap_or((text, "s"));
-    let per = match per {
-        "s" => Duration::from_secs(1),
-        "m" | "min" => Duration::from_secs(60),
-        "h" => Duration::from_secs(3600),
-        _ => return Err(HINT.into()),
-    };
-    match count.parse::<f64>() {
-        Ok(count) if count > 0.0 && count <= 1e9 => {
-            Duration::try_from_secs_f64(per.as_secs_f64() / count).map_err(|_| HINT.into())
-        }
-        _ => Err(HINT.into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -584,37 +430,5 @@ mod tests {
     fn the_command_line_is_sound() {
         use clap::CommandFactory as _;
         Args::command().debug_assert();
-    }
-
-    #[test]
-    fn robots_tokens() {
-        for good in ["gannet", "Some_Bot-x", "*"] {
-            assert_eq!(robots_token(good).as_deref(), Ok(good));
-        }
-        for bad in ["", "gannet/1.0", "a b", "bot2", "**", "b\u{f6}t", "a*"] {
-            assert!(robots_token(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn parameters() {
-        for good in ["sid", "utm_*", "*", "a[]", "%C3%A9"] {
-            assert_eq!(parameter(good).as_deref(), Ok(good));
-        }
-        for bad in ["", "a=b", "?a", "a&b"] {
-            assert!(parameter(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn units() {
-        assert_eq!(duration("300ms"), Ok(Duration::from_millis(300)));
-        assert_eq!(duration("0"), Ok(Duration::ZERO));
-        assert!(duration("300").is_err() && duration("fast").is_err() && positive("0s").is_err());
-        assert_eq!(rate("20/s"), Ok(Duration::from_millis(50)));
-        assert_eq!(rate("60/m"), Ok(Duration::from_secs(1)));
-        assert!(
-            rate("0/s").is_err() && rate("1e-300/s").is_err() && rate("5/y").is_err() && rate("x").is_err()
-        );
     }
 }
