@@ -7,15 +7,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
-
+mod received;
 mod record;
 
+pub use self::received::{Keep, LinkRecord, Received, ShowBody, body_path, content_type};
 pub use self::record::{FIELDS, SCHEMA};
 pub use crate::frontier::Position;
 
-use crate::extract::{Link, Via};
-use crate::fetch::{ErrorKind, FetchError, HeaderMap, HopRecord, Phase, Response, Timings, Truncated};
+use crate::extract::Via;
+use crate::fetch::{ErrorKind, FetchError, Phase, Response, Timings};
 use crate::url::{CrawlUrl, redacted};
 
 /// What became of a URL.
@@ -57,78 +57,6 @@ pub struct Outcome {
     pub queue: Option<Duration>,
     /// How long the parts of the last attempt took.
     pub timings: Option<Timings>,
-}
-
-/// What a server sent, as far as the record shows it.
-#[derive(Clone, Debug, Default)]
-pub struct Received {
-    /// The URL that answered, after redirects.
-    pub final_url: Option<CrawlUrl>,
-    /// Where a redirect leads that was not followed.
-    pub location: Option<CrawlUrl>,
-    /// Redirects on the way.
-    pub chain: Vec<HopRecord>,
-    /// HTTP status; `None` when no head came.
-    pub status: Option<u16>,
-    /// HTTP version.
-    pub http_version: Option<&'static str>,
-    /// `Content-Type` without parameters, lower case.
-    pub content_type: Option<String>,
-    /// What a text was found to be encoded in ([`charset::of`](crate::extract::charset::of)) by a crawl or a
-    /// fetch of the engine; otherwise `charset` of `Content-Type`. Lower case.
-    pub charset: Option<String>,
-    /// The page's title.
-    pub title: Option<String>,
-    /// What it asks of robots.
-    pub robots: Vec<String>,
-    /// Decoded bytes kept.
-    pub body_bytes: u64,
-    /// Bytes over the wire.
-    pub wire_bytes: u64,
-    /// Why the body is not whole.
-    pub truncated: Option<Truncated>,
-    /// SHA-256 of the decoded body, lower-case hex; on request.
-    pub sha256: Option<String>,
-    /// Headers; on request.
-    pub headers: Option<HeaderMap>,
-    /// Decoded body; kept on request.
-    pub body: Option<Bytes>,
-    /// How the record shows the body.
-    pub show_body: ShowBody,
-    /// File that holds the body, below the directory of `--save-bodies`.
-    pub body_path: Option<String>,
-    /// The address that answered.
-    pub remote_ip: Option<std::net::IpAddr>,
-    /// Links found; on request.
-    pub links: Option<Vec<LinkRecord>>,
-}
-
-/// One link of a page, as the record shows it.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct LinkRecord {
-    /// Where it points.
-    pub url: CrawlUrl,
-    /// The element, e.g. `a`.
-    pub tag: &'static str,
-    /// The attribute, e.g. `href`.
-    pub attr: &'static str,
-    /// What it is for: `navigation`, `requisite` or `other`.
-    pub kind: &'static str,
-    /// It says `rel=nofollow`; written only then.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub nofollow: bool,
-}
-
-impl From<&Link> for LinkRecord {
-    fn from(link: &Link) -> Self {
-        Self {
-            url: link.url.clone(),
-            tag: link.via.tag(),
-            attr: link.via.attr(),
-            kind: link.kind.as_str(),
-            nofollow: link.nofollow,
-        }
-    }
 }
 
 /// Why a fetch failed, as the record shows it.
@@ -299,126 +227,11 @@ impl Outcome {
     }
 }
 
-/// What of a response goes into the record, beyond what always does.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Keep {
-    /// Show the headers.
-    pub headers: bool,
-    /// Keep the body in the outcome.
-    pub body: bool,
-    /// How the record shows the body.
-    pub show_body: ShowBody,
-    /// Compute the SHA-256 of the body.
-    pub digest: bool,
-    /// List the links found.
-    pub links: bool,
-    /// Name the file for the body.
-    pub body_path: bool,
-}
-
-/// How a record shows a body.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ShowBody {
-    /// Not at all.
-    #[default]
-    No,
-    /// What can be read in its charset as text, anything else in base64.
-    Text,
-    /// The bytes, in base64.
-    Raw,
-}
-
-impl Received {
-    fn new(response: Response, keep: Keep) -> Self {
-        let (content_type, charset) = content_type(&response.headers);
-        let body = &response.body;
-        Self {
-            content_type,
-            charset,
-            title: None,
-            robots: Vec::new(),
-            status: Some(response.status).filter(|s| *s != 0),
-            http_version: Some(response.http_version).filter(|v| !v.is_empty()),
-            body_bytes: body.bytes.len() as u64,
-            wire_bytes: body.wire_bytes,
-            truncated: body.truncated,
-            sha256: keep.digest.then(|| sha256(&body.bytes)),
-            body: keep.body.then(|| body.bytes.clone()),
-            show_body: keep.show_body,
-            body_path: None,
-            remote_ip: response.remote.map(|a| a.ip()),
-            links: None,
-            headers: keep.headers.then_some(response.headers),
-            location: response.redirect,
-            final_url: Some(response.final_url),
-            chain: response.chain,
-        }
-    }
-}
-
-/// What is kept of a media type or a charset, characters: both halves of a type have at most 127 (RFC 6838 §4.2).
-const MAX_TYPE: usize = 255;
-
-/// `Content-Type` split into its essence and its charset, both lower case (RFC 9110 §8.3).
-pub fn content_type(headers: &HeaderMap) -> (Option<String>, Option<String>) {
-    let Some(value) = headers.get("content-type") else { return (None, None) };
-    let text = String::from_utf8_lossy(value.as_bytes());
-    let mut parts = text.split(';');
-    let word =
-        |text: &str| -> String { text.chars().take(MAX_TYPE).collect::<String>().to_ascii_lowercase() };
-    let essence = parts.next().map(|e| word(e.trim())).filter(|e| !e.is_empty());
-    let charset = parts
-        .filter_map(|p| p.split_once('='))
-        .find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))
-        .map(|(_, value)| word(value.trim().trim_matches(['"', '\''])));
-    (essence, charset.filter(|c| !c.is_empty()))
-}
-
-/// A file name for a body below the directory of `--save-bodies`: two levels of the SHA-256 of URL and
-/// body, so that it is safe, bounded, the same in every run, and different when a URL changes; with a suffix by
-/// content type.
-pub fn body_path(url: Option<&CrawlUrl>, response: &Received) -> String {
-    const SUFFIXES: &[(&str, &str)] = &[
-        ("text/html", "html"),
-        ("application/xhtml+xml", "html"),
-        ("text/plain", "txt"),
-        ("text/css", "css"),
-        ("text/csv", "csv"),
-        ("text/xml", "xml"),
-        ("application/xml", "xml"),
-        ("text/javascript", "js"),
-        ("application/javascript", "js"),
-        ("application/json", "json"),
-        ("application/pdf", "pdf"),
-        ("image/png", "png"),
-        ("image/jpeg", "jpg"),
-        ("image/gif", "gif"),
-        ("image/webp", "webp"),
-        ("image/svg+xml", "svg"),
-    ];
-    let body = response.body.as_deref().unwrap_or_default();
-    // A password has no part in it: who has the record could try to guess it.
-    let url = url.map_or_else(String::new, ToString::to_string);
-    let hash = sha256(&[url.as_bytes(), b"\n", body].concat());
-    let content_type = response.content_type.as_deref().unwrap_or_default();
-    let suffix =
-        SUFFIXES.iter().find(|(essence, _)| *essence == content_type).map_or("bin", |(_, suffix)| suffix);
-    format!("{}/{}.{suffix}", &hash[..2], &hash[2..42])
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    use sha2::Digest as _;
-    use std::fmt::Write as _;
-    sha2::Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
-    use crate::fetch::HeaderValue;
 
     #[test]
     fn every_written_field_is_published_and_in_order() {
@@ -443,41 +256,6 @@ mod tests {
         let in_text: Vec<usize> = FIELDS.iter().filter_map(|f| json.find(&format!("\"{f}\":"))).collect();
         assert!(in_text.is_sorted(), "{json}");
         assert!(json.contains("\"body_b64\":\"/w==\"") && json.contains("\"time_dns_ms\":1.5"), "{json}");
-    }
-
-    proptest::proptest! {
-        /// Two lower-case hexadecimal names and a known suffix: no `..`, no root, no device, no two that differ by case.
-        #[test]
-        fn body_paths_are_safe(path in ".{0,80}", content_type in ".{0,80}", body: Vec<u8>) {
-            let url = CrawlUrl::parse(&format!("http://h/{path}")).ok();
-            let content_type = Some(content_type);
-            let response = Received { content_type, body: Some(body.into()), ..Received::default() };
-            let name = body_path(url.as_ref(), &response);
-            let (directory, file) = name.split_once('/').unwrap();
-            let (stem, suffix) = file.split_once('.').unwrap();
-            let is_hex = |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-            assert!(directory.len() == 2 && stem.len() == 40 && is_hex(directory) && is_hex(stem), "{name}");
-            assert!((2..=4).contains(&suffix.len()) && suffix.bytes().all(|b| b.is_ascii_lowercase()), "{name}");
-        }
-    }
-
-    #[test]
-    fn body_paths_tell_urls_apart_and_hold_no_password() {
-        let path = |url: &str| body_path(CrawlUrl::parse(url).ok().as_ref(), &Received::default());
-        assert_ne!(path("http://h/a"), path("http://h/A"));
-        assert_eq!(path("http://u:a@h/"), path("http://u:b@h/"));
-    }
-
-    #[test]
-    fn content_type_is_split() {
-        let mut headers = HeaderMap::new();
-        headers.insert("content-type", "Text/HTML; Charset=\"UTF-8\"".parse().unwrap());
-        assert_eq!(content_type(&headers), (Some("text/html".into()), Some("utf-8".into())));
-        assert_eq!(content_type(&HeaderMap::new()), (None, None));
-        let long = format!("{}; charset={}", "x".repeat(60_000), "\u{e9}".repeat(60_000));
-        headers.insert("content-type", HeaderValue::from_bytes(long.as_bytes()).unwrap());
-        let (essence, charset) = content_type(&headers);
-        assert_eq!(essence.unwrap().len() + charset.unwrap().chars().count(), 2 * MAX_TYPE);
     }
 
     #[test]
