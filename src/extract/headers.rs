@@ -3,7 +3,7 @@
 //! Called by `extract::outlinks`. A `Link` is of the kind that `<link>` would be with the same `rel`; one whose `anchor` is
 //! another page is none of this page's. `Refresh` is what `<meta http-equiv=refresh>` stands for (WHATWG HTML §7.4.6.1).
 //! Forgiving as RFC 8288 appendix B is: what is broken gives nothing. Linear time; at most [`MAX_BYTES`] are read and
-//! [`MAX_LINKS`] links taken.
+//! [`MAX_LINKS`] links looked at.
 
 use std::borrow::Cow;
 
@@ -14,19 +14,19 @@ use super::{LinkKind, Via, values};
 
 /// Bytes of header values that are read.
 const MAX_BYTES: usize = 64 * 1024;
-/// Links that are taken.
+/// Links that are looked at.
 const MAX_LINKS: usize = 256;
 
 /// The links in `headers` (lower-case names), as written.
 pub(super) fn links<'a>(headers: &[(&str, &'a [u8])], page_url: &Url) -> Vec<RawLink<'a>> {
     let mut links = Vec::new();
-    let mut left = MAX_BYTES;
+    let (mut left, mut most) = (MAX_BYTES, MAX_LINKS);
     for &(name, value) in headers {
         // One that is cut would mean something else.
         let Some(rest) = left.checked_sub(value.len()) else { break };
         left = rest;
         match name {
-            "link" => link_header(&text(value), page_url, &mut links),
+            "link" => link_header(&text(value), page_url, &mut most, &mut links),
             "refresh" => links.extend(refresh(value)),
             _ => {}
         }
@@ -50,12 +50,13 @@ fn refresh(value: &[u8]) -> Option<RawLink<'_>> {
 }
 
 /// The links of one `Link` header (RFC 8288 §3, parsed as in appendix B.2).
-fn link_header(value: &str, page_url: &Url, links: &mut Vec<RawLink<'_>>) {
+fn link_header(value: &str, page_url: &Url, most: &mut usize, links: &mut Vec<RawLink<'_>>) {
     let mut rest = value;
     while let Some((_, after)) = rest.split_once('<')
         && let Some((target, after)) = after.split_once('>')
-        && links.len() < MAX_LINKS
+        && *most > 0
     {
+        *most -= 1;
         let params = Params::read(after);
         rest = params.rest;
         let is_own = params.anchor.as_ref().is_none_or(|anchor| is_page(anchor, page_url));
@@ -203,6 +204,12 @@ mod tests {
     #[test]
     fn caps() {
         assert_eq!(urls(&"<a>,".repeat(1000)).len(), MAX_LINKS);
+        let others = "<a>;anchor=x,".repeat(MAX_LINKS);
+        assert_eq!(
+            found(&[("link", &others), ("link", "<b>")]),
+            [],
+            "each is compared with the URL of the page"
+        );
         let long = format!("<{}>", "a".repeat(MAX_BYTES));
         assert_eq!(found(&[("link", "<a>"), ("link", &long), ("link", "<b>")]).len(), 1);
     }
