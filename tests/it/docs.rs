@@ -14,7 +14,8 @@ const CHANGELOG: &str = include_str!("../../CHANGELOG.md");
 const DURABILITY: &str = include_str!("../../docs/durability.md");
 const POLITENESS: &str = include_str!("../../docs/politeness.md");
 const SECURITY: &str = include_str!("../../docs/security.md");
-const PROSE: [(&str, &str); 8] = [
+const ARCHITECTURE: &str = include_str!("../../docs/architecture.md");
+const PROSE: [(&str, &str); 9] = [
     ("README", README),
     ("guide", GUIDE),
     ("output", OUTPUT),
@@ -22,6 +23,7 @@ const PROSE: [(&str, &str); 8] = [
     ("durability", DURABILITY),
     ("politeness", POLITENESS),
     ("security", SECURITY),
+    ("architecture", ARCHITECTURE),
     ("changelog", CHANGELOG),
 ];
 const COMMANDS: [&str; 8] = ["crawl", "fetch", "robots", "job", "demo", "origin", "completions", "man"];
@@ -154,7 +156,7 @@ fn no_flag_is_mentioned_that_does_not_exist() {
             for word in span.split_whitespace().filter(|word| word.starts_with('-') && *word != "-") {
                 let flag = word.split('=').next().unwrap_or(word);
                 assert!(
-                    known.contains(flag.trim_end_matches([',', '.'])),
+                    known.contains(flag.trim_end_matches([',', '.', ')'])),
                     "{name} mentions `{word}` in `{span}`"
                 );
                 mentioned += 1;
@@ -267,6 +269,7 @@ fn relative_links_lead_somewhere() {
         "docs/politeness.md",
         "docs/security.md",
         "docs/durability.md",
+        "docs/architecture.md",
     ];
     let mut links = 0;
     for file in files {
@@ -316,6 +319,22 @@ fn each_promise_is_held_by_the_tests_that_it_names() {
         named += 1;
     }
     assert!(named > 10, "{named}");
+}
+
+/// Files that the map of the house names, below `src/` or, within the frontier's section, below `src/frontier/`.
+#[test]
+fn the_files_of_the_architecture_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let words = ARCHITECTURE.split(|c: char| c.is_whitespace() || matches!(c, '`' | ',' | ';' | '(' | ')'));
+    let files: BTreeSet<_> =
+        words.map(|word| word.trim_end_matches('.')).filter(|w| w.ends_with(".rs")).collect();
+    let is_there = |file: &str| {
+        ["src", "src/frontier", "src/frontier/store/disk", "."]
+            .iter()
+            .any(|at| root.join(at).join(file).exists())
+    };
+    let missing: Vec<_> = files.iter().filter(|file| !is_there(file)).collect();
+    assert!(missing.is_empty() && files.len() > 30, "{missing:?}");
 }
 
 #[test]
