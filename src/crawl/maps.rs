@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
-use crate::extract::{self, MAX_SITEMAP_BYTES, Page, Source, Via};
+use crate::extract::{self, Page, Source, Via};
 use crate::fetch;
 use crate::frontier::Entry;
 use crate::robots::{self, Rules};
@@ -95,13 +95,15 @@ pub(super) struct Hint {
     /// It is to be decompressed, to see whether it is a sitemap. Its type does not say so, nor always its name; but an
     /// archive that only a page links to is left alone.
     pub(super) is_zipped: bool,
+    /// How much of it is decompressed, bytes.
+    most: u64,
 }
 
 impl Hint {
-    pub(super) fn of(entry: &Entry, body: &[u8]) -> Self {
+    pub(super) fn of(entry: &Entry, body: &[u8], most: u64) -> Self {
         let is_sitemap = is_sitemap(entry);
         let may_be = is_sitemap || entry.is_for_seed() || path(&entry.url).ends_with(".gz");
-        Self { is_sitemap, is_zipped: may_be && body.starts_with(&[0x1f, 0x8b]) }
+        Self { is_sitemap, is_zipped: may_be && body.starts_with(&[0x1f, 0x8b]), most }
     }
 
     /// What a sitemap links to that only who has the hint can read. What decompresses to too much is read so far.
@@ -111,7 +113,7 @@ impl Hint {
             return (self.is_sitemap && is_plain)
                 .then(|| extract::sitemap(source).unwrap_or_else(|| extract::url_list(source)));
         }
-        let text = match fetch::decode_all("gzip", body, MAX_SITEMAP_BYTES as u64) {
+        let text = match fetch::decode_all("gzip", body, self.most) {
             Ok(body) | Err((body, _)) => body.bytes,
         };
         let source = Source { content_type: None, charset: None, body: &text, ..*source };

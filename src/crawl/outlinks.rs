@@ -61,7 +61,7 @@ pub(super) async fn read(response: &Response, entry: &Entry, plan: &Plan) -> ext
         () => Wanted::Head,
     };
     let (body, url) = (&response.body.bytes, &response.final_url);
-    let hint = Hint::of(entry, body);
+    let hint = Hint::of(entry, body, plan.max_sitemap);
     if wanted == Wanted::Head || (!hint.is_zipped && body.len() <= PARSE_INLINE) {
         return parse(&response.headers, body, url, &plan.robots_token, wanted, hint);
     }
