@@ -178,28 +178,13 @@ impl HostQueue {
             return self.take(None, closed).map(|entry| self.settle(entry, fate));
         }
         self.robots.expire(now);
-        let rules = match self.robots.state {
-            State::Unasked { asked, returned } => {
-                let asked = asked + 1;
-                self.robots.state = State::Asking { asked, returned };
-                self.next_start = now + delay;
-                return Some(Next::Robots { asked, returned, from_public: !self.robots.open });
-            }
-            State::Private => {
-                if let Some(entry) = self.take_if(Some(now), closed, Entry::is_from_public)? {
-                    let message = "robots.txt could not be fetched: the host has no public address".into();
-                    let fate =
-                        Fate::Failed { kind: ErrorKind::BlockedAddress, phase: Phase::Robots, message };
-                    return Some(self.settle(entry, fate));
-                }
-                self.robots.open = true;
-                self.robots.state = State::Asking { asked: 1, returned: 0 };
-                self.next_start = now + delay;
-                return Some(Next::Robots { asked: 1, returned: 0, from_public: false });
-            }
+        match self.robots.state {
+            State::Unasked { asked, returned } => return Some(self.ask(asked + 1, returned, now, delay)),
             State::Asking { .. } => return None,
-            State::Known { .. } | State::Ignored => self.robots.rules().cloned(),
-        };
+            State::Private => return self.next_of_private(now, delay, closed),
+            State::Known { .. } | State::Ignored => {}
+        }
+        let rules = self.robots.rules().cloned();
         let mut entry = self.take(Some(now), closed)?;
         if entry.lost >= MAX_LOST {
             let fate = Fate::Deadly(entry.lost);
@@ -222,6 +207,24 @@ impl HostQueue {
             rules.as_ref().and_then(|rules| rules.crawl_delay()).map_or(delay, |asked| asked.max(delay));
         self.next_start = now + delay;
         Some(Next::Fetch(entry, rules))
+    }
+
+    /// Has robots.txt asked for.
+    fn ask(&mut self, asked: u32, returned: u32, now: Instant, delay: Duration) -> Next {
+        self.robots.state = State::Asking { asked, returned };
+        self.next_start = now + delay;
+        Next::Robots { asked, returned, from_public: !self.robots.open }
+    }
+
+    /// What public pages led to is not fetched; the first other entry has robots.txt asked for wherever it is.
+    fn next_of_private(&mut self, now: Instant, delay: Duration, closed: bool) -> Option<Next> {
+        let Some(entry) = self.take_if(Some(now), closed, Entry::is_from_public)? else {
+            self.robots.open = true;
+            return Some(self.ask(1, 0, now, delay));
+        };
+        let message = "robots.txt could not be fetched: the host has no public address".into();
+        let fate = Fate::Failed { kind: ErrorKind::BlockedAddress, phase: Phase::Robots, message };
+        Some(self.settle(entry, fate))
     }
 
     fn settle(&mut self, entry: Entry, fate: Fate) -> Next {
