@@ -153,6 +153,7 @@ fn robots_is_asked_once_and_obeyed_or_not_asked_at_all() {
     assert_eq!((web.hits("/robots.txt"), web.hits("/private/1")), (1, 0));
     assert_eq!((ran.count("skipped"), ran.balance()), (1, 2));
     assert!(ran.row("came out").contains("1 skipped (robots_denied 1)"), "{}", ran.stderr);
+    assert!(ran.row("requests").ends_with(" 1 robots.txt, 1 host"), "{}", ran.stderr);
     let ran = run(["crawl", &web.url("/private/1"), "--depth", "0", "--ignore-robots"]).exits(0);
     assert_eq!((ran.record()["status_code"].as_u64(), web.hits("/robots.txt")), (Some(200), 1));
 }
