@@ -100,7 +100,8 @@ fn element(name: &[u8]) -> Option<&'static Element> {
         b"form" => element!("form", [("action", Other)], FormGet),
         b"frame" => element!("frame", [("src", Navigation)], Open),
         b"iframe" => element!("iframe", [("src", Navigation)], Open),
-        b"img" => element!("img", [("src", Requisite), ("srcset", Requisite)], Open),
+        // The parser turns `image` into `img` (§13.2.6.4.7).
+        b"img" | b"image" => element!("img", [("src", Requisite), ("srcset", Requisite)], Open),
         b"input" => element!("input", [("src", Requisite)], InputImage),
         b"link" => element!("link", [("href", Other), ("imagesrcset", Requisite)], LinkRel),
         b"object" => element!("object", [("data", Requisite)], Open),

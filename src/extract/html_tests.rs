@@ -35,6 +35,7 @@ fn simple_elements() {
         ("<frame src=u>", "frame", "src", Navigation),
         ("<iframe src=u>", "iframe", "src", Navigation),
         ("<img src=u>", "img", "src", Requisite),
+        ("<image src=u>", "img", "src", Requisite),
         ("<img srcset='u 2x'>", "img", "srcset", Requisite),
         ("<source srcset=u>", "source", "srcset", Requisite),
         ("<script src=u></script>", "script", "src", Requisite),
