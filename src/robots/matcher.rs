@@ -1,8 +1,8 @@
 //! Patterns against paths (RFC 9309 §2.2.2 and §2.2.3): one normal form for both, then the match.
 //!
-//! The normal form is ASCII and unique: unreserved characters stand for themselves, reserved ones stay
-//! as they were written (`/` and `%2F` differ), all else is percent-encoded in upper case. In a path `*`
-//! and `$` are encoded too, so that a pattern can name them as `%2A` and `%24`.
+//! The normal form is ASCII and unique: unreserved and reserved characters stand for themselves, however they were
+//! written, all else is percent-encoded in upper case. Only `%2F`, `%3F` and `%23` stay as they are, since `/`, `?`
+//! and `#` divide a URL. In a path `*` and `$` are encoded too, so that a pattern can name them as `%2A` and `%24`.
 //!
 //! [`matches()`] is greedy: each piece between two `*` is found at its first place after the piece before,
 //! so no byte of the path is looked at for two pieces and nothing backtracks.
@@ -75,7 +75,9 @@ fn push_normal(raw: &[u8], out: &mut String) {
     while let Some(&byte) = raw.get(at) {
         let octet = if byte == b'%' { escaped_octet(&raw[at + 1..]) } else { None };
         match octet {
-            Some(octet) if is_unreserved(octet) => out.push(char::from(octet)),
+            Some(octet) if is_literal(octet) && !matches!(octet, b'/' | b'?' | b'#') => {
+                out.push(char::from(octet));
+            }
             Some(octet) => push_escaped(octet, out),
             None if is_literal(byte) => out.push(char::from(byte)),
             None => push_escaped(byte, out),
@@ -173,6 +175,11 @@ mod tests {
             ("/a/%7Ejoe", "/a/~joe", true),
             ("/a%2fb", "/a%2Fb", true),
             ("/a%2fb", "/a/b", false),
+            ("/foo/bar?baz=http:", "/foo/bar?baz=http%3A//foo.bar", true),
+            ("/a%3Ab%2B", "/a:b+c", true),
+            ("/a@b,c;d", "/a%40b%2Cc%3Bd", true),
+            ("/a?b=1&c", "/a?b%3D1%26c", true),
+            ("/a?b", "/a%3Fb", false),
             ("/a b|c", "/a%20b%7C", false),
             ("/a b|c", "/a%20b%7Cc", true),
             ("/q?it's", "/q?it%27s", true),
