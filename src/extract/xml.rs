@@ -132,19 +132,24 @@ fn markup_at(rest: &[u8]) -> Option<usize> {
     }
 }
 
-/// The length of a DOCTYPE, its internal subset included.
+/// The length of a DOCTYPE, its internal subset included. In that one `]` ends nothing within a comment or a literal (XML
+/// 1.0 §2.8); before it quotes are not looked at, since it is there that people forget one.
 fn doctype_end(rest: &[u8]) -> Option<usize> {
     let mut at = memchr2(b'[', b'>', rest)?;
-    if rest[at] == b'[' {
-        loop {
-            at += memchr(b']', &rest[at..])? + 1;
-            at += rest[at..].iter().take_while(|&&byte| is_space(byte)).count();
-            if rest.get(at) == Some(&b'>') {
-                break;
-            }
-        }
+    if rest[at] == b'>' {
+        return Some(at + 1);
     }
-    Some(at + 1)
+    loop {
+        let inside = &rest[at..];
+        at += match inside {
+            [b']', ..] => return Some(at + memchr(b'>', inside)? + 1),
+            [b'<', b'!', b'-', b'-', ..] => 4 + memmem::find(&inside[4..], b"-->")? + 3,
+            // Without another of its kind, which one look to the end tells, it is a stray one.
+            [quote @ (b'"' | b'\''), literal @ ..] => memchr(*quote, literal).map_or(1, |len| len + 2),
+            [_, more @ ..] => 1 + more.iter().position(|byte| b"]<\"'".contains(byte))?,
+            [] => return None,
+        };
+    }
 }
 
 /// The name that begins at `start`, without its prefix, and where it ends.
@@ -238,6 +243,9 @@ mod tests {
             ("\u{feff}<a/><b /><c></c>", "<a></a><b></b><c></c>"),
             ("<a><!-- <b> -- > --><![CDATA[<x>&amp;]]]]></a>", "<a>[<x>&amp;]]]</a>"),
             ("<!DOCTYPE a [ <!ENTITY x \"]y\"> <!ELEMENT a ANY> ] ><a>", "<a>"),
+            ("<!DOCTYPE a [<!-- it's ]> --><!ENTITY x ']>'>]><a>", "<a>"),
+            ("<!DOCTYPE a [<!ENTITY x \"y'>]><a>", "<a>"),
+            ("<!DOCTYPE a PUBLIC \"x \"y\"><a b=\"\">", "<a b=>"),
             ("<!doctype a SYSTEM 'x.dtd'><a>", "<a>"),
             ("<a>1 < 2 <3</a>", "<a>1 < 2 <3</a>"),
             ("<a>x", "<a>"),
