@@ -258,7 +258,9 @@ impl<'a> Reader<'a, '_> {
             return;
         };
         let rel = rel.unwrap_or(b"alternate").trim_ascii().to_ascii_lowercase();
-        let kind = match (&rel[..], is_entry) {
+        // The long form of a registered name (RFC 4287 §4.2.7.2).
+        let rel = rel.strip_prefix(b"http://www.iana.org/assignments/relation/").unwrap_or(&rel);
+        let kind = match (rel, is_entry) {
             (b"alternate", true) => LinkKind::Navigation,
             (b"enclosure", true) => LinkKind::Requisite,
             // The feed goes on there (RFC 5005 §3, §4).
