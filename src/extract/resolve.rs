@@ -62,8 +62,7 @@ impl Resolver {
         if !self.spend(self.base.as_str().len() + link.len()) {
             return Err(UrlError::Invalid("the links of this page are too much work".to_owned()));
         }
-        let link = with_two_slashes(link);
-        let url = join(&self.base, &link, self.encoding);
+        let url = join(&self.base, link, self.encoding);
         CrawlUrl::from_url(url.map_err(|error| UrlError::Invalid(error.to_string()))?)
     }
 
@@ -110,6 +109,7 @@ impl Resolver {
 
 /// The URL that `link` means on a page in this encoding ("encoding-parse a URL", WHATWG HTML §2.4.3).
 pub(super) fn join(base: &Url, link: &str, encoding: &'static Encoding) -> Result<Url, ParseError> {
+    let link = &*with_two_slashes(link.trim_start_matches(|c| c <= ' '));
     let encoding = encoding.output_encoding(); // UTF-8 for UTF-16
     if encoding == UTF_8 || link.is_ascii() {
         return base.join(link);

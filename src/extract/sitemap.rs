@@ -10,13 +10,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use encoding_rs::UTF_8;
 use memchr::memchr;
 use url::Url;
 
 use super::html::Role;
 use super::scan::Attrs;
 use super::xml::{Event, Xml, unescaped};
-use super::{LinkKind, MAX_LINK_BYTES, MAX_LINK_LEN, MAX_SITEMAP_LINKS, Via};
+use super::{LinkKind, MAX_LINK_BYTES, MAX_LINK_LEN, MAX_SITEMAP_LINKS, Via, resolve};
 
 /// Bytes of an element with a URL, as written: each of its characters may be a reference.
 const MAX_TEXT: usize = 8 * MAX_LINK_LEN;
@@ -321,7 +322,7 @@ impl<'a> Reader<'a, '_> {
 /// A URL relative to another, as long as the budget lasts.
 fn join(base: &Url, text: &str, budget: &mut usize) -> Option<Url> {
     *budget = budget.checked_sub(base.as_str().len() + text.len())?;
-    base.join(text).ok()
+    resolve::join(base, text, UTF_8).ok()
 }
 
 fn role(via: Via, kind: LinkKind) -> Role {

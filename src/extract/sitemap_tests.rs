@@ -97,7 +97,7 @@ fn rss() {
 fn atom() {
     let body = "<feed xmlns='a' xml:base='/blog/'><link href='.'/><link rel='next' href='?p=2'/><updated>1999</updated>
         <entry><link href='1'/><link rel='edit' href='e'/><link rel='enclosure' href='1.mp3'/><updated>2020</updated></entry>
-        <entry xml:base='sub/'><link rel='http://www.iana.org/assignments/relation/alternate' href='2?a&amp;b'/><link href='3' xml:base='//o/'/>
+        <entry xml:base='sub/'><link rel='http://www.iana.org/assignments/relation/alternate' href='2?a&amp;b'/><link href='3' xml:base='///o/'/>
           <source><link href='quoted'/><updated>1</updated></source><published>2</published></entry></feed>";
     let expected = [
         "atom http://h/blog/?p=2",

@@ -56,6 +56,7 @@ fn the_first_base_holds_for_all_links() {
     let broken = page("<base href=http://[><base href=/c/><a href=b>");
     assert_eq!((broken.links[0].url.as_str(), broken.base), ("http://h/d/b", None));
     assert_eq!(urls("<base href=data:,x><a href=b>"), ["http://h/d/b"]);
+    assert_eq!(urls("<base href=' ///o/x/'><a href=a>"), ["http://o/x/a"]);
 }
 
 #[test]
