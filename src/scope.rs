@@ -118,8 +118,8 @@ impl Scope {
         self
     }
 
-    /// A link as it is to be judged and compared: without the parameters that make no other page.
-    pub fn strip(&self, link: CrawlUrl) -> CrawlUrl {
+    /// A link as it is to be judged and compared, if that is another: without the parameters that make no other page.
+    pub fn strip(&self, link: &CrawlUrl) -> Option<CrawlUrl> {
         self.strip.apply(link)
     }
 

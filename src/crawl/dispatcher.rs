@@ -22,6 +22,7 @@ use super::summary::{Ended, Summary};
 use super::worker::{Fault, Order, Report};
 use super::{Plan, SourceEnd};
 use crate::error::Error;
+use crate::extract::Known;
 use crate::frontier::{Candidate, Disposition, Found, Frontier, Late};
 use crate::job::Note;
 use crate::scope::Reason;
@@ -53,6 +54,7 @@ pub(super) struct Dispatcher<R> {
     plan: Plan,
     frontier: R,
     fingerprinter: Fingerprinter,
+    known: Arc<Known>,
     stop: Stop,
     progress: Arc<Progress>,
     summary: Summary,
@@ -90,6 +92,7 @@ impl<R: Frontier> Dispatcher<R> {
         plan: Plan,
         frontier: R,
         fingerprinter: Fingerprinter,
+        known: Arc<Known>,
         stop: Stop,
         progress: Arc<Progress>,
         past: Memories,
@@ -99,6 +102,7 @@ impl<R: Frontier> Dispatcher<R> {
             plan,
             frontier,
             fingerprinter,
+            known,
             stop,
             progress,
             summary: Summary::of_note(&past.note),
@@ -360,7 +364,7 @@ impl<R: Frontier> Dispatcher<R> {
     fn take_in(&mut self, report: Report, now: Instant) {
         self.out -= 1;
         let Report { order, disposition, tally, harvest, fault } = report;
-        let Harvest { mut candidates, links, rejected } = harvest;
+        let Harvest { mut candidates, links, passed, rejected } = harvest;
         self.refused_out -= u64::from(matches!(order, Order::Refused { .. }));
         self.summary.robots += u64::from(disposition.asked_for_robots());
         match (order, disposition) {
@@ -369,11 +373,12 @@ impl<R: Frontier> Dispatcher<R> {
             (Order::Refused { seq, .. }, _) => self.frontier.drop_aside(seq),
         }
         let offered = candidates.len() as u64;
+        candidates.iter().for_each(|candidate| self.known.insert(candidate.fingerprint));
         let admitted = self.frontier.admit(&mut candidates, now);
         let seen = candidates.len() as u64;
         self.summary.discovered += admitted;
         self.summary.links.found += links;
-        self.summary.links.seen += seen;
+        self.summary.links.seen += passed + seen;
         self.links_open += offered - admitted - seen;
         for (reason, count) in Reason::ALL.into_iter().zip(rejected).filter(|(_, count)| *count > 0) {
             *self.summary.links.rejected.entry(reason).or_default() += count;

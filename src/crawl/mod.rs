@@ -41,7 +41,7 @@ use self::maps::Announced;
 use self::shutdown::Stop;
 use self::worker::{Order, Shared};
 use crate::error::Error;
-use crate::extract::MAX_SITEMAP_BYTES;
+use crate::extract::{Known, MAX_SITEMAP_BYTES};
 use crate::fetch::{Fetch, Method, ROBOTS_TOKEN};
 use crate::frontier::store::Memory;
 use crate::frontier::{Frontier, Politeness, Scheduler};
@@ -86,7 +86,7 @@ pub struct Plan {
     /// Obey robots.txt where it is asked for; default true. Otherwise it is only read for its sitemaps.
     pub obey_robots: bool,
     /// The name that robots.txt knows this crawler by; default `gannet`.
-    pub robots_token: String,
+    pub robots_token: Arc<str>,
     /// Fetch at most so many URLs, failures included, retries not.
     pub max_pages: Option<u64>,
     /// Stop handing out jobs after this long.
@@ -125,7 +125,7 @@ impl Plan {
             sitemaps: false,
             max_sitemap: MAX_SITEMAP_BYTES as u64,
             obey_robots: true,
-            robots_token: ROBOTS_TOKEN.to_owned(),
+            robots_token: ROBOTS_TOKEN.into(),
             max_pages: None,
             max_time: None,
             grace: Duration::from_secs(10),
@@ -329,6 +329,7 @@ async fn supervise<F: Fetch, R: Frontier>(
     drop(seed_sender);
 
     let jobs_shared = Mutex::new(job_receiver);
+    let known = Arc::new(Known::default());
     let shared = Shared {
         fetch,
         plan: plan.clone(),
@@ -337,6 +338,7 @@ async fn supervise<F: Fetch, R: Frontier>(
         jobs: jobs_shared,
         recorder,
         announced: Announced::default(),
+        known: Arc::clone(&known),
     };
     let shared = Arc::new(shared);
     let mut workers = JoinSet::new();
@@ -345,7 +347,7 @@ async fn supervise<F: Fetch, R: Frontier>(
     }
     drop((report_sender, shared));
 
-    let dispatcher = Dispatcher::new(plan, frontier, fingerprinter, stop, progress, memories);
+    let dispatcher = Dispatcher::new(plan, frontier, fingerprinter, known, stop, progress, memories);
     let end = dispatcher.run(Channels { seeds, jobs, reports }, count, &mut producers, &mut workers).await;
     // A producer that waits in a read (a terminal, a pipe) cannot be called off: leave it to the runtime.
     producers.detach_all();

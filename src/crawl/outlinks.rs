@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::Plan;
 use super::maps::{self, Announcement, Hint};
 use super::selection::{REQUISITE_DEPTH, Selection};
-use crate::extract::{self, Link, LinkKind, Via};
+use crate::extract::{self, Known, Link, LinkKind, Via};
 use crate::fetch::{HeaderMap, Response};
 use crate::frontier::{Candidate, Entry, Found, Root};
 use crate::scope::{Bounds, Reason, Scope, Verdict};
@@ -30,6 +30,8 @@ pub(super) struct Harvest {
     pub(super) candidates: Vec<Candidate>,
     /// Links met, sitemaps and redirects that were not followed included: each is a candidate or refused.
     pub(super) links: u64,
+    /// Those of them that are known already; the frontier may know more.
+    pub(super) passed: u64,
     /// Those of them that were refused.
     pub(super) rejected: [u64; Reason::ALL.len()],
 }
@@ -53,8 +55,25 @@ enum Wanted {
     AllLinks,
 }
 
+/// How a response is read, apart from its bytes.
+#[derive(Clone)]
+struct Reading {
+    wanted: Wanted,
+    hint: Hint,
+    robot: Arc<str>,
+    fingerprinter: Fingerprinter,
+    /// Links that need not be told, unless the record is to list them.
+    known: Option<Arc<Known>>,
+}
+
 /// Charset, title and links; large bodies are parsed off the runtime's threads.
-pub(super) async fn read(response: &Response, entry: &Entry, plan: &Plan) -> extract::Page {
+pub(super) async fn read(
+    response: &Response,
+    entry: &Entry,
+    plan: &Plan,
+    fingerprinter: Fingerprinter,
+    known: &Arc<Known>,
+) -> extract::Page {
     let wanted = match () {
         () if plan.keep.links || (plan.follow.is_some() && plan.selection.takes_css()) => Wanted::AllLinks,
         () if plan.follow.is_some() => Wanted::Links,
@@ -62,12 +81,13 @@ pub(super) async fn read(response: &Response, entry: &Entry, plan: &Plan) -> ext
     };
     let (body, url) = (&response.body.bytes, &response.final_url);
     let hint = Hint::of(entry, body, plan.max_sitemap);
+    let known = (!plan.keep.links).then(|| Arc::clone(known));
+    let reading = Reading { wanted, hint, robot: Arc::clone(&plan.robots_token), fingerprinter, known };
     if wanted == Wanted::Head || (!hint.is_zipped && body.len() <= PARSE_INLINE) {
-        return parse(&response.headers, body, url, &plan.robots_token, wanted, hint);
+        return reading.parse(&response.headers, body, url);
     }
     let (headers, body, url) = (response.headers.clone(), body.clone(), url.clone());
-    let robot = plan.robots_token.clone();
-    match tokio::task::spawn_blocking(move || parse(&headers, &body, &url, &robot, wanted, hint)).await {
+    match tokio::task::spawn_blocking(move || reading.parse(&headers, &body, &url)).await {
         Ok(page) => page,
         Err(panic) => match panic.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
@@ -76,32 +96,29 @@ pub(super) async fn read(response: &Response, entry: &Entry, plan: &Plan) -> ext
     }
 }
 
-fn parse(
-    headers: &HeaderMap,
-    body: &Bytes,
-    url: &CrawlUrl,
-    robot: &str,
-    wanted: Wanted,
-    hint: Hint,
-) -> extract::Page {
-    let (content_type, charset) = crate::outcome::content_type(headers);
-    let (content_type, charset) = (content_type.as_deref(), charset.as_deref());
-    let said = ["link", "refresh", "x-robots-tag"].into_iter();
-    let said = said.flat_map(|name| headers.get_all(name).iter().map(move |value| (name, value.as_bytes())));
-    let said: Vec<_> = said.collect();
-    let source = extract::Source {
-        content_type,
-        charset,
-        body,
-        url: &url.to_url(),
-        headers: &said,
-        robot,
-        with_css: wanted == Wanted::AllLinks,
-    };
-    match wanted {
-        Wanted::Head => extract::head(&source),
-        Wanted::Links | Wanted::AllLinks => {
-            hint.read(body, &source).unwrap_or_else(|| extract::outlinks(&source))
+impl Reading {
+    fn parse(&self, headers: &HeaderMap, body: &Bytes, url: &CrawlUrl) -> extract::Page {
+        let (content_type, charset) = crate::outcome::content_type(headers);
+        let said = ["link", "refresh", "x-robots-tag"].into_iter();
+        let said =
+            said.flat_map(|name| headers.get_all(name).iter().map(move |value| (name, value.as_bytes())));
+        let said: Vec<_> = said.collect();
+        let source = extract::Source {
+            content_type: content_type.as_deref(),
+            charset: charset.as_deref(),
+            body,
+            url: &url.to_url(),
+            headers: &said,
+            robot: &self.robot,
+            with_css: self.wanted == Wanted::AllLinks,
+            fingerprinter: self.fingerprinter,
+            known: self.known.as_deref(),
+        };
+        match self.wanted {
+            Wanted::Head => extract::head(&source),
+            Wanted::Links | Wanted::AllLinks => {
+                self.hint.read(body, &source).unwrap_or_else(|| extract::outlinks(&source))
+            }
         }
     }
 }
@@ -133,7 +150,8 @@ impl Follow<'_> {
             Found::Link { root, .. } => root.clone(),
         };
         let bounds = self.scope.within(&root.url);
-        let mut harvest = Harvest { links: page.links.len() as u64, ..Harvest::default() };
+        let passed = page.passed as u64;
+        let mut harvest = Harvest { links: page.links.len() as u64 + passed, passed, ..Harvest::default() };
         if let Some(sitemaps) = sitemaps {
             self.announce(sitemaps, &root, &bounds, &mut harvest);
         }
@@ -178,9 +196,13 @@ impl Follow<'_> {
             LinkKind::Requisite => depth.saturating_sub(REQUISITE_DEPTH),
             LinkKind::Navigation | LinkKind::Other => depth,
         };
-        let url = self.scope.strip(link.url);
-        accept(bounds.judge(&url, counted))?;
-        Ok(self.candidate(url, depth, root.clone(), link.via, link.lastmod))
+        let Link { url, fingerprint, via, lastmod, .. } = link;
+        let target = match self.scope.strip(&url) {
+            Some(stripped) => self.identified(stripped),
+            None => (url, fingerprint),
+        };
+        accept(bounds.judge(&target.0, counted))?;
+        Ok(self.candidate(target, depth, root.clone(), via, lastmod))
     }
 
     /// The sitemaps of a host are of the depth of the page that led there. robots.txt may name them elsewhere.
@@ -189,6 +211,7 @@ impl Follow<'_> {
         harvest.links += sitemaps.len() as u64;
         for (url, via) in sitemaps {
             harvest.add(accept(bounds.judge_sitemap(&url, &url)).map(|()| {
+                let url = self.identified(url);
                 let mut candidate = self.candidate(url, self.entry.depth, root.clone(), via, None);
                 if let Found::Link { source: found_on, .. } = &mut candidate.found {
                     found_on.clone_from(&source);
@@ -204,8 +227,8 @@ impl Follow<'_> {
             return Err(Reason::TooDeep);
         }
         accept(bounds.judge_sitemap(&link.url, &self.source))?;
-        let Link { url, via, lastmod, .. } = link;
-        let mut candidate = self.candidate(url, self.entry.depth, root.clone(), via, lastmod);
+        let Link { url, fingerprint, via, lastmod, .. } = link;
+        let mut candidate = self.candidate((url, fingerprint), self.entry.depth, root.clone(), via, lastmod);
         if let Found::Link { redirects, .. } = &mut candidate.found {
             *redirects = self.entry.redirects() + 1;
         }
@@ -232,16 +255,21 @@ impl Follow<'_> {
             false => root.clone(),
         };
         let via = if is_sitemap { Via::REDIRECTED_SITEMAP } else { Via::REDIRECT };
-        let mut candidate = self.candidate(target, entry.depth, root, via, None);
+        let mut candidate = self.candidate(self.identified(target), entry.depth, root, via, None);
         if let Found::Link { redirects, for_seed, .. } = &mut candidate.found {
             (*redirects, *for_seed) = (entry.redirects() + 1, stands_for_seed);
         }
         Ok(candidate)
     }
 
+    fn identified(&self, url: CrawlUrl) -> (CrawlUrl, u64) {
+        let fingerprint = self.fingerprinter.fingerprint(&url);
+        (url, fingerprint)
+    }
+
     fn candidate(
         &self,
-        url: CrawlUrl,
+        (url, fingerprint): (CrawlUrl, u64),
         depth: u16,
         root: Root,
         via: Via,
@@ -251,7 +279,7 @@ impl Follow<'_> {
         let is_elsewhere = || self.entry.is_from_public() || url.host_key() != self.entry.url.host_key();
         let on_public = self.on_public.unwrap_or_else(is_elsewhere);
         Candidate {
-            fingerprint: self.fingerprinter.fingerprint(&url),
+            fingerprint,
             depth,
             found: Found::Link {
                 root,

@@ -20,7 +20,7 @@ use super::settle::{SIBLING_FAILED, outcome_of, refused, settled, too_many_redir
 use super::shutdown::Stop;
 use super::summary::Tally;
 use super::{Plan, Recorder};
-use crate::extract;
+use crate::extract::{self, Known};
 use crate::fetch::{ErrorKind, Fetch, HopPolicy, Phase, Request};
 use crate::frontier::{Disposition, Entry, Fate, HostSignal, Job, RobotsDown, Work};
 use crate::outcome::{Failure, LinkRecord, Outcome, OutcomeKind};
@@ -83,6 +83,7 @@ pub(super) struct Shared<F> {
     pub(super) jobs: Mutex<mpsc::Receiver<Order>>,
     pub(super) recorder: Recorder,
     pub(super) announced: Announced,
+    pub(super) known: Arc<Known>,
 }
 
 /// Works until the jobs end or the run is killed.
@@ -178,7 +179,7 @@ impl<F: Fetch> Shared<F> {
             return Page::of(None, Disposition::Retry(after, signal));
         }
         let mut found = match &result {
-            Ok(response) => outlinks::read(response, entry, plan).await,
+            Ok(response) => outlinks::read(response, entry, plan, self.fingerprinter, &self.known).await,
             Err(_) => extract::Page::default(),
         };
         let response = result.as_ref().ok();

@@ -6,36 +6,49 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use memchr::{memchr, memchr2};
 
 use super::html::{RawLink, Role, Value};
 use super::resolve::Resolver;
-use super::{Link, MAX_LINK_BYTES, MAX_LINK_LEN, entity};
-use crate::url::CrawlUrl;
+use super::{Known, Link, MAX_LINK_BYTES, MAX_LINK_LEN, Page, Source, entity};
+use crate::url::{CrawlUrl, Fingerprinter, Identity};
+
+/// Where a URL is that is known already: nowhere.
+const NOWHERE: usize = usize::MAX;
 
 /// The links of one page in the making.
 pub(super) struct Links<'a> {
     resolver: Resolver,
+    fingerprinter: Fingerprinter,
+    known: Option<&'a Known>,
     links: Vec<Link>,
-    /// Where in `links` a URL is.
-    known: HashMap<CrawlUrl, usize>,
+    /// Where in `links` the URL with a fingerprint is.
+    places: HashMap<u64, usize, BuildHasherDefault<Identity>>,
     /// Where in `links` a value is that needed a parser; `None` if it was no link.
     parsed: HashMap<&'a [u8], Option<usize>>,
+    /// Links of the page that are [`NOWHERE`].
+    passed: usize,
     ignored: usize,
     budget: usize,
+    text: String,
 }
 
 impl<'a> Links<'a> {
-    pub(super) fn new(resolver: Resolver, expected: usize) -> Self {
+    pub(super) fn new(source: &Source<'a>, resolver: Resolver, expected: usize) -> Self {
         Self {
             resolver,
-            links: Vec::with_capacity(expected),
-            known: HashMap::with_capacity(expected),
+            fingerprinter: source.fingerprinter,
+            known: source.known,
+            links: Vec::new(),
+            places: HashMap::with_capacity_and_hasher(expected, BuildHasherDefault::default()),
             parsed: HashMap::new(),
+            passed: 0,
             ignored: 0,
             budget: MAX_LINK_BYTES,
+            text: String::new(),
         }
     }
 
@@ -45,9 +58,9 @@ impl<'a> Links<'a> {
         self.parsed.clear();
     }
 
-    /// The links in order of appearance, and how many were left out.
-    pub(super) fn into_parts(self) -> (Vec<Link>, usize) {
-        (self.links, self.ignored)
+    /// Gives the page the links in order of appearance, and the numbers of those that are not among them.
+    pub(super) fn into_page(self, page: Page) -> Page {
+        Page { links: self.links, passed: self.passed, ignored: page.ignored + self.ignored, ..page }
     }
 
     /// Takes the next link of a sitemap. The first date that is said of a URL counts.
@@ -74,9 +87,9 @@ impl<'a> Links<'a> {
         }
         if value.len() <= MAX_LINK_LEN
             && memchr(b'&', value).is_none()
-            && let Some(url) = self.resolver.plain(value)
+            && self.resolver.plain(value, &mut self.text)
         {
-            self.add(url, role);
+            self.add(role);
             return;
         }
         let key = without_fragment(value);
@@ -101,29 +114,37 @@ impl<'a> Links<'a> {
         }
         if text.len() <= MAX_LINK_LEN
             && !other_scheme(text.as_bytes())
-            && let Ok(url) = self.resolver.resolve(text)
+            && self.resolver.resolve(text, &mut self.text).is_ok()
         {
-            return self.add(url, role);
+            return self.add(role);
         }
         self.ignored += 1;
         None
     }
 
-    fn add(&mut self, url: CrawlUrl, role: Role) -> Option<usize> {
-        let len = url.as_str().len();
+    /// Adds the URL that was just resolved.
+    fn add(&mut self, role: Role) -> Option<usize> {
+        let len = self.text.len();
         if len > MAX_LINK_LEN || len > self.budget {
             self.ignored += 1;
             return None;
         }
-        match self.known.entry(url) {
-            Entry::Vacant(entry) => {
-                self.budget -= len;
-                self.links.push(Link::new(entry.key().clone(), role));
-                Some(*entry.insert(self.links.len() - 1))
+        let fingerprint = self.fingerprinter.fingerprint_str(&self.text);
+        match self.places.entry(fingerprint) {
+            Entry::Vacant(place) if self.known.is_some_and(|known| known.has(fingerprint)) => {
+                self.passed += 1;
+                Some(*place.insert(NOWHERE))
             }
-            Entry::Occupied(entry) => {
-                self.links[*entry.get()].role_or_better(role);
-                Some(*entry.get())
+            Entry::Vacant(place) => {
+                self.budget -= len;
+                self.links.push(Link::new(CrawlUrl::from_serialised(&self.text), fingerprint, role));
+                Some(*place.insert(self.links.len() - 1))
+            }
+            Entry::Occupied(place) => {
+                if let Some(link) = self.links.get_mut(*place.get()) {
+                    link.role_or_better(role);
+                }
+                Some(*place.get())
             }
         }
     }

@@ -16,6 +16,7 @@ mod entity;
 mod foreign;
 mod headers;
 mod html;
+mod known;
 mod links;
 mod resolve;
 mod scan;
@@ -30,9 +31,10 @@ use std::sync::Arc;
 use encoding_rs::{Encoding, UTF_8};
 use url::Url;
 
-use crate::url::CrawlUrl;
+use crate::url::{CrawlUrl, Fingerprinter};
 use directives::Directives;
 use html::{Found, Role};
+pub use known::Known;
 use links::Links;
 use resolve::Resolver;
 pub use via::Via;
@@ -71,12 +73,26 @@ pub struct Source<'a> {
     pub robot: &'a str,
     /// Whether style sheets are searched, in the page and as a body; costs time for every tag of a page.
     pub with_css: bool,
+    /// Gives links their fingerprints.
+    pub fingerprinter: Fingerprinter,
+    /// Links that are of no interest any more.
+    pub known: Option<&'a Known>,
 }
 
 impl<'a> Source<'a> {
     /// A body of which nothing else is known.
     pub fn new(body: &'a [u8], url: &'a Url) -> Self {
-        Self { content_type: None, charset: None, body, url, headers: &[], robot: "", with_css: true }
+        Self {
+            content_type: None,
+            charset: None,
+            body,
+            url,
+            headers: &[],
+            robot: "",
+            with_css: true,
+            fingerprinter: Fingerprinter::random(),
+            known: None,
+        }
     }
 }
 
@@ -87,8 +103,10 @@ pub struct Page {
     pub charset: Option<&'static Encoding>,
     /// The first `<title>`: decoded, white space collapsed, at most [`MAX_TITLE_LEN`] bytes.
     pub title: Option<String>,
-    /// The links, each URL once, in the order in which they first appear.
+    /// The links, each URL once, in the order in which they first appear, but for those that are [known](Source::known).
     pub links: Vec<Link>,
+    /// How many URLs were left out because they are known.
+    pub passed: usize,
     /// The base that the page declares for its links with `<base href>`, if it can be used.
     pub base: Option<Url>,
     /// What the page asks of robots, in lower case: `noindex`, `nofollow`, … (`<meta name=robots>`, `X-Robots-Tag`).
@@ -105,6 +123,8 @@ pub struct Page {
 pub struct Link {
     /// What it leads to.
     pub url: CrawlUrl,
+    /// Its identity.
+    pub fingerprint: u64,
     /// Where it stands: element and attribute.
     pub via: Via,
     /// What it is for.
@@ -161,14 +181,13 @@ pub fn outlinks(source: &Source<'_>) -> Page {
     let base = found.base.and_then(|base| declared_base(base, source.url, encoding));
     // Neither the base of the page nor its encoding is that of a header.
     let mut links =
-        Links::new(Resolver::new(source.url.clone(), UTF_8), in_headers.len() + found.links.len());
+        Links::new(source, Resolver::new(source.url.clone(), UTF_8), in_headers.len() + found.links.len());
     in_headers.iter().for_each(|link| links.take(link));
     if base.is_some() || encoding != UTF_8 {
         links.rebase(Resolver::new(base.as_ref().unwrap_or(source.url).clone(), encoding));
     }
     found.links.iter().for_each(|link| links.take(link));
-    let (links, ignored) = links.into_parts();
-    Page { charset, links, base, ignored, ..about(&found, source) }
+    links.into_page(Page { charset, base, ..about(&found, source) })
 }
 
 /// What a sitemap, an index of sitemaps, or an RSS or Atom feed links to; `None` for anything else.
@@ -196,14 +215,13 @@ pub fn url_list(source: &Source<'_>) -> Page {
 
 fn listed(map: sitemap::Map<'_>, source: &Source<'_>, encoding: &'static Encoding) -> Page {
     // URLs in XML are not written in the encoding of the document.
-    let mut links = Links::new(Resolver::new(source.url.clone(), UTF_8), map.links.len());
+    let mut links = Links::new(source, Resolver::new(source.url.clone(), UTF_8), map.links.len());
     headers::links(source.headers, source.url).iter().for_each(|link| links.take(link));
     for found in &map.links {
         links.take_dated(&found.text, found.role, found.lastmod.as_ref());
     }
-    let (links, ignored) = links.into_parts();
-    let ignored = ignored + map.ignored;
-    Page { charset: Some(encoding), links, ignored, ..about(&Found::default(), source) }
+    let ignored = map.ignored;
+    links.into_page(Page { charset: Some(encoding), ignored, ..about(&Found::default(), source) })
 }
 
 /// What a response says of itself, for callers that need no links: reads no further than `<body>`, and of a page that
@@ -242,9 +260,9 @@ impl Link {
         Some(Self { via, kind, nofollow: false, shown_via: None, ..self.clone() })
     }
 
-    fn new(url: CrawlUrl, role: Role) -> Self {
+    fn new(url: CrawlUrl, fingerprint: u64, role: Role) -> Self {
         let Role { via, kind, nofollow } = role;
-        Self { url, via, kind, nofollow, shown_via: None, lastmod: None }
+        Self { url, fingerprint, via, kind, nofollow, shown_via: None, lastmod: None }
     }
 
     fn role_or_better(&mut self, other: Role) {

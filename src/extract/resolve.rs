@@ -29,7 +29,6 @@ pub(super) struct Resolver {
     /// Where in the text of the base its path begins, its last segment begins, and its path ends; only
     /// for a base that text can be appended to.
     plain: Option<Plain>,
-    text: String,
 }
 
 #[derive(Clone, Copy)]
@@ -48,26 +47,33 @@ impl Resolver {
             .then(|| text[path..path_end].rfind('/'))
             .flatten()
             .map(|slash| Plain { path, file: path + slash + 1, path_end });
-        Self { base, work: MAX_WORK, encoding, plain, text: String::new() }
+        Self { base, work: MAX_WORK, encoding, plain }
     }
 
-    /// The URL that `link` means here; `link` has neither spaces nor controls around it.
+    /// Writes the URL that `link` means here; `link` has neither spaces nor controls around it.
     ///
     /// # Errors
     /// As [`CrawlUrl::from_url`], and [`UrlError::Invalid`] when it is no URL reference, or there were too many.
-    pub(super) fn resolve(&mut self, link: &str) -> Result<CrawlUrl, UrlError> {
-        if let Some(url) = self.plain(link.as_bytes()) {
-            return Ok(url);
+    pub(super) fn resolve(&mut self, link: &str, into: &mut String) -> Result<(), UrlError> {
+        if self.plain(link.as_bytes(), into) {
+            return Ok(());
         }
         if !self.spend(self.base.as_str().len() + link.len()) {
             return Err(UrlError::Invalid("the links of this page are too much work".to_owned()));
         }
         let url = join(&self.base, link, self.encoding);
-        CrawlUrl::from_url(url.map_err(|error| UrlError::Invalid(error.to_string()))?)
+        let url = CrawlUrl::from_url(url.map_err(|error| UrlError::Invalid(error.to_string()))?)?;
+        into.clear();
+        into.push_str(url.as_str());
+        Ok(())
     }
 
-    /// The same, if base and link need only be put together, which is what most links need.
-    pub(super) fn plain(&mut self, link: &[u8]) -> Option<CrawlUrl> {
+    /// The same, if base and link need only be put together, which is what most links need; else `false`.
+    pub(super) fn plain(&mut self, link: &[u8], into: &mut String) -> bool {
+        self.put_together(link, into).is_some()
+    }
+
+    fn put_together(&mut self, link: &[u8], into: &mut String) -> Option<()> {
         let Plain { path, file, path_end } = self.plain?;
         let base = self.base.as_str();
         let mut link = &link[..memchr(b'#', link).unwrap_or(link.len())];
@@ -94,10 +100,10 @@ impl Resolver {
         needs_no_parser(link).then_some(())?;
         self.spend(keep + link.len()).then_some(())?;
         let base = self.base.as_str();
-        self.text.clear();
-        self.text.push_str(&base[..keep]);
-        self.text.push_str(str::from_utf8(link).ok()?);
-        Some(CrawlUrl::from_serialised(&self.text))
+        into.clear();
+        into.push_str(&base[..keep]);
+        into.push_str(str::from_utf8(link).ok()?);
+        Some(())
     }
 
     /// Whether so many bytes may still be put together.
@@ -193,13 +199,17 @@ mod tests {
     fn work_is_bounded() {
         let mut resolver = Resolver::new(Url::parse("http://h/d/p").unwrap(), UTF_8);
         resolver.work = "http://h/d/".len() + 4;
-        assert!(resolver.plain(b"one").is_some() && resolver.plain(b"two").is_none());
-        assert!(matches!(resolver.resolve("a b"), Err(UrlError::Invalid(why)) if why.contains("too much")));
+        let mut text = String::new();
+        assert!(resolver.plain(b"one", &mut text) && !resolver.plain(b"two", &mut text));
+        assert!(
+            matches!(resolver.resolve("a b", &mut text), Err(UrlError::Invalid(why)) if why.contains("too much"))
+        );
     }
 
     fn resolve(base: &str, link: &str) -> Option<String> {
         let mut resolver = Resolver::new(Url::parse(base).unwrap(), UTF_8);
-        resolver.resolve(link).ok().map(|url| url.as_str().to_owned())
+        let mut text = String::new();
+        resolver.resolve(link, &mut text).ok().map(|()| text)
     }
 
     fn joined(base: &str, link: &str) -> Option<String> {
@@ -260,12 +270,12 @@ mod tests {
     fn common_forms_need_no_parser() {
         let mut resolver = Resolver::new(Url::parse("https://h/a/b").unwrap(), UTF_8);
         for link in ["/x", "x.html", "../x", "?x=%20", "https://h/x/y?z#f", "/a/b:c"] {
-            assert!(resolver.plain(link.as_bytes()).is_some(), "{link}");
+            assert!(resolver.plain(link.as_bytes(), &mut String::new()), "{link}");
         }
         for link in
             ["", "//h", "a:b", ".", "..", "./a", "/..", "/.a", "a/../b", "/%2e%2e", "/a b", "/é", "../?x"]
         {
-            assert!(resolver.plain(link.as_bytes()).is_none(), "{link}");
+            assert!(!resolver.plain(link.as_bytes(), &mut String::new()), "{link}");
         }
     }
 

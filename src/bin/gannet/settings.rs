@@ -76,7 +76,7 @@ impl Settings {
         plan.politeness.traps =
             Traps { url_length: scope.max_url_length, repeats: scope.max_repeats, params: scope.max_params };
         plan.selection = selection(&scope)?;
-        plan.robots_token = scope.robots_token;
+        plan.robots_token = scope.robots_token.into();
         Self::build(plan, run, Mode::AsCompleted, fail_on, typed)
     }
 

@@ -1,12 +1,13 @@
 //! The store of a run that leaves nothing behind: queues and fingerprints in memory.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::{GroupId, Loaded, Store};
 use crate::frontier::{Candidate, Entry};
+use crate::url::Identity;
 
 /// Queues in memory; about 12 bytes per URL seen, 200 per URL pending and 150 per host.
 #[derive(Default)]
@@ -123,21 +124,5 @@ impl Store for Memory {
 
     fn name(&self, group: GroupId) -> &str {
         &self.groups[group.0 as usize].name
-    }
-}
-
-/// Fingerprints are uniform already.
-#[derive(Default)]
-pub(super) struct Identity(u64);
-
-impl Hasher for Identity {
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("only u64 keys are hashed")
-    }
-    fn write_u64(&mut self, n: u64) {
-        self.0 = n;
-    }
-    fn finish(&self) -> u64 {
-        self.0
     }
 }

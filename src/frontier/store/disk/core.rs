@@ -17,9 +17,9 @@ use super::names::Names;
 use super::queues::{self, push_block};
 use super::seen::Seen;
 use crate::frontier::pages::Pages;
-use crate::frontier::store::memory::Identity;
 use crate::frontier::{Entry, WallClock};
 use crate::url::Fingerprinter;
+use crate::url::Identity;
 
 type BySeq<T> = HashMap<u64, T, BuildHasherDefault<Identity>>;
 
