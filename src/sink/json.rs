@@ -6,7 +6,7 @@ use serde::{Serialize as _, Serializer as _};
 use serde_json::{Map, Value};
 
 use super::Encoder;
-use super::printable::SafeJson;
+use super::printable::serializer;
 use crate::outcome::Outcome;
 
 /// One JSON object per line, of all fields or of chosen ones.
@@ -33,10 +33,6 @@ impl JsonLines {
         }
         Ok(())
     }
-}
-
-fn serializer(out: &mut Vec<u8>) -> serde_json::Serializer<&mut Vec<u8>, SafeJson> {
-    serde_json::Serializer::with_formatter(out, SafeJson)
 }
 
 impl Encoder for JsonLines {

@@ -42,9 +42,14 @@ fn clean(text: &str, is_bad: impl Fn(char) -> bool) -> Cow<'_, str> {
 /// When the value cannot be serialised.
 pub fn to_json(value: &impl Serialize) -> serde_json::Result<String> {
     let mut out = Vec::new();
-    value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, SafeJson))?;
+    value.serialize(&mut serializer(&mut out))?;
     // It is UTF-8 by construction.
     Ok(String::from_utf8_lossy(&out).into_owned())
+}
+
+/// Writes such JSON.
+pub(super) fn serializer(out: &mut Vec<u8>) -> serde_json::Serializer<&mut Vec<u8>, SafeJson> {
+    serde_json::Serializer::with_formatter(out, SafeJson)
 }
 
 /// Compact JSON in which what is not safe is escaped (RFC 8259 §7): for any parser the same text.
