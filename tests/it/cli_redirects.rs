@@ -1,39 +1,7 @@
 //! Redirects that a crawl takes up as jobs, and what may travel along with them.
 
-use std::sync::{Arc, Mutex};
-
+use crate::answering::{missing, moved, page, serve};
 use crate::gannet::{Ran, call, run, text};
-use crate::raw::Raw;
-
-/// What a server was asked, head by head.
-type Log = Arc<Mutex<Vec<String>>>;
-
-/// A server that answers each path as `answer` says, and logs the heads.
-fn serve(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> (Raw, Log) {
-    let log = Log::default();
-    let seen = Arc::clone(&log);
-    let server = Raw::serve(move |mut conn| {
-        while let Some(head) = conn.request() {
-            let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-            seen.lock().unwrap().push(head);
-            conn.send(answer(&path));
-        }
-    });
-    (server, log)
-}
-
-fn page(body: &str) -> String {
-    let length = body.len();
-    format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\r\n{body}")
-}
-
-fn moved(to: &str) -> String {
-    format!("HTTP/1.1 301 Moved\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n")
-}
-
-fn missing() -> String {
-    "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned()
-}
 
 fn urls(ran: &Ran) -> Vec<String> {
     let mut urls: Vec<_> = ran.records().iter().map(|record| text(record, "url").to_owned()).collect();

@@ -3,6 +3,7 @@
 // Clippy's leave to panic in tests covers functions marked `#[test]`, not what they call.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout)]
 
+mod answering;
 mod badssl;
 mod batch;
 mod bombs;

@@ -3,43 +3,28 @@
 //! Everything is on loopback: here 127.0.0.2 counts as public, and through a proxy a name is public.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use futures::StreamExt as _;
 use gannet::fetch::{DenyPrivate, ErrorKind, Http, HttpOptions, Phase};
 use gannet::{Outcome, Plan, Reach, Scope, Source};
 
+use crate::answering::{self, Heads, missing, moved, path_of, serve_at};
 use crate::gannet::{Ran, call, run, text};
 use crate::raw::{Raw, get, quick};
 
-/// The paths that a server was asked for.
-type Paths = Arc<Mutex<Vec<String>>>;
+/// The same without a robots.txt.
+fn serve(address: &str, answer: impl Fn(&str) -> String + Send + Sync + 'static) -> (Raw, Heads) {
+    serve_at(address, move |path| if path == "/robots.txt" { missing() } else { answer(path) })
+}
 
-fn serve(address: &str, answer: impl Fn(&str) -> String + Send + Sync + 'static) -> (Raw, Paths) {
-    let paths = Paths::default();
-    let log = Arc::clone(&paths);
-    let server = Raw::serve_at(address, move |mut conn| {
-        while let Some(head) = conn.request() {
-            let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-            log.lock().unwrap().push(path.clone());
-            conn.send(if path == "/robots.txt" { missing() } else { answer(&path) });
-        }
-    });
-    (server, paths)
+/// Whether a server was asked for this.
+fn was_asked(heads: &Heads, path: &str) -> bool {
+    heads.lock().unwrap().iter().any(|head| path_of(head) == path)
 }
 
 fn page(links: &[&str]) -> String {
-    let body: String = links.iter().map(|link| format!("<a href=\"{link}\">x</a>")).collect();
-    let length = body.len();
-    format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\r\n{body}")
-}
-
-fn moved(to: &str) -> String {
-    format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n")
-}
-
-fn missing() -> String {
-    "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned()
+    answering::page(&links.iter().map(|link| format!("<a href=\"{link}\">x</a>")).collect::<String>())
 }
 
 fn options(deny_private: DenyPrivate) -> HttpOptions {
@@ -74,10 +59,10 @@ fn error_of(outcomes: &[Arc<Outcome>], url: &str) -> Option<ErrorKind> {
 
 #[tokio::test]
 async fn a_public_page_leads_to_no_private_host_and_a_private_one_does() {
-    let (inner, inner_paths) = serve("127.0.0.1", |_| page(&[]));
+    let (inner, inner_heads) = serve("127.0.0.1", |_| page(&[]));
     let deep = inner.url("/deep").to_string();
     let named = deep.clone();
-    let (seeded, seeded_paths) = serve("127.0.0.1", move |path| match path {
+    let (seeded, seeded_heads) = serve("127.0.0.1", move |path| match path {
         "/" => page(&[&named]),
         _ => page(&[]),
     });
@@ -95,14 +80,14 @@ async fn a_public_page_leads_to_no_private_host_and_a_private_one_does() {
         assert_eq!(error_of(&outcomes, url), Some(ErrorKind::BlockedAddress), "{url}");
     }
     assert_eq!((outcomes.len(), error_of(&outcomes, &root)), (5, None));
-    assert!(inner_paths.lock().unwrap().is_empty() && seeded_paths.lock().unwrap().is_empty());
+    assert!(inner_heads.lock().unwrap().is_empty() && seeded_heads.lock().unwrap().is_empty());
 
     // A host that the user named as well is asked for what the user or a private page names.
     let outcomes = crawl(options(DenyPrivate::Public), &[&seed, &root]).await;
     assert_eq!(error_of(&outcomes, &other), Some(ErrorKind::BlockedAddress));
     assert_eq!(error_of(&outcomes, &deep), None);
-    assert!(!inner_paths.lock().unwrap().contains(&"/secret".to_owned()));
-    assert!(!seeded_paths.lock().unwrap().contains(&"/found".to_owned()));
+    assert!(!was_asked(&inner_heads, "/secret"));
+    assert!(!was_asked(&seeded_heads, "/found"));
 
     let outcomes = crawl(options(DenyPrivate::Never), &[&root]).await;
     assert!(outcomes.iter().all(|outcome| outcome.error.is_none()), "{outcomes:?}");
@@ -112,12 +97,12 @@ async fn a_public_page_leads_to_no_private_host_and_a_private_one_does() {
 
 #[tokio::test]
 async fn a_redirect_from_a_public_address_to_a_private_one_is_not_followed() {
-    let (inner, inner_paths) = serve("127.0.0.1", |_| page(&[]));
+    let (inner, inner_heads) = serve("127.0.0.1", |_| page(&[]));
     let secret = inner.url("/secret").to_string();
     let (public, _) = serve("127.0.0.2", move |_| moved(&secret));
     let error = get(options(DenyPrivate::Public), public.url("/")).await.unwrap_err();
     assert_eq!((error.kind, error.phase), (ErrorKind::BlockedAddress, Phase::Redirect));
-    assert!(inner_paths.lock().unwrap().is_empty());
+    assert!(inner_heads.lock().unwrap().is_empty());
     assert_eq!(get(options(DenyPrivate::Never), public.url("/")).await.unwrap().status, 200);
 }
 

@@ -1,36 +1,11 @@
 //! Secrets that a user gives to gannet: where they are sent, and that no output shows them.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
+use crate::answering::{Heads, moved, page, serve};
 use crate::gannet::{call, run, text};
-use crate::raw::Raw;
 
 const PASSWORD: &str = "hunter2";
-
-type Heads = Arc<Mutex<Vec<String>>>;
-
-fn serve(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> (Raw, Heads) {
-    let heads = Heads::default();
-    let log = Arc::clone(&heads);
-    let server = Raw::serve(move |mut conn| {
-        while let Some(head) = conn.request() {
-            let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-            log.lock().unwrap().push(head);
-            conn.send(answer(&path));
-        }
-    });
-    (server, heads)
-}
-
-fn page(body: &str) -> String {
-    let length = body.len();
-    format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\r\n{body}")
-}
-
-fn moved(to: &str) -> String {
-    format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n")
-}
 
 /// The `Authorization` of each request for this path.
 fn authorized(heads: &Heads, path: &str) -> Vec<bool> {
