@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
 use crate::outcome::Position;
-use crate::url::{CrawlUrl, UrlError, redacted};
+use crate::url::{CrawlUrl, Near, UrlError, redacted};
 
 /// The longest line of a list that is read as a URL, in bytes. What is longer is a bad seed.
 pub const MAX_LINE: usize = 64 * 1024;
@@ -180,7 +180,7 @@ impl Source {
         seeds: &mpsc::Sender<Vec<Seed>>,
         stop: &CancellationToken,
     ) -> io::Result<End> {
-        let mut out = Batch { index, from, seeds, stop, lines: 0, ready: Vec::with_capacity(BATCH) };
+        let mut out = Batch { index, from, seeds, stop, lines: 0, near: Near::default(), ready: Vec::with_capacity(BATCH) };
         match self {
             Self::Given(urls) => {
                 for url in urls {
@@ -203,8 +203,12 @@ impl Source {
 /// # Errors
 /// As [`CrawlUrl::parse`].
 pub fn parse(text: &str) -> Result<CrawlUrl, UrlError> {
+    parse_after(&mut Near::default(), text)
+}
+
+fn parse_after(near: &mut Near, text: &str) -> Result<CrawlUrl, UrlError> {
     if has_scheme(text) {
-        return CrawlUrl::parse(text);
+        return CrawlUrl::parse_after(near, text);
     }
     let host = &text[..text.find(['/', '?', '#']).unwrap_or(text.len())];
     let name = host.rfind(':').filter(|at| !host[*at..].contains(']')).map_or(host, |at| &host[..at]);
@@ -250,6 +254,7 @@ struct Batch<'a> {
     seeds: &'a mpsc::Sender<Vec<Seed>>,
     stop: &'a CancellationToken,
     lines: u64,
+    near: Near,
     ready: Vec<Seed>,
 }
 
@@ -261,7 +266,7 @@ impl Batch<'_> {
         if position.line < self.from {
             return true;
         }
-        if let Some(seed) = read_line(line, position) {
+        if let Some(seed) = read_line(line, position, &mut self.near) {
             self.ready.push(seed);
         }
         self.ready.len() < BATCH || self.flush()
@@ -286,7 +291,7 @@ impl Batch<'_> {
 }
 
 /// A seed, or nothing for a blank line or a comment.
-fn read_line(line: Line<'_>, position: Position) -> Option<Seed> {
+fn read_line(line: Line<'_>, position: Position, near: &mut Near) -> Option<Seed> {
     let bytes = match line {
         Line::Whole(bytes) => bytes.trim_ascii(),
         Line::TooLong { start, bytes } => {
@@ -299,7 +304,7 @@ fn read_line(line: Line<'_>, position: Position) -> Option<Seed> {
     }
     Some(match std::str::from_utf8(bytes) {
         Ok(text) => {
-            let url = parse(text);
+            let url = parse_after(near, text);
             let text = if url.is_ok() { text.to_owned() } else { excerpt(bytes) };
             Seed { position, text, url }
         }

@@ -25,7 +25,13 @@ impl HostForm {
         if name == "localhost" || name.ends_with(".localhost") {
             return Self::ThisMachine;
         }
-        host.trim_start_matches('[').trim_end_matches(']').parse().map_or(Self::Name, Self::Address)
+        // The last label of an address is a number, and that of no name is (WHATWG URL, "ends in a number checker").
+        let address: Result<IpAddr, _> = match host.as_bytes() {
+            [b'[', ..] => host[1..].trim_end_matches(']').parse().map(IpAddr::V6),
+            [.., b'0'..=b'9'] => host.parse().map(IpAddr::V4),
+            _ => return Self::Name,
+        };
+        address.map_or(Self::Name, Self::Address)
     }
 }
 

@@ -10,7 +10,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -30,7 +30,7 @@ use super::resolve::{self, LookUp};
 use super::tls::LazyVerifier;
 use super::trace::{TRACE, Trace};
 use super::{Fetch, FetchError, Request, Response};
-use crate::url::CrawlUrl;
+use crate::url::{CrawlUrl, Near};
 
 /// Headers that describe the body of a request (Fetch Standard, request-body-header name).
 const BODY_HEADERS: [HeaderName; 4] = [CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE];
@@ -126,6 +126,7 @@ pub struct Http {
     headers: HeaderMap,
     /// The same without those that are private to it.
     foreign_headers: HeaderMap,
+    near: Mutex<Near>,
     verifier: Arc<LazyVerifier>,
     certificates: OnceCell<()>,
 }
@@ -156,6 +157,7 @@ impl Http {
             options,
             headers,
             foreign_headers,
+            near: Mutex::default(),
             verifier,
             certificates: OnceCell::new(),
         })
@@ -174,7 +176,7 @@ impl Http {
         foreign: bool,
         rewritten: bool,
     ) -> reqwest::Result<reqwest::Request> {
-        let url = url.to_url();
+        let url = url.to_url_after(&mut self.near.lock().unwrap_or_else(PoisonError::into_inner));
         let has_user = !url.username().is_empty() || url.password().is_some();
         let mut request = if has_user {
             self.client(Way::Judged).request(method, url).build()? // makes it an `Authorization`

@@ -146,8 +146,10 @@ pub fn content_type(headers: &HeaderMap) -> (Option<String>, Option<String>) {
     let Some(value) = headers.get("content-type") else { return (None, None) };
     let text = String::from_utf8_lossy(value.as_bytes());
     let mut parts = text.split(';');
-    let word =
-        |text: &str| -> String { text.chars().take(MAX_TYPE).collect::<String>().to_ascii_lowercase() };
+    let word = |text: &str| {
+        let end = text.char_indices().nth(MAX_TYPE).map_or(text.len(), |(end, _)| end);
+        text[..end].to_ascii_lowercase()
+    };
     let essence = parts.next().map(|e| word(e.trim())).filter(|e| !e.is_empty());
     let charset = parts
         .filter_map(|p| p.split_once('='))

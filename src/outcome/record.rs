@@ -127,7 +127,7 @@ impl Received {
             }
         }
         put(map, "body_path", self.body_path.as_ref())?;
-        put(map, "remote_ip", self.remote_ip.map(Display))
+        put(map, "remote_ip", self.remote_ip.map(|address| address.to_string()))
     }
 
     /// The body as text, if it is to be shown so and nothing of it is lost.

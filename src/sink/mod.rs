@@ -96,8 +96,11 @@ impl<E: Encoder + ?Sized> Encoder for Box<E> {
     }
 }
 
-/// The longest that a record waits for others, and only right after a flush.
+/// The longest that a record waits for others.
 const GATHER: Duration = Duration::from_millis(1);
+
+/// So many records that were waiting together come thick.
+const THICK: usize = 4;
 
 /// Runs a sink on a thread until its channel ends; the thread's result is the sink's.
 ///
@@ -110,19 +113,22 @@ pub fn spawn(
     std::thread::Builder::new().name("gannet-sink".into()).spawn(move || {
         let mut batch = Vec::with_capacity(BATCH);
         let mut last_flush = Instant::now();
-        while outcomes.blocking_recv_many(&mut batch, BATCH) > 0 {
+        loop {
+            let gathered = outcomes.blocking_recv_many(&mut batch, BATCH);
+            if gathered == 0 {
+                return sink.finish();
+            }
             for outcome in batch.drain(..) {
                 sink.write(&outcome)?;
             }
             if outcomes.is_empty() {
                 sink.flush()?;
                 // When records come thick, let some gather: being woken for each costs more than writing it.
-                if last_flush.elapsed() < GATHER {
+                if gathered >= THICK || last_flush.elapsed() < GATHER {
                     std::thread::park_timeout(GATHER);
                 }
                 last_flush = Instant::now();
             }
         }
-        sink.finish()
     })
 }

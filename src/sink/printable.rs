@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+use memchr::memchr;
 use serde::Serialize;
 use serde_json::ser::Formatter;
 
@@ -59,8 +60,8 @@ pub(super) struct SafeJson;
 impl Formatter for SafeJson {
     /// Writes a part of a string in which JSON itself needs no escapes.
     fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, part: &str) -> io::Result<()> {
-        // Below DEL there is nothing left to escape; a scan of bytes is all that most text costs.
-        if part.bytes().all(|byte| byte < 0x7f) {
+        // In ASCII there is nothing left to escape but DEL; two scans of bytes are all that most text costs.
+        if part.is_ascii() && memchr(0x7f, part.as_bytes()).is_none() {
             return out.write_all(part.as_bytes());
         }
         let mut rest = part;
