@@ -180,7 +180,15 @@ impl Source {
         seeds: &mpsc::Sender<Vec<Seed>>,
         stop: &CancellationToken,
     ) -> io::Result<End> {
-        let mut out = Batch { index, from, seeds, stop, lines: 0, near: Near::default(), ready: Vec::with_capacity(BATCH) };
+        let mut out = Batch {
+            index,
+            from,
+            seeds,
+            stop,
+            lines: 0,
+            near: Near::default(),
+            ready: Vec::with_capacity(BATCH),
+        };
         match self {
             Self::Given(urls) => {
                 for url in urls {

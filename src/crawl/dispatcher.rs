@@ -9,12 +9,14 @@
 //! to zero before the children are in the frontier.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::lanes::Lanes;
 use super::outlinks::Harvest;
 use super::progress::Progress;
 use super::shutdown::Stop;
@@ -37,7 +39,8 @@ const EXHAUSTED_REST: Duration = Duration::from_millis(250);
 /// The ends of the channels that the dispatcher holds.
 pub(super) struct Channels {
     pub(super) seeds: mpsc::Receiver<Vec<Seed>>,
-    pub(super) jobs: mpsc::Sender<Order>,
+    /// One for each lane.
+    pub(super) jobs: Vec<mpsc::Sender<Order>>,
     pub(super) reports: mpsc::Receiver<Report>,
 }
 
@@ -60,10 +63,10 @@ pub(super) struct Dispatcher<R> {
     summary: Summary,
     /// Seeds that were refused and wait for a worker to record them.
     refused: VecDeque<Order>,
-    /// Ready to be handed out as soon as there is a slot.
-    next: Option<Order>,
-    /// Orders handed out and not reported, and how many of them are refused seeds.
-    out: usize,
+    /// Ready to be handed out to a lane as soon as it has a slot.
+    next: Option<(usize, Order)>,
+    lanes: Lanes,
+    /// Refused seeds that are handed out and not reported.
     refused_out: u64,
     /// Seeds taken in without an outcome.
     seeds_waiting: u64,
@@ -98,6 +101,7 @@ impl<R: Frontier> Dispatcher<R> {
         past: Memories,
     ) -> Self {
         Self {
+            lanes: plan.lanes(),
             allowed_out: plan.workers,
             plan,
             frontier,
@@ -108,7 +112,6 @@ impl<R: Frontier> Dispatcher<R> {
             summary: Summary::of_note(&past.note),
             refused: past.refused,
             next: None,
-            out: 0,
             refused_out: 0,
             seeds_waiting: past.note.seeds_waiting,
             links_open: past.note.links_open,
@@ -130,7 +133,7 @@ impl<R: Frontier> Dispatcher<R> {
         mut channels: Channels,
         sources: usize,
         producers: &mut JoinSet<Vec<SourceEnd>>,
-        workers: &mut JoinSet<()>,
+        workers: &mut JoinSet<io::Result<()>>,
     ) -> (Summary, Option<Error>) {
         self.sources_left = sources;
         let started = now();
@@ -173,7 +176,9 @@ impl<R: Frontier> Dispatcher<R> {
                     let now = now();
                     reports.drain(..).for_each(|report| self.take_in(report, now));
                 }
-                slot = channels.jobs.reserve(), if self.next.is_some() => self.hand_out(slot.ok(), &channels.jobs),
+                slot = channels.jobs[self.next_lane()].reserve(), if self.next.is_some() => {
+                    self.hand_out(slot.ok(), &channels.jobs);
+                }
                 batch = channels.seeds.recv(), if self.wants_seeds() => match batch {
                     Some(seeds) => self.admit_seeds(seeds),
                     // The producers have ended: because they were told to, or because that was all.
@@ -198,7 +203,7 @@ impl<R: Frontier> Dispatcher<R> {
 
     /// Nothing queued, nothing out, no timer armed, no seed to come; or, when draining, nothing out.
     fn is_over(&self) -> bool {
-        let idle = self.out == 0 && self.next.is_none();
+        let idle = self.lanes.out() == 0 && self.next.is_none();
         if self.draining {
             return idle;
         }
@@ -262,11 +267,11 @@ impl<R: Frontier> Dispatcher<R> {
 
     /// Looks for the next order, if there is somebody to take it.
     fn draw(&mut self) {
-        if self.next.is_some() || self.draining || self.out >= self.allowed_out {
+        if self.next.is_some() || self.draining || self.lanes.out() >= self.allowed_out {
             return;
         }
         if let Some(refused) = self.refused.pop_front() {
-            self.next = Some(refused);
+            self.next = Some((self.lanes.choose(&refused), refused));
             return;
         }
         let now = now();
@@ -280,21 +285,26 @@ impl<R: Frontier> Dispatcher<R> {
         if self.tickets_are_out() {
             self.frontier.close();
         }
-        self.next = Some(Order::Job(job));
+        let order = Order::Job(job);
+        self.next = Some((self.lanes.choose(&order), order));
+    }
+
+    fn next_lane(&self) -> usize {
+        self.next.as_ref().map_or(0, |(lane, _)| *lane)
     }
 
     /// Fills the slot at hand, and as many more as there are orders and slots.
-    fn hand_out(&mut self, slot: Option<mpsc::Permit<'_, Order>>, jobs: &mpsc::Sender<Order>) {
+    fn hand_out(&mut self, slot: Option<mpsc::Permit<'_, Order>>, jobs: &[mpsc::Sender<Order>]) {
         let Some(mut slot) = slot else { return };
-        while let Some(order) = self.next.take() {
+        while let Some((lane, order)) = self.next.take() {
             match &order {
                 Order::Job(job) => self.summary.retries += u64::from(job.is_retry()),
                 Order::Refused { .. } => self.refused_out += 1,
             }
-            self.out += 1;
+            self.lanes.gave(lane);
             slot.send(order);
             self.draw();
-            match jobs.try_reserve() {
+            match jobs[self.next_lane()].try_reserve() {
                 Ok(free) if self.next.is_some() => slot = free,
                 _ => return,
             }
@@ -303,7 +313,7 @@ impl<R: Frontier> Dispatcher<R> {
 
     /// Something that only time changes: the next politeness deadline, or the end of a rest.
     fn timer(&self) -> Option<Instant> {
-        if self.next.is_some() || self.draining || self.cancelling || self.out >= self.allowed_out {
+        if self.next.is_some() || self.draining || self.cancelling || self.lanes.out() >= self.allowed_out {
             return None;
         }
         match self.frontier.ready_at() {
@@ -362,8 +372,8 @@ impl<R: Frontier> Dispatcher<R> {
     }
 
     fn take_in(&mut self, report: Report, now: Instant) {
-        self.out -= 1;
-        let Report { order, disposition, tally, harvest, fault } = report;
+        let Report { lane, order, disposition, tally, harvest, fault } = report;
+        self.lanes.took(lane);
         let Harvest { mut candidates, links, passed, rejected } = harvest;
         self.refused_out -= u64::from(matches!(order, Order::Refused { .. }));
         self.summary.robots += u64::from(disposition.asked_for_robots());
@@ -417,7 +427,7 @@ impl<R: Frontier> Dispatcher<R> {
                 // What is out now is what this machine can hold; half of it leaves room for the resolver. Those that
                 // were dialled before the rest began tell nothing new.
                 if self.rest_until.is_none_or(|until| now >= until) {
-                    self.allowed_out = (self.out / 2).max(1).min(self.allowed_out);
+                    self.allowed_out = (self.lanes.out() / 2).max(1).min(self.allowed_out);
                 }
                 self.calm = 0;
                 self.rest_until = Some(now + EXHAUSTED_REST);
@@ -440,7 +450,7 @@ impl<R: Frontier> Dispatcher<R> {
         }
         // Whoever still produces seeds need not go on.
         self.stop.drain.cancel();
-        if let Some(order) = self.next.take() {
+        if let Some((_, order)) = self.next.take() {
             self.take_back(order);
         }
     }
@@ -495,15 +505,23 @@ impl<R: Frontier> Dispatcher<R> {
         }
     }
 
-    fn worker_lost(&mut self, end: Result<(), tokio::task::JoinError>) {
-        let why = end.err().map_or_else(|| "early".to_owned(), |panic| panic.to_string());
+    fn worker_lost(&mut self, end: Result<io::Result<()>, tokio::task::JoinError>) {
+        let why = match end {
+            Ok(Ok(())) => "early".to_owned(),
+            Ok(Err(why)) => why.to_string(),
+            Err(panic) => panic.to_string(),
+        };
         self.fault.get_or_insert(Error::Internal(format!("a worker ended: {why}")));
         self.drain(Ended::Broken);
         self.stop.kill.cancel();
     }
 
     fn publish(&self) {
-        self.progress.publish(self.summary.seeds + self.summary.discovered, self.frontier.counts(), self.out);
+        self.progress.publish(
+            self.summary.seeds + self.summary.discovered,
+            self.frontier.counts(),
+            self.lanes.out(),
+        );
     }
 
     /// Lets the workers go and takes in what they still report.
@@ -511,7 +529,7 @@ impl<R: Frontier> Dispatcher<R> {
         &mut self,
         channels: Channels,
         producers: &mut JoinSet<Vec<SourceEnd>>,
-        workers: &mut JoinSet<()>,
+        workers: &mut JoinSet<io::Result<()>>,
     ) {
         let Channels { mut seeds, jobs, mut reports } = channels;
         // Closed first, so that nobody can send what nobody will take.
@@ -520,7 +538,7 @@ impl<R: Frontier> Dispatcher<R> {
         while seeds.recv().await.is_some() {
             unread = true;
         }
-        if let Some(order) = self.next.take() {
+        if let Some((_, order)) = self.next.take() {
             self.take_back(order);
         }
         if self.stop.kill.is_cancelled() && self.summary.ended == Ended::Done && !self.is_over() {
@@ -532,8 +550,8 @@ impl<R: Frontier> Dispatcher<R> {
             self.take_in(report, now());
         }
         while let Some(end) = workers.join_next().await {
-            if let Err(panic) = end {
-                self.fault.get_or_insert(Error::Internal(format!("a worker panicked: {panic}")));
+            if let Err(why) = end.map_err(io::Error::other).and_then(|end| end) {
+                self.fault.get_or_insert(Error::Internal(format!("a worker ended: {why}")));
             }
         }
         self.heed_producers(producers).await;

@@ -7,6 +7,7 @@
 
 mod dispatcher;
 mod hops;
+mod lanes;
 mod maps;
 mod note;
 mod outlinks;
@@ -37,9 +38,10 @@ pub use self::shutdown::Handle;
 pub use self::summary::{Ended, ErrorGroup, HostTally, Links, Summary};
 
 use self::dispatcher::{Channels, Dispatcher, Memories};
+use self::lanes::Lanes;
 use self::maps::Announced;
 use self::shutdown::Stop;
-use self::worker::{Order, Shared};
+use self::worker::{Order, Report, Shared};
 use crate::error::Error;
 use crate::extract::{Known, MAX_SITEMAP_BYTES};
 use crate::fetch::{Fetch, Method, ROBOTS_TOKEN};
@@ -56,6 +58,8 @@ use crate::url::Fingerprinter;
 pub struct Plan {
     /// Consumer tasks, and thus fetches at once; default 50.
     pub workers: usize,
+    /// Threads that the workers are dealt out to, each with connections of its own; default 1, the current runtime.
+    pub threads: usize,
     /// Limits per host and for all.
     pub politeness: Politeness,
     /// The rules for links to follow; `None` fetches exactly the seeds.
@@ -111,6 +115,7 @@ impl Plan {
         let workers = workers.max(1);
         Self {
             workers,
+            threads: 1,
             politeness: Politeness { per_host: workers as u32, robots: false, ..Politeness::default() },
             follow: None,
             selection: Selection::default(),
@@ -145,6 +150,11 @@ impl Plan {
 }
 
 impl Plan {
+    /// Its lanes, with nothing handed out.
+    fn lanes(&self) -> Lanes {
+        Lanes::new(self.threads, self.workers)
+    }
+
     /// The plan with its zeros read as ones: with no worker, no slot or no request allowed it would never end.
     fn workable(mut self) -> Self {
         self.workers = self.workers.max(1);
@@ -311,7 +321,6 @@ async fn supervise<F: Fetch, R: Frontier>(
     let fingerprinter = Fingerprinter::with_key(past.key.0, past.key.1);
     let capacity = plan.capacity;
     let (seed_sender, seeds) = mpsc::channel(capacity.min(8));
-    let (jobs, job_receiver) = mpsc::channel(capacity);
     let (report_sender, reports) = mpsc::channel(capacity);
 
     let memories = match memories(&past) {
@@ -328,30 +337,57 @@ async fn supervise<F: Fetch, R: Frontier>(
     }
     drop(seed_sender);
 
-    let jobs_shared = Mutex::new(job_receiver);
     let known = Arc::new(Known::default());
-    let shared = Shared {
-        fetch,
-        plan: plan.clone(),
-        fingerprinter,
-        stop: stop.clone(),
-        jobs: jobs_shared,
-        recorder,
-        announced: Announced::default(),
-        known: Arc::clone(&known),
-    };
-    let shared = Arc::new(shared);
     let mut workers = JoinSet::new();
-    for _ in 0..shared.plan.workers {
-        workers.spawn(worker::run(Arc::clone(&shared), report_sender.clone()));
-    }
-    drop((report_sender, shared));
+    let room =
+        Room { plan: &plan, fingerprinter, stop: &stop, recorder, known: &known, reports: report_sender };
+    let jobs = room.open(fetch, &mut workers);
 
     let dispatcher = Dispatcher::new(plan, frontier, fingerprinter, known, stop, progress, memories);
     let end = dispatcher.run(Channels { seeds, jobs, reports }, count, &mut producers, &mut workers).await;
     // A producer that waits in a read (a terminal, a pipe) cannot be called off: leave it to the runtime.
     producers.detach_all();
     end
+}
+
+/// What workers need, in whatever lane.
+struct Room<'a> {
+    plan: &'a Plan,
+    fingerprinter: Fingerprinter,
+    stop: &'a Stop,
+    recorder: Recorder,
+    known: &'a Arc<Known>,
+    reports: mpsc::Sender<Report>,
+}
+
+impl Room<'_> {
+    /// Starts the lanes; gives the ends that their orders are put into.
+    fn open<F: Fetch>(self, fetch: F, tasks: &mut JoinSet<io::Result<()>>) -> Vec<mpsc::Sender<Order>> {
+        let fetch = Arc::new(fetch);
+        let announced = Arc::new(Announced::default());
+        let open = |(lane, workers)| {
+            let (sender, receiver) = mpsc::channel(self.plan.capacity.min(workers));
+            let own = if lane == 0 { None } else { fetch.for_thread() };
+            let shared = Arc::new(Shared {
+                lane,
+                fetch: own.map_or_else(|| Arc::clone(&fetch), Arc::new),
+                plan: self.plan.clone(),
+                fingerprinter: self.fingerprinter,
+                stop: self.stop.for_lane(),
+                jobs: Mutex::new(receiver),
+                recorder: self.recorder.clone(),
+                announced: Arc::clone(&announced),
+                known: Arc::clone(self.known),
+            });
+            let reports = self.reports.clone();
+            match lane {
+                0 => lanes::start(tasks, &shared, workers, &reports),
+                _ => drop(tasks.spawn_blocking(move || lanes::run(shared, workers, reports))),
+            }
+            sender
+        };
+        self.plan.lanes().shares().enumerate().map(open).collect()
+    }
 }
 
 /// A crawl as a stream of outcomes, in the order in which they are decided.

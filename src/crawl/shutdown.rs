@@ -20,6 +20,12 @@ impl Stop {
         let kill = CancellationToken::new();
         Self { drain: kill.child_token(), abort: kill.child_token(), kill }
     }
+
+    /// The same tokens for the workers of a lane, who wait for them many times a page and so share a lock.
+    pub(super) fn for_lane(&self) -> Self {
+        let Self { kill, drain, abort } = self;
+        Self { kill: kill.child_token(), drain: drain.child_token(), abort: abort.child_token() }
+    }
 }
 
 /// Stops a run from outside. Cheap to clone.

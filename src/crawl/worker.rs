@@ -45,6 +45,8 @@ pub(super) enum Order {
 /// What comes back for an order: exactly one per order.
 #[derive(Debug)]
 pub(super) struct Report {
+    /// The lane of the worker.
+    pub(super) lane: usize,
     /// What was handed out.
     pub(super) order: Order,
     /// What is to become of it.
@@ -70,19 +72,20 @@ pub(super) enum Fault {
 
 impl Report {
     fn new(order: Order, disposition: Disposition) -> Self {
-        Self { order, disposition, tally: None, harvest: Harvest::default(), fault: None }
+        Self { lane: 0, order, disposition, tally: None, harvest: Harvest::default(), fault: None }
     }
 }
 
-/// What all workers of a run share.
+/// What all workers of a lane share.
 pub(super) struct Shared<F> {
-    pub(super) fetch: F,
+    pub(super) lane: usize,
+    pub(super) fetch: Arc<F>,
     pub(super) plan: Plan,
     pub(super) fingerprinter: Fingerprinter,
     pub(super) stop: Stop,
     pub(super) jobs: Mutex<mpsc::Receiver<Order>>,
     pub(super) recorder: Recorder,
-    pub(super) announced: Announced,
+    pub(super) announced: Arc<Announced>,
     pub(super) known: Arc<Known>,
 }
 
@@ -93,7 +96,7 @@ pub(super) async fn run<F: Fetch>(shared: Arc<Shared<F>>, reports: mpsc::Sender<
             true => Report::new(order, Disposition::Returned),
             false => shared.work(order).await,
         };
-        if reports.send(report).await.is_err() {
+        if reports.send(Report { lane: shared.lane, ..report }).await.is_err() {
             return;
         }
     }

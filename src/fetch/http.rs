@@ -142,8 +142,16 @@ impl Http {
 
     /// The same with another source of addresses.
     pub(super) fn with_look_up(options: HttpOptions, look_up: LookUp) -> Result<Self, BuildError> {
-        let guard = Guard::new(options.deny_private, options.is_public);
         let verifier = LazyVerifier::new(options.insecure);
+        Self::with_verifier(options, look_up, verifier)
+    }
+
+    fn with_verifier(
+        options: HttpOptions,
+        look_up: LookUp,
+        verifier: Arc<LazyVerifier>,
+    ) -> Result<Self, BuildError> {
+        let guard = Guard::new(options.deny_private, options.is_public);
         let headers = request_headers(&options)?;
         let tls = verifier.config(options.http1);
         let tls = tls.map_err(|error| BuildError(format!("cannot set up TLS: {error}")))?;
@@ -229,6 +237,12 @@ impl Fetch for Http {
             self.open.renew(&self.options);
         }
         result
+    }
+
+    fn for_thread(&self) -> Option<Self> {
+        let verifier = Arc::clone(&self.verifier);
+        // What could be built once can be built again.
+        Self::with_verifier(self.options.clone(), self.judged.look_up(), verifier).ok()
     }
 }
 

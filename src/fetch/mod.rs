@@ -46,6 +46,15 @@ use crate::url::CrawlUrl;
 pub trait Fetch: Send + Sync + 'static {
     /// Fetches one URL, following redirects as `request.hops` says.
     fn fetch(&self, request: Request) -> impl Future<Output = Result<Response, FetchError>> + Send;
+
+    /// One like this for the workers of another thread, with connections that belong to that thread; `None`, the default,
+    /// if they may as well share this one.
+    fn for_thread(&self) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
 }
 
 /// What to fetch.

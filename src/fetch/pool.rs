@@ -62,6 +62,11 @@ impl Pool {
         self.client.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Where names are looked up.
+    pub(super) fn look_up(&self) -> LookUp {
+        Arc::clone(&self.resolver.look_up)
+    }
+
     /// Lets go of all idle connections.
     pub(super) fn renew(&self, options: &HttpOptions) {
         self.dials.store(0, Relaxed);

@@ -130,7 +130,7 @@ fn a_stop_at_any_moment_loses_nothing() {
     in_virtual_time(1000..1400, true);
 }
 
-/// The same on several threads and in real time, where the races are.
+/// The same on several threads, with up to four lanes, and in real time, where the races are.
 #[test]
 fn a_stop_at_any_moment_loses_nothing_on_threads() {
     let runtime = Builder::new_multi_thread().worker_threads(3).enable_time().build().unwrap();
@@ -142,7 +142,9 @@ fn a_stop_at_any_moment_loses_nothing_on_threads() {
             }
             running.spawn(async move {
                 let _named = Named(seed);
-                let case = Arc::new(Case::new(seed, true, seed % 4 != 0));
+                let mut case = Case::new(seed, true, seed % 4 != 0);
+                case.plan.threads = 1 + seed as usize / 4 % 4;
+                let case = Arc::new(case);
                 let (end, web) =
                     tokio::time::timeout(Duration::from_secs(20), play(&case)).await.expect("a run hangs");
                 check(&case, &end, &web);

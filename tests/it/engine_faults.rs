@@ -39,8 +39,17 @@ impl Fetch for Brittle {
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_dies_ends_the_run_with_an_error() {
+    worker_dies(1).await;
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_in_another_lane_does_so_too() {
+    worker_dies(2).await;
+}
+
+async fn worker_dies(threads: usize) {
     let (recorder, mut receivers) = gannet::crawl::Recorder::new(1, 8);
-    let plan = Plan { fail_fast: true, ..Plan::fetch(2) };
+    let plan = Plan { fail_fast: true, threads, ..Plan::fetch(2) };
     let seeds = given((0..5).map(|n| format!("http://h/{n}")));
     let run = gannet::crawl::start(plan, Brittle, seeds, recorder);
     let read = async {

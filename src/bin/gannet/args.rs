@@ -133,6 +133,9 @@ pub(crate) struct RunArgs {
     /// Fetches at once
     #[arg(short, long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) workers: u32,
+    /// Threads that fetch, with connections of their own [default: one per core, each with 16 workers or more]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) threads: Option<u32>,
     /// Requests at once to one host [default: 6 for crawl, --workers for fetch]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) per_host: Option<u32>,

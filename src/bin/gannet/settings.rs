@@ -100,7 +100,8 @@ impl Settings {
         fail_on: FailOn,
         typed: &ArgMatches,
     ) -> Result<Self, Error> {
-        let RunArgs { seeds, per_host, delay, rate, job, request, answer, output, stop, .. } = run;
+        let RunArgs { seeds, threads, per_host, delay, rate, job, request, answer, output, stop, .. } = run;
+        plan.threads = threads.map_or_else(|| lanes_for(plan.workers), |threads| threads as usize);
         plan.politeness = Politeness {
             per_host: per_host.unwrap_or(plan.politeness.per_host),
             delay,
@@ -117,7 +118,8 @@ impl Settings {
         plan.grace = stop.grace;
         plan.fail_fast = stop.fail_fast;
         plan.keep = keep(&output)?;
-        let keep_connections = (2 * plan.workers).max(HttpOptions::default().keep_connections);
+        let keep_connections =
+            (2 * plan.workers).max(HttpOptions::default().keep_connections).div_ceil(plan.threads);
         let (max_body, max_redirects) = (answer.max_body.0, answer.max_redirects);
         let options = http_options(request, &plan.robots_token)?;
         let options = HttpOptions { keep_connections, max_body, max_redirects, ..options };
@@ -219,6 +221,13 @@ fn headers(given: &[String]) -> Result<HeaderMap, Error> {
         headers.append(name, value);
     }
     Ok(headers)
+}
+
+/// How many threads pay: each core is worth one, if it has workers enough to be busy.
+fn lanes_for(workers: usize) -> usize {
+    const WORKERS: usize = 16;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    (workers / WORKERS).clamp(1, cores)
 }
 
 fn keep(output: &OutputArgs) -> Result<Keep, Error> {
