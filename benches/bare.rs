@@ -1,14 +1,7 @@
 //! The yardstick: a loop over bare reqwest that fetches a list and only reads the bodies.
 //!
-//! `cargo bench --bench bare -- URLS.txt [AT_ONCE]` prints requests, bytes and the CPU time of the process. One
+//! `cargo bench --package gannet-benches --bench bare -- URLS.txt [AT_ONCE]` prints requests, bytes and the CPU time of the process. One
 //! current-thread runtime, no parsing, no records: what gannet does beyond this is what `compare.sh` measures.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    missing_docs,
-    reason = "a program for people who benchmark"
-)]
 
 use futures::stream::{FuturesUnordered, StreamExt as _};
 
@@ -16,7 +9,7 @@ fn main() {
     // Cargo passes flags of its own.
     let mut args = std::env::args().skip(1).filter(|arg| !arg.starts_with("--"));
     let Some(list) = args.next() else {
-        println!("usage: cargo bench --bench bare -- URLS.txt [AT_ONCE]");
+        println!("usage: cargo bench --package gannet-benches --bench bare -- URLS.txt [AT_ONCE]");
         return;
     };
     let at_once = args.next().map_or(50, |n| n.parse().unwrap());

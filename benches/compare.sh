@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 rounds=${1:-5} at_once=50 pages=20000
 cargo build --release --quiet
-cargo build --release --quiet --bench bare
+cargo build --release --quiet --package gannet-benches --bench bare
 target=${CARGO_TARGET_DIR:-target}/release
 gannet=$target/gannet
 bare=$(ls -t "$target"/deps/bare-* | grep -v '\.d$' | head -1)

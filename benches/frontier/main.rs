@@ -1,6 +1,6 @@
 //! How fast the frontier is, and how much it takes: no network, no parsing, no records.
 //!
-//! `cargo bench --bench frontier -- [--urls 1e5,1e6] [--hosts 1e5] [--memory 1GiB] [--drain 3e5] [--delay-ms 0]
+//! `cargo bench --package gannet-benches --bench frontier -- [--urls 1e5,1e6] [--hosts 1e5] [--memory 1GiB] [--drain 3e5] [--delay-ms 0]
 //! [--store disk|memory] [--dir DIR]` crawls pages of made-up links ([`links`]) as the dispatcher would ([`drive`]) until
 //! so many distinct URLs were offered, and prints what that took. *net* is without the making of the links. Each step is
 //! a process of its own: the first is cut off without warning, the next opens what it left behind and closes it in order,
@@ -9,14 +9,6 @@
 //!
 //! CPU time is that of all threads. "caller" is the thread that calls the frontier, alone; the rest is the threads that
 //! keep the job. Outcomes are recorded, but written nowhere.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    missing_docs,
-    unreachable_pub,
-    reason = "a program for people who benchmark"
-)]
 
 mod drive;
 mod links;
