@@ -224,6 +224,13 @@ fn listed(map: sitemap::Map<'_>, source: &Source<'_>, encoding: &'static Encodin
     links.into_page(Page { charset: Some(encoding), ignored, ..about(&Found::default(), source) })
 }
 
+/// How many links are written in an HTML page, whatever they lead to: the part of [`outlinks`] that reads each byte, for
+/// those who measure it.
+#[doc(hidden)]
+pub fn written_links(body: &[u8]) -> usize {
+    html::read(body, "", false).links.len()
+}
+
 /// What a response says of itself, for callers that need no links: reads no further than `<body>`, and of a page that
 /// must be decoded first no further than [`charset::PREFIX`].
 pub fn head(source: &Source<'_>) -> Page {
