@@ -40,7 +40,7 @@ impl<'a> Scanner<'a> {
     /// The next start tag ("data state", §13.2.5.1).
     pub(super) fn next_tag(&mut self) -> Option<Tag<'a>> {
         loop {
-            let open = self.at + memchr(b'<', self.input.get(self.at..)?)?;
+            let open = find(b'<', self.input, self.at)?;
             match *self.input.get(open + 1)? {
                 b'a'..=b'z' | b'A'..=b'Z' => return self.start_tag(open + 1),
                 b'/' => self.at = self.end_tag(open + 2)?,
@@ -192,14 +192,13 @@ impl Name {
     const MAX: usize = 16;
 
     pub(super) fn new(written: &[u8]) -> Self {
-        let mut name = Self { bytes: [0; Self::MAX], len: 0 };
-        if written.len() <= Self::MAX {
-            for (to, from) in name.bytes.iter_mut().zip(written) {
-                *to = from.to_ascii_lowercase();
-            }
-            name.len = written.len() as u8; // at most MAX
+        if written.len() > Self::MAX {
+            return Self { bytes: [0; Self::MAX], len: 0 };
         }
-        name
+        // In a register: what is written byte by byte and then copied as a whole makes the processor wait.
+        let append = |name: u128, byte: &u8| name << 8 | u128::from(byte.to_ascii_lowercase());
+        let bytes = written.iter().rev().fold(0, append).to_le_bytes();
+        Self { bytes, len: written.len() as u8 } // at most MAX
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {
@@ -221,7 +220,10 @@ impl<'a> Attrs<'a> {
         let mut missing = names.iter().filter(|name| !name.is_empty()).count();
         for (name, value) in self {
             for (wanted, slot) in names.iter().zip(&mut picked) {
-                if slot.is_none() && name.eq_ignore_ascii_case(wanted.as_bytes()) {
+                if name.len() == wanted.len()
+                    && slot.is_none()
+                    && name.eq_ignore_ascii_case(wanted.as_bytes())
+                {
                     *slot = Some(value);
                     missing -= 1;
                 }
@@ -294,9 +296,9 @@ fn step(input: &[u8], mut at: usize) -> Step<'_> {
     let start = skip_spaces(input, after + 1);
     let (value, next) = match input.get(start) {
         None => return Step::Eof,
-        Some(&quote @ (b'"' | b'\'')) => match memchr(quote, &input[start + 1..]) {
+        Some(&quote @ (b'"' | b'\'')) => match find(quote, input, start + 1) {
             None => return Step::Eof,
-            Some(len) => (&input[start + 1..start + 1 + len], start + len + 2),
+            Some(end) => (&input[start + 1..end], end + 1),
         },
         Some(_) => {
             let end = until(input, start, VALUE_END);
@@ -317,6 +319,27 @@ fn skip_spaces(input: &[u8], mut at: usize) -> usize {
 pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'\x0c')
 }
+
+/// The first position from `at` on with this byte. Tags and values end soon, so the first bytes are compared here, eight at a
+/// time: to call memchr costs more than they do.
+#[inline(always)]
+fn find(byte: u8, input: &[u8], mut at: usize) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 255;
+    for _ in 0..NEAR {
+        let Some(chunk) = input.get(at..).and_then(|rest| rest.first_chunk()) else { break };
+        let differs = u64::from_le_bytes(*chunk) ^ (ONES * u64::from(byte));
+        // The lowest bit that is set here is the highest of the first byte that is zero.
+        let zeros = differs.wrapping_sub(ONES) & !differs & (ONES << 7);
+        if zeros != 0 {
+            return Some(at + zeros.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    Some(at + memchr(byte, input.get(at..)?)?)
+}
+
+/// So often are eight bytes compared before memchr is called.
+const NEAR: usize = 2;
 
 /// The first position from `at` on whose byte is of the given class, or the end.
 #[inline(always)]
