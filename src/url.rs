@@ -219,9 +219,7 @@ impl Fingerprinter {
 
     /// The fingerprint of a URL given as [`CrawlUrl::as_str`].
     pub fn fingerprint_str(&self, text: &str) -> u64 {
-        let mut hasher = SipHasher13::new_with_keys(self.key.0, self.key.1);
-        hasher.write(text.as_bytes());
-        hasher.finish()
+        SipHasher13::new_with_keys(self.key.0, self.key.1).hash(text.as_bytes())
     }
 }
 

@@ -16,7 +16,7 @@ use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252, X_USER_DEFINED};
 use memchr::memchr;
 
-use super::scan::Scanner;
+use super::scan::{Attrs, Scanner};
 use super::{entity, essence, is_html};
 
 /// How much of a text is looked at to find its encoding, in bytes.
@@ -140,20 +140,27 @@ fn is_binary(body: &[u8]) -> bool {
 pub fn declared(body: &[u8]) -> Option<&'static Encoding> {
     prescan::prescan(body).or_else(|| {
         let mut scanner = Scanner::new(&body[..body.len().min(PREFIX)]);
-        std::iter::from_fn(|| scanner.next_tag())
-            .take_while(|tag| tag.name.as_bytes() != b"body")
-            .filter(|tag| tag.name.as_bytes() == b"meta" && !tag.foreign)
-            .find_map(|tag| {
-                let [charset, equiv, content] = tag.attrs.pick(["charset", "http-equiv", "content"]);
-                let is_pragma = equiv.is_some_and(|equiv| equiv.eq_ignore_ascii_case(b"content-type"));
-                let by_charset = charset.and_then(|charset| label(&entity::attribute(charset)));
-                let by_content = || {
-                    let content = entity::attribute(content.filter(|_| is_pragma)?);
-                    prescan::content_charset(content.as_bytes())
-                };
-                by_charset.or_else(by_content).map(as_declared)
-            })
+        while let Some(tag) = scanner.next_tag().filter(|tag| tag.name.as_bytes() != b"body") {
+            if tag.name.as_bytes() == b"meta"
+                && !tag.foreign
+                && let Some(encoding) = of_meta(tag.attrs)
+            {
+                return Some(as_declared(encoding));
+            }
+        }
+        None
     })
+}
+
+fn of_meta(attrs: Attrs<'_, '_>) -> Option<&'static Encoding> {
+    let [charset, equiv, content] = attrs.pick(["charset", "http-equiv", "content"]);
+    let is_pragma = equiv.is_some_and(|equiv| equiv.eq_ignore_ascii_case(b"content-type"));
+    let by_charset = charset.and_then(|charset| label(&entity::attribute(charset)));
+    let by_content = || {
+        let content = entity::attribute(content.filter(|_| is_pragma)?);
+        prescan::content_charset(content.as_bytes())
+    };
+    by_charset.or_else(by_content)
 }
 
 /// What a text that says nothing is in.

@@ -131,7 +131,7 @@ impl Foreign {
     }
 
     /// Takes note of a start tag, and says whether its element is a foreign one.
-    pub(super) fn open(&mut self, name: &[u8], attrs: Attrs<'_>, self_closing: bool) -> bool {
+    pub(super) fn open(&mut self, name: &[u8], attrs: Attrs<'_, '_>, self_closing: bool) -> bool {
         if !self.active() {
             return self.open_in_html(name, self_closing);
         }
@@ -207,7 +207,7 @@ impl Open {
 
 /// What an element opens within `svg` or `math`, if that matters (§13.2.6.5: integration points). It is of
 /// the language around it, whatever its name, except `svg` in an `annotation-xml`.
-fn entered(name: &[u8], inside: Option<Open>, attrs: Attrs<'_>) -> Option<Open> {
+fn entered(name: &[u8], inside: Option<Open>, attrs: Attrs<'_, '_>) -> Option<Open> {
     Some(match (name, inside?) {
         (b"svg", Open::Svg(_) | Open::Math(b"annotation-xml")) => Open::Svg(b"svg"),
         (b"svg", Open::Math(_)) => Open::Math(b"svg"),
@@ -227,13 +227,13 @@ fn entered(name: &[u8], inside: Option<Open>, attrs: Attrs<'_>) -> Option<Open> 
     })
 }
 
-fn holds_html(attrs: Attrs<'_>) -> bool {
+fn holds_html(attrs: Attrs<'_, '_>) -> bool {
     let [encoding] = attrs.pick(["encoding"]);
     encoding.is_some_and(|encoding| {
         encoding.eq_ignore_ascii_case(b"text/html") || encoding.eq_ignore_ascii_case(b"application/xhtml+xml")
     })
 }
 
-fn is_html_font(attrs: Attrs<'_>) -> bool {
+fn is_html_font(attrs: Attrs<'_, '_>) -> bool {
     attrs.pick(["color", "face", "size"]).iter().any(Option::is_some)
 }

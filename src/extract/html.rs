@@ -245,7 +245,7 @@ const HEAD: [&[u8]; 11] = [
 ];
 
 impl<'a> Found<'a> {
-    fn take(&mut self, tag: &Tag<'a>, robot: &str) {
+    fn take(&mut self, tag: &Tag<'_, 'a>, robot: &str) {
         let name = tag.name.as_bytes();
         if tag.foreign {
             if let Some(element) = foreign_element(name) {
@@ -265,7 +265,7 @@ impl<'a> Found<'a> {
         }
     }
 
-    fn links_of(&mut self, element: &'static Element, attrs: Attrs<'a>) {
+    fn links_of(&mut self, element: &'static Element, attrs: Attrs<'_, 'a>) {
         let attr = |at: usize| element.links.get(at).map_or("", |link| link.0.attr());
         let [first, second, gate] = attrs.pick([attr(0), attr(1), element.gate.attr()]);
         let nofollow = gate.is_some_and(says_nofollow);
@@ -282,7 +282,7 @@ impl<'a> Found<'a> {
     }
 
     /// `<meta http-equiv=refresh>` and `<meta name=robots>`.
-    fn meta(&mut self, attrs: Attrs<'a>, robot: &str) {
+    fn meta(&mut self, attrs: Attrs<'_, 'a>, robot: &str) {
         let [Some(content), equiv, name] = attrs.pick(["content", "http-equiv", "name"]) else { return };
         if equiv.is_some_and(|equiv| is(equiv, "refresh")) {
             let role =
@@ -303,7 +303,7 @@ impl<'a> Found<'a> {
     }
 
     /// The links of a `style` attribute, and of `<style>`.
-    fn styles(&mut self, tag: &Tag<'a>) {
+    fn styles(&mut self, tag: &Tag<'_, 'a>) {
         if let [Some(style)] = tag.attrs.pick(["style"])
             && css::is_worth_reading(style)
         {

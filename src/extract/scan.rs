@@ -18,14 +18,16 @@ pub(super) struct Scanner<'a> {
     input: &'a [u8],
     at: usize,
     foreign: Foreign,
+    /// The attributes of the last tag.
+    attrs: Seen<'a>,
 }
 
 /// A start tag.
-pub(super) struct Tag<'a> {
+pub(super) struct Tag<'s, 'a> {
     /// The tag name in lower case.
     pub(super) name: Name,
     /// What the tag says between its name and `>`.
-    pub(super) attrs: Attrs<'a>,
+    pub(super) attrs: Attrs<'s, 'a>,
     /// Inside `svg` or `math`, where `<title>` is no title and `<link>` no link.
     pub(super) foreign: bool,
     /// What a raw text element (`script`, `title`, …) holds; empty for all others.
@@ -34,11 +36,11 @@ pub(super) struct Tag<'a> {
 
 impl<'a> Scanner<'a> {
     pub(super) fn new(input: &'a [u8]) -> Self {
-        Self { input, at: 0, foreign: Foreign::default() }
+        Self { input, at: 0, foreign: Foreign::default(), attrs: Seen::default() }
     }
 
     /// The next start tag ("data state", §13.2.5.1).
-    pub(super) fn next_tag(&mut self) -> Option<Tag<'a>> {
+    pub(super) fn next_tag(&mut self) -> Option<Tag<'_, 'a>> {
         loop {
             let open = find(b'<', self.input, self.at)?;
             match *self.input.get(open + 1)? {
@@ -52,12 +54,13 @@ impl<'a> Scanner<'a> {
     }
 
     /// A start tag whose name begins at `start`.
-    fn start_tag(&mut self, start: usize) -> Option<Tag<'a>> {
+    fn start_tag(&mut self, start: usize) -> Option<Tag<'_, 'a>> {
         let name_end = until(self.input, start, TAG_NAME_END);
         let name = Name::new(&self.input[start..name_end]);
-        let (attrs, self_closing, end) = tag_rest(self.input, name_end)?;
+        let (self_closing, end) = self.attrs.read(self.input, name_end)?;
+        let attrs = self.attrs.all(&self.input[..end]);
         let foreign = self.foreign.open(name.as_bytes(), attrs, self_closing);
-        let text_end = if foreign { None } else { self.text_end(name.as_bytes(), end) };
+        let text_end = if foreign { None } else { text_end(self.input, name.as_bytes(), end) };
         self.at = match text_end {
             None => end,
             // Its end tag belongs to the text, whatever else of that name is open.
@@ -113,19 +116,19 @@ impl<'a> Scanner<'a> {
     fn bogus_comment(&self, start: usize) -> Option<usize> {
         Some(start + memchr(b'>', self.input.get(start..)?)? + 1)
     }
+}
 
-    /// Where the text of the element ends that was opened before `from`, if its content is no markup
-    /// (§13.2.6.4: `script`, `style`, `xmp`, `iframe`, `noembed`, `noframes`, `textarea`, `title`).
-    fn text_end(&self, name: &[u8], from: usize) -> Option<usize> {
-        Some(match name {
-            b"script" => script_end(self.input, from),
-            b"style" | b"title" | b"textarea" | b"iframe" | b"xmp" | b"noembed" | b"noframes" => {
-                raw_text_end(self.input, from, name)
-            }
-            b"plaintext" => self.input.len(),
-            _ => return None,
-        })
-    }
+/// Where the text of the element ends that was opened before `from`, if its content is no markup
+/// (§13.2.6.4: `script`, `style`, `xmp`, `iframe`, `noembed`, `noframes`, `textarea`, `title`).
+fn text_end(input: &[u8], name: &[u8], from: usize) -> Option<usize> {
+    Some(match name {
+        b"script" => script_end(input, from),
+        b"style" | b"title" | b"textarea" | b"iframe" | b"xmp" | b"noembed" | b"noframes" => {
+            raw_text_end(input, from, name)
+        }
+        b"plaintext" => input.len(),
+        _ => return None,
+    })
 }
 
 /// Where `</name` stands that ends a raw text element, or the end of the input.
@@ -206,18 +209,56 @@ impl Name {
     }
 }
 
-/// The attributes of a tag in order, names and values as written, duplicates included.
+/// An attribute: name and value as written; without `=` the value is empty.
+type Attr<'a> = (&'a [u8], &'a [u8]);
+
+/// The first attributes of a tag, so that only tags with more are walked over twice.
+#[derive(Default)]
+struct Seen<'a> {
+    attrs: [Attr<'a>; 8],
+    len: usize,
+    /// Where the attributes go on that are not among them.
+    rest: usize,
+}
+
+impl<'a> Seen<'a> {
+    /// Reads the rest of a tag whose name ends at `at`: whether `/` is before its `>`, and where it ends.
+    fn read(&mut self, input: &'a [u8], mut at: usize) -> Option<(bool, usize)> {
+        (self.len, self.rest) = (0, at);
+        loop {
+            match step(input, at) {
+                Step::Attr { attr, next } => {
+                    at = next;
+                    if let Some(slot) = self.attrs.get_mut(self.len) {
+                        *slot = attr;
+                        self.len += 1;
+                        self.rest = at;
+                    }
+                }
+                Step::Close { self_closing, next } => return Some((self_closing, next)),
+                Step::Eof => return None,
+            }
+        }
+    }
+
+    /// What was read, of a tag that `input` ends with.
+    fn all(&self, input: &'a [u8]) -> Attrs<'_, 'a> {
+        Attrs { seen: &self.attrs[..self.len], input, at: self.rest }
+    }
+}
+
+/// The attributes of a tag in order, duplicates included.
 #[derive(Clone, Copy)]
-pub(super) struct Attrs<'a> {
+pub(super) struct Attrs<'s, 'a> {
+    seen: &'s [Attr<'a>],
     input: &'a [u8],
     at: usize,
 }
 
-impl<'a> Attrs<'a> {
+impl<'a> Attrs<'_, 'a> {
     /// The values of the named attributes (in lower case; an empty name stands for none). Of duplicates the first counts (§13.2.5.33).
     pub(super) fn pick<const N: usize>(self, names: [&str; N]) -> [Option<&'a [u8]>; N] {
         let mut picked = [None; N];
-        let mut missing = names.iter().filter(|name| !name.is_empty()).count();
         for (name, value) in self {
             for (wanted, slot) in names.iter().zip(&mut picked) {
                 if name.len() == wanted.len()
@@ -225,25 +266,25 @@ impl<'a> Attrs<'a> {
                     && name.eq_ignore_ascii_case(wanted.as_bytes())
                 {
                     *slot = Some(value);
-                    missing -= 1;
                 }
-            }
-            if missing == 0 {
-                break;
             }
         }
         picked
     }
 }
 
-impl<'a> Iterator for Attrs<'a> {
-    type Item = (&'a [u8], &'a [u8]);
+impl<'a> Iterator for Attrs<'_, 'a> {
+    type Item = Attr<'a>;
 
-    fn next(&mut self) -> Option<Self::Item> {
+    fn next(&mut self) -> Option<Attr<'a>> {
+        if let Some((&attr, rest)) = self.seen.split_first() {
+            self.seen = rest;
+            return Some(attr);
+        }
         match step(self.input, self.at) {
-            Step::Attr { name, value, next } => {
+            Step::Attr { attr, next } => {
                 self.at = next;
-                Some((name, value))
+                Some(attr)
             }
             Step::Close { .. } | Step::Eof => None,
         }
@@ -251,9 +292,9 @@ impl<'a> Iterator for Attrs<'a> {
 }
 
 /// What follows the name of a tag, which ends at `at`: its attributes, whether `/` is before its `>`, and where it ends.
-pub(super) fn tag_rest(input: &[u8], at: usize) -> Option<(Attrs<'_>, bool, usize)> {
+pub(super) fn tag_rest(input: &[u8], at: usize) -> Option<(Attrs<'_, '_>, bool, usize)> {
     let (end, self_closing) = tag_end(input, at)?;
-    Some((Attrs { input: &input[at..end], at: 0 }, self_closing, end))
+    Some((Attrs { seen: &[], input: &input[..end], at }, self_closing, end))
 }
 
 /// Finds the end of the tag whose attributes begin at `at`: behind its `>`, and whether `/` is before that.
@@ -268,13 +309,13 @@ fn tag_end(input: &[u8], mut at: usize) -> Option<(usize, bool)> {
 }
 
 enum Step<'a> {
-    Attr { name: &'a [u8], value: &'a [u8], next: usize },
+    Attr { attr: Attr<'a>, next: usize },
     Close { self_closing: bool, next: usize },
     Eof,
 }
 
 /// Reads one attribute, or the end of the tag (§13.2.5.32 to 40).
-#[inline(always)] // one copy in `tag_end` that builds nothing, one in `Attrs`
+#[inline(always)] // `tag_end` needs no more than where it ends
 fn step(input: &[u8], mut at: usize) -> Step<'_> {
     let mut slash = false;
     loop {
@@ -291,7 +332,7 @@ fn step(input: &[u8], mut at: usize) -> Step<'_> {
     let name = &input[at..name_end];
     let after = skip_spaces(input, name_end);
     if input.get(after) != Some(&b'=') {
-        return Step::Attr { name, value: b"", next: after };
+        return Step::Attr { attr: (name, b""), next: after };
     }
     let start = skip_spaces(input, after + 1);
     let (value, next) = match input.get(start) {
@@ -305,7 +346,7 @@ fn step(input: &[u8], mut at: usize) -> Step<'_> {
             (&input[start..end], end)
         }
     };
-    Step::Attr { name, value, next }
+    Step::Attr { attr: (name, value), next }
 }
 
 fn skip_spaces(input: &[u8], mut at: usize) -> usize {

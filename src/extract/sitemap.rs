@@ -126,7 +126,7 @@ pub(super) fn is_map(body: &[u8]) -> bool {
     root(&mut Xml::new(body)).is_some()
 }
 
-fn root<'a>(xml: &mut Xml<'a>) -> Option<(Root, Attrs<'a>)> {
+fn root<'a>(xml: &mut Xml<'a>) -> Option<(Root, Attrs<'a, 'a>)> {
     loop {
         match xml.next_event()? {
             Event::Start(name, attrs) => return Some((Root::named(name.as_bytes())?, attrs)),
@@ -177,7 +177,7 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    fn begin(&mut self, name: &[u8], attrs: Attrs<'a>) {
+    fn begin(&mut self, name: &[u8], attrs: Attrs<'a, 'a>) {
         self.end();
         let via = match name {
             b"url" => Root::UrlSet.via(),
@@ -207,7 +207,7 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    fn of_sitemap(&mut self, name: &[u8], attrs: Attrs<'a>) {
+    fn of_sitemap(&mut self, name: &[u8], attrs: Attrs<'a, 'a>) {
         let via = self.item.via.unwrap_or(self.root.via());
         match (name, self.item.aside) {
             (b"loc", None) => self.text_link(own(via)),
@@ -227,7 +227,7 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    fn of_feed(&mut self, name: &[u8], attrs: Attrs<'a>) {
+    fn of_feed(&mut self, name: &[u8], attrs: Attrs<'a, 'a>) {
         let (via, is_entry) = (self.root.via(), self.item.via.is_some());
         match name {
             _ if self.item.aside.is_some() => {}
@@ -249,7 +249,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// `<link href>` of Atom, also as RSS borrows it, and `<link>URL</link>` of RSS.
-    fn feed_link(&mut self, attrs: Attrs<'a>) {
+    fn feed_link(&mut self, attrs: Attrs<'a, 'a>) {
         let [href, rel] = attrs.pick(["href", "rel"]);
         let is_entry = self.item.via.is_some();
         let Some(href) = href else {
@@ -312,7 +312,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// What `xml:base` of an element says, relative to what holds around it.
-    fn base_of(&mut self, attrs: Attrs<'_>) -> Option<Url> {
+    fn base_of(&mut self, attrs: Attrs<'_, '_>) -> Option<Url> {
         let [Some(base)] = attrs.pick(["xml:base"]) else { return None };
         let around = self.item.base.as_ref().or(self.base.as_ref()).unwrap_or(self.page_url);
         join(around, &unescaped(base), &mut self.budget)

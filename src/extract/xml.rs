@@ -19,7 +19,7 @@ use super::scan::{Attrs, Name, is_space, tag_rest};
 #[derive(Clone, Copy)]
 pub(super) enum Event<'a> {
     /// `<name …>`, or the first half of `<name …/>`.
-    Start(Name, Attrs<'a>),
+    Start(Name, Attrs<'a, 'a>),
     /// `</name>`, or the second half of `<name …/>`.
     End(Name),
     /// Text as written, with its references.
