@@ -3,6 +3,8 @@
 //!
 //! Made here and not read from a disk, so that anybody measures the same bytes.
 
+#![allow(dead_code, reason = "no benchmark needs all of it")]
+
 use std::fmt::Write as _;
 
 use fastrand::Rng;
@@ -82,8 +84,8 @@ fn section(page: &mut String, rng: &mut Rng, at: usize) {
         page.push(' ');
     }
     let target = rng.usize(..PAGES);
-    let dots = if at % 5 == 0 { ".." } else { "" };
-    let fragment = if at % 7 == 0 { "#top" } else { "" };
+    let dots = if at.is_multiple_of(5) { ".." } else { "" };
+    let fragment = if at.is_multiple_of(7) { "#top" } else { "" };
     let (one, other) = (WORDS[rng.usize(..WORDS.len())], WORDS[rng.usize(..WORDS.len())]);
     let _ = writeln!(
         page,
