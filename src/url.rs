@@ -219,7 +219,12 @@ impl Fingerprinter {
 
     /// The fingerprint of a URL given as [`CrawlUrl::as_str`].
     pub fn fingerprint_str(&self, text: &str) -> u64 {
-        SipHasher13::new_with_keys(self.key.0, self.key.1).hash(text.as_bytes())
+        self.fingerprint_bytes(text.as_bytes())
+    }
+
+    /// The same of a text that nobody has looked at as one.
+    pub(crate) fn fingerprint_bytes(&self, text: &[u8]) -> u64 {
+        SipHasher13::new_with_keys(self.key.0, self.key.1).hash(text)
     }
 }
 

@@ -18,6 +18,12 @@ pub(super) fn attribute(raw: &[u8]) -> Cow<'_, str> {
     decode(raw, true)
 }
 
+/// The same into a buffer, which is emptied before.
+pub(super) fn attribute_into(raw: &[u8], out: &mut String) {
+    out.clear();
+    replace(&String::from_utf8_lossy(raw), true, out);
+}
+
 /// Decodes text, where a name without `;` is a reference whatever follows.
 pub(super) fn text(raw: &[u8]) -> Cow<'_, str> {
     decode(raw, false)
@@ -32,7 +38,13 @@ fn decode(raw: &[u8], in_attribute: bool) -> Cow<'_, str> {
         return text;
     }
     let mut out = String::with_capacity(text.len());
-    let mut rest = &*text;
+    replace(&text, in_attribute, &mut out);
+    Cow::Owned(out)
+}
+
+/// Appends a text with its references replaced.
+fn replace(text: &str, in_attribute: bool, out: &mut String) {
+    let mut rest = text;
     while let Some(at) = memchr2(b'&', 0, rest.as_bytes()) {
         let nul = rest.as_bytes()[at] == 0;
         out.push_str(&rest[..at]);
@@ -41,8 +53,8 @@ fn decode(raw: &[u8], in_attribute: bool) -> Cow<'_, str> {
             out.push(char::REPLACEMENT_CHARACTER);
         } else {
             let used = match rest.strip_prefix('#') {
-                Some(number) => numeric(number, &mut out).map(|used| used + 1),
-                None => named(rest, in_attribute, &mut out),
+                Some(number) => numeric(number, out).map(|used| used + 1),
+                None => named(rest, in_attribute, out),
             };
             if used.is_none() {
                 out.push('&');
@@ -51,7 +63,6 @@ fn decode(raw: &[u8], in_attribute: bool) -> Cow<'_, str> {
         }
     }
     out.push_str(rest);
-    Cow::Owned(out)
 }
 
 /// A reference after `&#`. Returns how much of `text` it takes.

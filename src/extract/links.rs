@@ -33,7 +33,10 @@ pub(super) struct Links<'a> {
     passed: usize,
     ignored: usize,
     budget: usize,
-    text: String,
+    /// The URL that was just resolved.
+    text: Vec<u8>,
+    /// The value that was just decoded.
+    decoded: String,
 }
 
 impl<'a> Links<'a> {
@@ -48,7 +51,8 @@ impl<'a> Links<'a> {
             passed: 0,
             ignored: 0,
             budget: MAX_LINK_BYTES,
-            text: String::new(),
+            text: Vec::with_capacity(128),
+            decoded: String::new(),
         }
     }
 
@@ -85,10 +89,7 @@ impl<'a> Links<'a> {
         if value.first() == Some(&b'#') {
             return;
         }
-        if value.len() <= MAX_LINK_LEN
-            && memchr(b'&', value).is_none()
-            && self.resolver.plain(value, &mut self.text)
-        {
+        if value.len() <= MAX_LINK_LEN && self.plain(value) {
             self.add(role);
             return;
         }
@@ -104,6 +105,16 @@ impl<'a> Links<'a> {
         if let Some(link) = known.and_then(|at| self.links.get_mut(at)) {
             link.role_or_better(role);
         }
+    }
+
+    /// Resolves a value that needs no parser, which with what it costs to take note of it is less than to look whether it
+    /// was there before; else `false`.
+    fn plain(&mut self, value: &[u8]) -> bool {
+        self.resolver.plain(value, &mut self.text)
+            || (memchr(b'&', value).is_some() && {
+                entity::attribute_into(value, &mut self.decoded);
+                self.resolver.plain_text(&self.decoded, &mut self.text)
+            })
     }
 
     /// A decoded value. Returns where it is kept, if it is a link to fetch.
@@ -129,7 +140,7 @@ impl<'a> Links<'a> {
             self.ignored += 1;
             return None;
         }
-        let fingerprint = self.fingerprinter.fingerprint_str(&self.text);
+        let fingerprint = self.fingerprinter.fingerprint_bytes(&self.text);
         match self.places.entry(fingerprint) {
             Entry::Vacant(place) if self.known.is_some_and(|known| known.has(fingerprint)) => {
                 self.passed += 1;
@@ -137,7 +148,8 @@ impl<'a> Links<'a> {
             }
             Entry::Vacant(place) => {
                 self.budget -= len;
-                self.links.push(Link::new(CrawlUrl::from_serialised(&self.text), fingerprint, role));
+                let url = CrawlUrl::from_serialised(&String::from_utf8_lossy(&self.text));
+                self.links.push(Link::new(url, fingerprint, role));
                 Some(*place.insert(self.links.len() - 1))
             }
             Entry::Occupied(place) => {

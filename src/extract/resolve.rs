@@ -11,7 +11,6 @@
 use std::borrow::Cow;
 
 use encoding_rs::{EncoderResult, Encoding, UTF_8};
-use memchr::memchr;
 use url::{ParseError, Position, Url};
 
 use crate::url::{CrawlUrl, UrlError, with_two_slashes};
@@ -54,8 +53,8 @@ impl Resolver {
     ///
     /// # Errors
     /// As [`CrawlUrl::from_url`], and [`UrlError::Invalid`] when it is no URL reference, or there were too many.
-    pub(super) fn resolve(&mut self, link: &str, into: &mut String) -> Result<(), UrlError> {
-        if self.plain(link.as_bytes(), into) {
+    pub(super) fn resolve(&mut self, link: &str, into: &mut Vec<u8>) -> Result<(), UrlError> {
+        if self.plain_text(link, into) {
             return Ok(());
         }
         if !self.spend(self.base.as_str().len() + link.len()) {
@@ -64,19 +63,24 @@ impl Resolver {
         let url = join(&self.base, link, self.encoding);
         let url = CrawlUrl::from_url(url.map_err(|error| UrlError::Invalid(error.to_string()))?)?;
         into.clear();
-        into.push_str(url.as_str());
+        into.extend_from_slice(url.as_str().as_bytes());
         Ok(())
     }
 
-    /// The same, if base and link need only be put together, which is what most links need; else `false`.
-    pub(super) fn plain(&mut self, link: &[u8], into: &mut String) -> bool {
-        self.put_together(link, into).is_some()
+    /// The same for a value as written, if it has no reference, and base and link need only be put together, which is
+    /// what most links need; else `false`.
+    pub(super) fn plain(&mut self, link: &[u8], into: &mut Vec<u8>) -> bool {
+        self.put_together(link, 0, into).is_some()
     }
 
-    fn put_together(&mut self, link: &[u8], into: &mut String) -> Option<()> {
+    /// The same for a text without references.
+    pub(super) fn plain_text(&mut self, link: &str, into: &mut Vec<u8>) -> bool {
+        self.put_together(link.as_bytes(), DECODED, into).is_some()
+    }
+
+    fn put_together(&mut self, mut link: &[u8], decoded: u8, into: &mut Vec<u8>) -> Option<()> {
         let Plain { path, file, path_end } = self.plain?;
         let base = self.base.as_str();
-        let mut link = &link[..memchr(b'#', link).unwrap_or(link.len())];
         let mut keep = file;
         match link {
             [b'/', b'/', ..] => return None,
@@ -97,12 +101,11 @@ impl Resolver {
                 }
             }
         }
-        needs_no_parser(link).then_some(())?;
-        self.spend(keep + link.len()).then_some(())?;
-        let base = self.base.as_str();
+        let len = needs_no_parser(link, decoded)?;
+        self.spend(keep + len).then_some(())?;
         into.clear();
-        into.push_str(&base[..keep]);
-        into.push_str(str::from_utf8(link).ok()?);
+        into.extend_from_slice(&self.base.as_str().as_bytes()[..keep]);
+        into.extend_from_slice(&link[..len]);
         Some(())
     }
 
@@ -150,42 +153,52 @@ fn parent(base: &str, path: usize, file: usize) -> usize {
     }
 }
 
-/// Whether a parser would take `link` for path and query and leave each letter of them as it is.
+/// How long `link` is without its fragment, if a parser would take that for path and query and leave each letter of them
+/// as it is.
 ///
-/// So there is no colon in its first segment (a scheme), no dot segment, nothing to encode. `%` is only
-/// passed in a query: in a path `%2e` is a dot.
-fn needs_no_parser(link: &[u8]) -> bool {
-    let mut allowed = if link.first() == Some(&b'/') { PATH } else { FIRST_SEGMENT };
+/// So there is no colon in its first segment (a scheme), no dot segment, nothing to encode. `%` may begin a dot in a path,
+/// and `&` a reference in what is not [`DECODED`].
+fn needs_no_parser(link: &[u8], decoded: u8) -> Option<usize> {
+    let mut part = if link.first() == Some(&b'/') { PATH } else { FIRST_SEGMENT };
     let mut previous = 0;
-    for &byte in link {
-        if PLAIN[usize::from(byte)] & allowed == 0 || (byte == b'.' && previous == b'/' && allowed != QUERY) {
-            return false;
+    for (at, &byte) in link.iter().enumerate() {
+        if PLAIN[usize::from(byte)] & (part | decoded) == 0 {
+            return (byte == b'#' && at > 0).then_some(at);
         }
         match byte {
-            b'?' => allowed = QUERY,
-            b'/' if allowed == FIRST_SEGMENT => allowed = PATH,
+            b'.' if previous == b'/' && part != QUERY => return None,
+            b'%' if part != QUERY && is_dot(&link[at..]) => return None,
+            b'?' => part = QUERY,
+            b'/' if part == FIRST_SEGMENT => part = PATH,
             _ => {}
         }
         previous = byte;
     }
-    !link.is_empty()
+    (!link.is_empty()).then_some(link.len())
+}
+
+/// Whether this begins with `%2e`, which is a dot in a path (WHATWG URL §4.3, "single-dot URL path segment").
+fn is_dot(link: &[u8]) -> bool {
+    matches!(link, [b'%', b'2', b'e' | b'E', ..])
 }
 
 const FIRST_SEGMENT: u8 = 1;
 const PATH: u8 = 2;
 const QUERY: u8 = 4;
+/// There are no references any more.
+const DECODED: u8 = 8;
 
 /// For each byte, where it may stand unchanged.
 static PLAIN: [u8; 256] = {
     let mut plain = [0; 256];
     let mut everywhere: &[u8] =
-        b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&()*+,;=/?@";
+        b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$()*+,;=/?@%";
     while let [byte, rest @ ..] = everywhere {
         plain[*byte as usize] = FIRST_SEGMENT | PATH | QUERY;
         everywhere = rest;
     }
     plain[b':' as usize] = PATH | QUERY;
-    plain[b'%' as usize] = QUERY;
+    plain[b'&' as usize] = DECODED;
     plain
 };
 
@@ -199,7 +212,7 @@ mod tests {
     fn work_is_bounded() {
         let mut resolver = Resolver::new(Url::parse("http://h/d/p").unwrap(), UTF_8);
         resolver.work = "http://h/d/".len() + 4;
-        let mut text = String::new();
+        let mut text = Vec::new();
         assert!(resolver.plain(b"one", &mut text) && !resolver.plain(b"two", &mut text));
         assert!(
             matches!(resolver.resolve("a b", &mut text), Err(UrlError::Invalid(why)) if why.contains("too much"))
@@ -208,8 +221,8 @@ mod tests {
 
     fn resolve(base: &str, link: &str) -> Option<String> {
         let mut resolver = Resolver::new(Url::parse(base).unwrap(), UTF_8);
-        let mut text = String::new();
-        resolver.resolve(link, &mut text).ok().map(|()| text)
+        let mut text = Vec::new();
+        resolver.resolve(link, &mut text).ok().map(|()| String::from_utf8(text).unwrap())
     }
 
     fn joined(base: &str, link: &str) -> Option<String> {
@@ -269,14 +282,16 @@ mod tests {
     #[test]
     fn common_forms_need_no_parser() {
         let mut resolver = Resolver::new(Url::parse("https://h/a/b").unwrap(), UTF_8);
-        for link in ["/x", "x.html", "../x", "?x=%20", "https://h/x/y?z#f", "/a/b:c"] {
-            assert!(resolver.plain(link.as_bytes(), &mut String::new()), "{link}");
+        for link in ["/x", "x.html", "../x", "?x=%20", "https://h/x/y?z#f", "/a/b:c", "/caf%C3%A9", "/%"] {
+            assert!(resolver.plain(link.as_bytes(), &mut Vec::new()), "{link}");
         }
-        for link in
-            ["", "//h", "a:b", ".", "..", "./a", "/..", "/.a", "a/../b", "/%2e%2e", "/a b", "/é", "../?x"]
-        {
-            assert!(!resolver.plain(link.as_bytes(), &mut String::new()), "{link}");
+        for link in [
+            "", "#", "//h", "a:b", ".", "..", "./a", "/..", "/.a", "a/../b", "/%2e%2e", "/a%2Eb", "/a b",
+            "/é", "../?x", "../#x", "/?a&b",
+        ] {
+            assert!(!resolver.plain(link.as_bytes(), &mut Vec::new()), "{link}");
         }
+        assert!(resolver.plain_text("/?a&b", &mut Vec::new()));
     }
 
     proptest! {
@@ -294,7 +309,7 @@ mod tests {
         fn is_what_join_gives_for_usual_links(
             base in prop::sample::select(&BASES[..]),
             start in prop::sample::select(&["", "/", "../", "../../", "./", "?", "http://h/", "http://h", "//h/"][..]),
-            rest in "([a-z0-9._~!$()*+,;=-]{0,4}/){0,3}[a-zA-Z0-9.:@]{0,5}(\\?[a-z%=&/.?']{0,6})?(#[a-z/]{0,3})?",
+            rest in "([a-z0-9._~!$()*+,;=%&-]{0,4}/){0,3}[a-zA-Z0-9.:@]{0,5}(\\?[a-z%=&/.?']{0,6})?(#[a-z/]{0,3})?",
         ) {
             let link = format!("{start}{rest}");
             prop_assume!(!link.starts_with("///"));

@@ -42,7 +42,7 @@ impl<'a> Scanner<'a> {
     /// The next start tag ("data state", §13.2.5.1).
     pub(super) fn next_tag(&mut self) -> Option<Tag<'_, 'a>> {
         loop {
-            let open = find(b'<', self.input, self.at)?;
+            let open = find(b'<', self.input, self.at, 1)?;
             match *self.input.get(open + 1)? {
                 b'a'..=b'z' | b'A'..=b'Z' => return self.start_tag(open + 1),
                 b'/' => self.at = self.end_tag(open + 2)?,
@@ -276,6 +276,7 @@ impl<'a> Attrs<'_, 'a> {
 impl<'a> Iterator for Attrs<'_, 'a> {
     type Item = Attr<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Attr<'a>> {
         if let Some((&attr, rest)) = self.seen.split_first() {
             self.seen = rest;
@@ -337,7 +338,7 @@ fn step(input: &[u8], mut at: usize) -> Step<'_> {
     let start = skip_spaces(input, after + 1);
     let (value, next) = match input.get(start) {
         None => return Step::Eof,
-        Some(&quote @ (b'"' | b'\'')) => match find(quote, input, start + 1) {
+        Some(&quote @ (b'"' | b'\'')) => match find(quote, input, start + 1, 4) {
             None => return Step::Eof,
             Some(end) => (&input[start + 1..end], end + 1),
         },
@@ -361,16 +362,15 @@ pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'\x0c')
 }
 
-/// The first position from `at` on with this byte. Tags and values end soon, so the first bytes are compared here, eight at a
-/// time: to call memchr costs more than they do.
+/// The first position from `at` on with this byte. Tags and values end soon, so that to call memchr costs more than to
+/// compare: that is done `near` times first, with eight bytes at once.
 #[inline(always)]
-fn find(byte: u8, input: &[u8], mut at: usize) -> Option<usize> {
-    const ONES: u64 = u64::MAX / 255;
-    for _ in 0..NEAR {
-        let Some(chunk) = input.get(at..).and_then(|rest| rest.first_chunk()) else { break };
-        let differs = u64::from_le_bytes(*chunk) ^ (ONES * u64::from(byte));
+fn find(byte: u8, input: &[u8], mut at: usize, near: usize) -> Option<usize> {
+    for _ in 0..near {
+        let Some(bytes) = eight(input, at) else { break };
+        let differs = bytes ^ (ONES * u64::from(byte));
         // The lowest bit that is set here is the highest of the first byte that is zero.
-        let zeros = differs.wrapping_sub(ONES) & !differs & (ONES << 7);
+        let zeros = differs.wrapping_sub(ONES) & !differs & HIGHS;
         if zeros != 0 {
             return Some(at + zeros.trailing_zeros() as usize / 8);
         }
@@ -379,14 +379,20 @@ fn find(byte: u8, input: &[u8], mut at: usize) -> Option<usize> {
     Some(at + memchr(byte, input.get(at..)?)?)
 }
 
-/// So often are eight bytes compared before memchr is called.
-const NEAR: usize = 2;
-
 /// The first position from `at` on whose byte is of the given class, or the end.
 #[inline(always)]
 fn until(input: &[u8], at: usize, class: u8) -> usize {
     let rest = input.get(at..).unwrap_or_default();
     at + rest.iter().position(|&byte| CLASS[usize::from(byte)] & class != 0).unwrap_or(rest.len())
+}
+
+const ONES: u64 = u64::MAX / 255;
+const HIGHS: u64 = ONES << 7;
+
+/// The bytes at `at`, the first of them lowest.
+#[inline(always)]
+fn eight(input: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(*input.get(at..)?.first_chunk()?))
 }
 
 const TAG_NAME_END: u8 = 1;
