@@ -23,6 +23,7 @@ mod redirect;
 mod resolve;
 mod tls;
 mod tls_error;
+mod tls_signatures;
 mod trace;
 
 use std::future::Future;

@@ -13,6 +13,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
 use super::tls_error::refine;
+use super::tls_signatures;
 
 /// Verifies servers against the certificates of the system, or not at all (`--insecure`).
 #[derive(Debug)]
@@ -56,7 +57,11 @@ impl LazyVerifier {
     }
 
     fn system(&self) -> Result<&Verifier, Error> {
-        let system = self.system.get_or_init(|| Verifier::new(Arc::clone(&self.provider)));
+        let system = self.system.get_or_init(|| {
+            let mut provider = CryptoProvider::clone(&self.provider);
+            provider.signature_verification_algorithms.all = tls_signatures::all();
+            Verifier::new(Arc::new(provider))
+        });
         system.as_ref().map_err(|error| match error {
             Error::General(_) => Error::General(NO_CERTIFICATES.to_owned()),
             other => other.clone(),
