@@ -24,6 +24,9 @@ use crate::signals::{Signal, Signals};
 /// How long the outputs may take to end for somebody who asked twice.
 const LAST_FLUSH: Duration = Duration::from_millis(300);
 
+/// From so many workers on, memory is worth more than the last percents of CPU.
+const MANY: usize = 500;
+
 /// One thread for everything that waits: a second costs more in wake-ups than it brings (docs/performance.md).
 pub(crate) fn runtime() -> Result<Runtime, Error> {
     Builder::new_current_thread()
@@ -48,6 +51,9 @@ pub(crate) fn run_settings(settings: Settings) -> Result<Code, Error> {
             plan.workers
         ));
         plan.workers = most;
+    }
+    if plan.workers >= MANY {
+        small_pages();
     }
     // A reader that went away has had enough; another output that was cut for it is another matter.
     let only_output = outputs.len() == 1 && job.is_none();
@@ -274,6 +280,16 @@ pub(crate) fn descriptors() -> Option<u64> {
     }
     #[cfg(not(unix))]
     None
+}
+
+/// Has the kernel give memory in pages of 4 KiB and not of 2 MiB, which connections by the thousand fill badly: with 5,000
+/// of them a quarter of the memory is saved, for two percent of CPU (docs/performance.md).
+fn small_pages() {
+    #[cfg(target_os = "linux")]
+    {
+        // Where it is not to be had, it costs memory and nothing else.
+        let _ = rustix::thread::disable_transparent_huge_pages(true);
+    }
 }
 
 #[cfg(test)]
