@@ -149,7 +149,9 @@ impl<'a> Exchange<'a> {
         let http = self.http;
         let (method, body) = (self.method.clone(), self.body.clone());
         let answer = match http.request(&self.url, method, body, self.foreign, self.rewritten) {
-            Ok(request) => self.deadline.run(Phase::FirstByte, http.client(way).execute(request)).await,
+            Ok(request) => {
+                self.deadline.run(Phase::FirstByte, http.client(way, &self.url).execute(request)).await
+            }
             Err(error) => Ok(Err(error)),
         };
         let answer = answer.map_err(|expired| self.expired(expired))?.map_err(|error| {

@@ -77,8 +77,8 @@ pub struct HttpOptions {
     pub deny_private: DenyPrivate,
     /// Which addresses are public; default [`is_public`], the special-purpose registries of IANA.
     pub is_public: fn(IpAddr) -> bool,
-    /// After so many dials the idle connections are dropped, so that a wide crawl does not keep one to every
-    /// host that it ever met; default 1,024. Make it at least twice the number of fetches at once.
+    /// About so many idle connections are kept, those to the hosts that were met last, so that a wide crawl does not keep
+    /// one to every host that it ever met; default 1,024. Make it at least twice the number of fetches at once.
     pub keep_connections: usize,
 }
 
@@ -184,10 +184,11 @@ impl Http {
         foreign: bool,
         rewritten: bool,
     ) -> reqwest::Result<reqwest::Request> {
+        let crawled = url;
         let url = url.to_url_after(&mut self.near.lock().unwrap_or_else(PoisonError::into_inner));
         let has_user = !url.username().is_empty() || url.password().is_some();
         let mut request = if has_user {
-            self.client(Way::Judged).request(method, url).build()? // makes it an `Authorization`
+            self.client(Way::Judged, crawled).request(method, url).build()? // makes it an `Authorization`
         } else {
             reqwest::Request::new(method, url)
         };
@@ -205,11 +206,11 @@ impl Http {
         Ok(request)
     }
 
-    /// The client that holds these connections.
-    pub(super) fn client(&self, way: Way) -> Client {
+    /// The client that holds the connections for this URL.
+    pub(super) fn client(&self, way: Way, url: &CrawlUrl) -> Client {
         match way {
-            Way::Judged => self.judged.client(&self.options),
-            Way::Open => self.open.client(&self.options),
+            Way::Judged => self.judged.client(&self.options, url),
+            Way::Open => self.open.client(&self.options, url),
         }
     }
 

@@ -1,15 +1,18 @@
 //! The connections of all fetches, and a bound on how many may idle.
 //!
 //! reqwest's pool is bounded per host and by time, not in all: a crawl that visits a thousand hosts a second would hold
-//! twenty thousand idle connections. So after every [`HttpOptions::keep_connections`] dials the pool is
-//! replaced by an empty one, and also when this machine runs out of descriptors. Connections in use live on
-//! until their fetch ends; the idle ones are closed. A crawl of a few hosts never dials that often.
+//! twenty thousand idle connections. So there are up to [`PARTS`] of them, each for the hosts that were first met while
+//! it was the newest. After every [`HttpOptions::keep_connections`] dials divided by [`PARTS`] an empty one is added and the
+//! oldest let go; when this machine runs out of descriptors, all are. Connections in use live on until their fetch ends;
+//! the idle ones are closed. A crawl of a few hosts never dials that often.
 
-use std::collections::HashSet;
+use std::collections::hash_map::RandomState;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
+use std::hash::BuildHasher as _;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::{Client, Proxy, redirect};
@@ -19,7 +22,11 @@ use url::Url;
 use super::http::{BuildError, HttpOptions};
 use super::resolve::{LookUp, Resolver};
 use super::trace::ProbeLayer;
-use crate::url::redacted;
+use crate::url::{CrawlUrl, redacted};
+
+/// Clients of a pool. With one, all hosts would lose their connections at once; with more, those that were met longest
+/// ago do, which a crawl with a delay comes back to least.
+const PARTS: usize = 8;
 
 /// How long a connection that nobody uses is kept: shorter than most servers do, long enough for a
 /// polite delay between two requests.
@@ -34,10 +41,19 @@ const MAX_HEADERS: usize = 256;
 const MAX_HEADER_LIST: u32 = 256 * 1024;
 
 pub(super) struct Pool {
-    client: RwLock<Client>,
+    /// The newest is the last; never empty.
+    parts: Mutex<VecDeque<Part>>,
+    /// Dials since the newest was added.
     dials: Arc<AtomicUsize>,
+    hashes: RandomState,
     tls: ClientConfig,
     resolver: Resolver,
+}
+
+/// A client, and the hosts that may have connections in it: hashes, since to be wrong about one costs a dial.
+struct Part {
+    client: Client,
+    hosts: HashSet<u64>,
 }
 
 impl Pool {
@@ -48,18 +64,32 @@ impl Pool {
         look_up: LookUp,
         judge: Option<fn(IpAddr) -> bool>,
     ) -> Result<Self, BuildError> {
-        let dials = Arc::default();
         let resolver = Resolver { look_up, judge, proxies: Arc::new(proxy_names(options)) };
-        let client = build_client(options, tls.clone(), resolver.clone(), &dials)?;
-        Ok(Self { client: RwLock::new(client), dials, tls, resolver })
+        let mut pool = Self {
+            parts: Mutex::default(),
+            dials: Arc::default(),
+            hashes: RandomState::new(),
+            tls,
+            resolver,
+        };
+        let first = pool.part(options)?;
+        pool.parts.get_mut().unwrap_or_else(PoisonError::into_inner).push_back(first);
+        Ok(pool)
     }
 
-    /// The client to fetch with.
-    pub(super) fn client(&self, options: &HttpOptions) -> Client {
-        if self.dials.load(Relaxed) >= options.keep_connections {
-            self.renew(options);
+    /// The client to fetch this URL with.
+    pub(super) fn client(&self, options: &HttpOptions, url: &CrawlUrl) -> Client {
+        let host = self.hashes.hash_one(url.host_key().as_str());
+        let mut parts = self.parts();
+        if let Some(part) = parts.iter().rev().find(|part| part.hosts.contains(&host)) {
+            return part.client.clone();
         }
-        self.client.read().unwrap_or_else(PoisonError::into_inner).clone()
+        if self.dials.load(Relaxed) >= options.keep_connections.div_ceil(PARTS) {
+            self.add(&mut parts, PARTS, options);
+        }
+        let newest = parts.len() - 1;
+        parts[newest].hosts.insert(host);
+        parts[newest].client.clone()
     }
 
     /// Where names are looked up.
@@ -69,11 +99,26 @@ impl Pool {
 
     /// Lets go of all idle connections.
     pub(super) fn renew(&self, options: &HttpOptions) {
+        self.add(&mut self.parts(), 1, options);
+    }
+
+    /// Adds an empty part, and keeps so many.
+    fn add(&self, parts: &mut VecDeque<Part>, most: usize, options: &HttpOptions) {
         self.dials.store(0, Relaxed);
-        // What could be built once can be built again; if not, the old one serves on.
-        if let Ok(client) = build_client(options, self.tls.clone(), self.resolver.clone(), &self.dials) {
-            *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;
+        // What could be built once can be built again; if not, the old ones serve on.
+        if let Ok(part) = self.part(options) {
+            parts.push_back(part);
+            parts.drain(..parts.len().saturating_sub(most));
         }
+    }
+
+    fn part(&self, options: &HttpOptions) -> Result<Part, BuildError> {
+        let client = build_client(options, self.tls.clone(), self.resolver.clone(), &self.dials)?;
+        Ok(Part { client, hosts: HashSet::new() })
+    }
+
+    fn parts(&self) -> MutexGuard<'_, VecDeque<Part>> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -6,6 +6,7 @@ use gannet::fetch::{
     DenyPrivate, ErrorKind, FetchError, HeaderValue, Hop, HopPolicy, Http, HttpOptions, Method, Phase,
     Request, Truncated,
 };
+use gannet::origin::{Addressing, Origin, Site};
 use gannet::url::CrawlUrl;
 
 use crate::raw::{Raw, fetch, get, quick};
@@ -286,4 +287,22 @@ async fn a_kept_connection_that_was_closed_is_no_failure() {
     assert_eq!(*asked.lock().unwrap(), 1, "asked on the kept connection, then on a new one");
     let error = fetch(&http, again(Method::POST)).await.unwrap_err();
     assert!(is(&error, ErrorKind::ConnectionLost, Phase::FirstByte), "{error:?}");
+}
+
+#[tokio::test]
+async fn connections_to_the_hosts_that_were_met_last_are_kept() {
+    let site = Site { hosts: 40, pages: 1, addressing: Addressing::Names, ..Site::default() };
+    let origin = Origin::start(site, ([127, 0, 0, 1], 0).into()).await.unwrap();
+    let options = HttpOptions { keep_connections: 16, proxy: origin.proxy(), ..quick() };
+    let http = Http::new(options).unwrap();
+    let visit = async |hosts: std::ops::Range<u32>| {
+        for host in hosts {
+            let url = CrawlUrl::parse(&format!("http://h{host}.test/")).unwrap();
+            assert_eq!(fetch(&http, Request::get(url)).await.unwrap().status, 200);
+        }
+        origin.stats().connections
+    };
+    assert_eq!(visit(0..40).await, 40);
+    assert_eq!(visit(28..40).await, 40, "those of the last hosts serve again");
+    assert_eq!(visit(0..1).await, 41, "that of the first is gone");
 }

@@ -118,8 +118,7 @@ impl Settings {
         plan.grace = stop.grace;
         plan.fail_fast = stop.fail_fast;
         plan.keep = keep(&output)?;
-        let keep_connections =
-            (2 * plan.workers).max(HttpOptions::default().keep_connections).div_ceil(plan.threads);
+        let keep_connections = keep_connections(plan.workers, delay).div_ceil(plan.threads);
         let (max_body, max_redirects) = (answer.max_body.0, answer.max_redirects);
         let options = http_options(request, &plan.robots_token)?;
         let options = HttpOptions { keep_connections, max_body, max_redirects, ..options };
@@ -379,4 +378,14 @@ pub(crate) fn encoder(format: Format, fields: Option<&[String]>, to_stdout: bool
 /// On a terminal, unless `NO_COLOR` is set and not empty (no-color.org).
 pub(crate) fn use_colour(stream: &impl io::IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// How many idle connections are worth their memory. A crawl with a delay comes back to a host when it is over, and asks
+/// others meanwhile: as many as all workers do when an answer takes a tenth of a second.
+fn keep_connections(workers: usize, delay: Duration) -> usize {
+    const ANSWER: Duration = Duration::from_millis(100);
+    const MOST: usize = 4096;
+    let others = (delay.as_millis() / ANSWER.as_millis()).min(MOST as u128) as usize;
+    let kept = workers.saturating_mul(others).min(MOST);
+    (2 * workers).saturating_add(kept).max(HttpOptions::default().keep_connections)
 }
