@@ -7,10 +7,13 @@
 //! the last opens that and crawls what is on disk, without links. Everything goes into a new directory in DIR (the current
 //! one, if none is given), which is removed; 10⁸ URLs take 11 GB there.
 //!
+//! `-- --idle 1e5` prints what a host at rest costs ([`idle`]).
+//!
 //! CPU time is that of all threads. "caller" is the thread that calls the frontier, alone; the rest is the threads that
 //! keep the job. Outcomes are recorded, but written nowhere.
 
 mod drive;
+mod idle;
 mod links;
 mod measure;
 mod steps;
@@ -39,6 +42,7 @@ fn main() {
     for pair in args.chunks(2) {
         let [name, value] = pair else { panic!("{} needs a value", pair[0]) };
         match name.as_str() {
+            "--idle" => return idle::run(number(value)),
             "--urls" => all = value.split(',').map(number).collect(),
             "--hosts" => setup.hosts = number(value) as usize,
             "--memory" => setup.memory = value.parse::<bytesize::ByteSize>().unwrap().as_u64(),

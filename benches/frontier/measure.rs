@@ -22,9 +22,19 @@ fn cpu(clock: ClockId) -> Duration {
 
 /// The most memory this process ever had resident, MiB; 0 where `/proc` is not to be had.
 pub fn peak_mib() -> u64 {
+    status("VmHWM:") / 1024
+}
+
+/// Bytes that are resident now.
+pub fn resident() -> u64 {
+    status("VmRSS:") * 1024
+}
+
+/// A line of `/proc/self/status` in KiB.
+fn status(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) / 1024
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0)
 }
 
 /// Bytes of the files below a directory.

@@ -36,6 +36,8 @@ pub const MAX_WAVES: u32 = 5;
 pub const MAX_PARKED: Duration = Duration::from_secs(30 * 60);
 /// An entry that was out so often when the process ended is not tried again.
 pub const MAX_LOST: u32 = 5;
+/// Requests that a host may start one after the other, each when its delay is over, before it stands behind all others.
+pub(super) const SESSION: u32 = 64;
 /// Entries asked of the store at a visit, and the most when visits turn out too small.
 pub(super) const VISIT: u32 = 16;
 const MAX_VISIT: u32 = 1024;
@@ -48,6 +50,9 @@ pub(super) struct HostQueue {
     visit: u32,
     retries: BinaryHeap<Reverse<Retry>>,
     in_flight: u32,
+    /// It was asked, and a delay goes before it may be asked again; how often it was over.
+    paced: bool,
+    turns: u32,
     /// Entries that are out only to be recorded.
     settling: u32,
     next_start: Instant,
@@ -89,6 +94,8 @@ impl HostQueue {
             visit: VISIT,
             retries: BinaryHeap::new(),
             in_flight: 0,
+            paced: false,
+            turns: 0,
             settling: 0,
             next_start: now,
             snoozed_until: now,
@@ -123,6 +130,12 @@ impl HostQueue {
             State::Private | State::Known { .. } | State::Ignored => self.in_flight < self.limit(per_host),
         };
         may_start.then(|| work_at.max(self.next_start).max(self.snoozed_until))
+    }
+
+    /// It may start something: whether it goes before the hosts that are not under way.
+    pub(super) fn goes_on(&mut self) -> bool {
+        self.turns = self.turns.wrapping_add(u32::from(self.paced));
+        self.paced && !self.turns.is_multiple_of(SESSION)
     }
 
     /// Until when nothing of this host may be handed out, whatever it has.
@@ -206,6 +219,7 @@ impl HostQueue {
         let delay =
             rules.as_ref().and_then(|rules| rules.crawl_delay()).map_or(delay, |asked| asked.max(delay));
         self.next_start = now + delay;
+        self.paced = !delay.is_zero();
         Some(Next::Fetch(entry, rules))
     }
 
@@ -213,6 +227,7 @@ impl HostQueue {
     fn ask(&mut self, asked: u32, returned: u32, now: Instant, delay: Duration) -> Next {
         self.robots.state = State::Asking { asked, returned };
         self.next_start = now + delay;
+        self.paced = !delay.is_zero();
         Next::Robots { asked, returned, from_public: !self.robots.open }
     }
 
@@ -269,6 +284,11 @@ impl HostQueue {
         let asking = matches!(self.robots.state, State::Asking { .. });
         let out = self.in_flight + self.settling;
         self.fresh.is_empty() && self.retries.is_empty() && out == 0 && !asking
+    }
+
+    /// Gives the memory back that its entries were in: thousands of hosts may be at rest.
+    pub(super) fn rest(&mut self) {
+        (self.fresh, self.retries) = (VecDeque::new(), BinaryHeap::new());
     }
 
     /// Whether it holds nothing that the next URL of this host would have to know.

@@ -1,7 +1,10 @@
 //! The scheduler: which host may be asked next. Knows time and politeness, nothing of disks.
 //!
 //! Every host is in at most one place: the *ready* ring (it may start a request now; served in turn, so hosts are
-//! treated alike), the *due* heap (it may at a known time), or neither (only a report or the store can change it).
+//! treated alike), the ring of those that go on *again* (their delay is over), the *due* heap (it may at a known time), or
+//! none (only a report or the store can change it). Who goes on comes first, so that a crawl with a delay talks to as
+//! many hosts as it needs to be busy, and not to all that it knows between two requests to one: their connections are
+//! then still open. After [`SESSION`](super::host_queue::SESSION) requests a host stands behind all others, so each of them has its turn.
 //! Beside that it may stand in the rings of the [`supply`]: those that want more from the store, and those at rest.
 //! [`Scheduler::pop`] costs O(log hosts) and never scans. What a host is, is in [`host`].
 
@@ -43,6 +46,7 @@ pub struct Scheduler<S> {
     limits: Limits,
     hosts: Pages<Host>,
     ready: VecDeque<GroupId>,
+    again: VecDeque<GroupId>,
     due: BinaryHeap<Reverse<(u64, GroupId)>>,
     /// Hosts that want more from the store, and hosts at rest.
     wants: VecDeque<GroupId>,
@@ -80,6 +84,7 @@ impl<S: Store> Scheduler<S> {
             limits: Limits::default(),
             hosts: Pages::default(),
             ready: VecDeque::new(),
+            again: VecDeque::new(),
             due: BinaryHeap::new(),
             wants: VecDeque::new(),
             resting: VecDeque::new(),
@@ -139,8 +144,11 @@ impl<S: Store> Scheduler<S> {
         if hunger.is_some_and(|at| at <= now) && !std::mem::replace(&mut host.in_wants, true) {
             self.wants.push_back(id);
         }
-        if host.is_at_rest() && !std::mem::replace(&mut host.in_resting, true) {
-            self.resting.push_back(id);
+        if host.is_at_rest() {
+            host.queue.iter_mut().for_each(|queue| queue.rest());
+            if !std::mem::replace(&mut host.in_resting, true) {
+                self.resting.push_back(id);
+            }
         }
     }
 
@@ -164,7 +172,11 @@ impl<S: Store> Scheduler<S> {
         let before = (std::mem::replace(&mut host.place, place), host.at);
         match place {
             // One that lost its readiness while in the ring is found out when its turn comes.
-            Place::Ready if !std::mem::replace(&mut host.in_ready, true) => self.ready.push_back(id),
+            Place::Ready if !std::mem::replace(&mut host.in_ready, true) => {
+                let goes_on = host.queue.as_mut().is_some_and(|queue| queue.goes_on());
+                let ring = if goes_on { &mut self.again } else { &mut self.ready };
+                ring.push_back(id);
+            }
             Place::Due if before != (place, at) => {
                 host.at = at;
                 self.due.push(Reverse((at, id)));
@@ -173,6 +185,16 @@ impl<S: Store> Scheduler<S> {
         }
         self.counts.waiting_hosts += u64::from(place == Place::Due);
         self.counts.waiting_hosts -= u64::from(before.0 == Place::Due);
+    }
+
+    /// The host whose turn it is.
+    fn turn(&mut self) -> Option<GroupId> {
+        self.again.pop_front().or_else(|| self.ready.pop_front())
+    }
+
+    /// Whether no host may start something now.
+    fn is_idle(&self) -> bool {
+        self.ready.is_empty() && self.again.is_empty()
     }
 
     /// Looks again at hosts whose time has come.
@@ -284,7 +306,7 @@ impl<S: Store> Frontier for Scheduler<S> {
         self.wake(now);
         self.tend(now);
         let may_start = self.next_start.is_none_or(|at| at <= now);
-        while may_start && let Some(id) = self.ready.pop_front() {
+        while may_start && let Some(id) = self.turn() {
             self.hosts[id.0 as usize].in_ready = false;
             let job = self.next_of(id, now);
             self.place(id, now);
@@ -294,7 +316,7 @@ impl<S: Store> Frontier for Scheduler<S> {
                 return Some(job);
             }
         }
-        if self.ready.is_empty() {
+        if self.is_idle() {
             self.decide(now);
         }
         None
@@ -305,7 +327,7 @@ impl<S: Store> Frontier for Scheduler<S> {
             return None;
         }
         let due = self.due.peek().map(|Reverse((at, _))| self.instant(*at));
-        match (self.ready.is_empty(), self.next_start) {
+        match (self.is_idle(), self.next_start) {
             (false, pace) => Some(pace.unwrap_or(self.born)),
             (true, Some(pace)) => due.map(|at| at.max(pace)),
             (true, None) => due,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::store::Memory;
 use super::*;
 use crate::fetch::ErrorKind;
+use crate::frontier::host_queue::SESSION;
 use crate::frontier::{FORGIVEN_AFTER, MAX_WAVES, PARK, RobotsDown};
 use crate::robots::Rules;
 use crate::url::Fingerprinter;
@@ -366,4 +367,20 @@ fn hosts_that_leave_no_mark_are_forgotten() {
     assert_eq!((s.counts().hosts, s.counts().pending()), (1, 0));
     admit(&mut s, &["http://host-0/again"], now);
     assert!(s.pop(now).is_none(), "the one that was out of reach is remembered");
+}
+
+#[test]
+fn a_host_whose_time_has_come_goes_before_those_not_under_way_but_not_for_ever() {
+    let mut now = Instant::now();
+    let mut s = scheduler(Politeness { delay: SECOND, ..lax() });
+    for page in 0..2 * SESSION {
+        admit(&mut s, &[&format!("http://a/{page}")], now);
+    }
+    admit(&mut s, &["http://b/"], now);
+    let mut asked = 0;
+    while let Some(job) = s.pop(now).filter(|job| job.entry.url.host() == "a") {
+        s.finished(job, done(), now);
+        (asked, now) = (asked + 1, now + SECOND);
+    }
+    assert_eq!(asked, SESSION);
 }

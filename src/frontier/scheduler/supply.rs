@@ -38,7 +38,7 @@ impl<S: Store> Scheduler<S> {
     fn feed(&mut self, now: Instant) {
         // Not all of them at once, unless nothing else is ready: the next change goes on with it.
         let mut fed = 0;
-        while self.has_room() && (fed < FED_AT_ONCE || self.ready.is_empty()) {
+        while self.has_room() && (fed < FED_AT_ONCE || self.is_idle()) {
             fed += 1;
             let Some(id) = self.wants.pop_front() else { return };
             self.hosts[id.0 as usize].in_wants = false;
