@@ -1,63 +1,95 @@
 #!/usr/bin/env bash
-# CPU per page of gannet against a bare reqwest loop, and against curl and wget2 where they are installed, on the
-# built-in origin (20,000 pages of 21 KB with about 60 links). The contenders take turns; the table has medians, ratios to
-# the bare loop of the same round, and the spread. Loopback only; ends by itself in a few minutes.
+# CPU and wall time per page of gannet against a bare reqwest loop and against its peers, on one site: 20,000 pages of 21 KB
+# with about 60 links, served by nginx on loopback from memory. The contenders take turns; the table has medians, spreads,
+# and ratios to the bare loop of the same round. CPU is user and system time of the whole process, all threads.
 #
-# usage: benches/compare.sh [ROUNDS]
+# usage: benches/compare.sh [ROUNDS] [--quick] [--without NAME,...] [--only NAME,...] [--figures FILE]
+#
+#   ROUNDS          rounds that count, after one that warms up (5); a round takes about a minute, Scrapy half of that
+#   --quick         one round, 2,000 pages: does it all work?
+#   --without, --only   contenders: oha curl fetch crawl job wget2-list wget2-site aiohttp scrapy (bare always runs)
+#   --figures FILE  add the rounds to FILE, and print the table of all that it holds
+#
+# Peers that are missing are installed first (compare/peers.sh); one that cannot be had is named and left out. What is
+# measured is bounded to ten minutes: rounds that would take longer are left out. Each run is checked by the server's log
+# (pages sent whole) and by its own output; one that did less is named, does not count, and makes the exit code 1.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-rounds=${1:-5} at_once=50 pages=20000
-cargo build --release --quiet
-cargo build --release --quiet --package gannet-benches --bench bare
-target=${CARGO_TARGET_DIR:-target}/release
-gannet=$target/gannet
-bare=$(ls -t "$target"/deps/bare-* | grep -v '\.d$' | head -1)
+source "$(dirname "$0")/compare/common.sh"
+source "$here/peers.sh"
 
-work=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d)
-origin=
-trap '[ -z "$origin" ] || kill "$origin" 2>/dev/null || true; rm -rf "$work"' EXIT
-site=(--pages "$pages" --links 60 --page-size 21KiB --robots missing)
-"$gannet" origin "${site[@]}" > "$work/seeds" 2> "$work/log" & origin=$!
-for _ in $(seq 100); do [ -s "$work/seeds" ] && break; sleep 0.1; done
-seed=$(head -1 "$work/seeds")
-address=${seed#http://}
-"$gannet" origin "${site[@]}" --listen "${address%/}" --truth | awk -F'\t' '$2=="page"{print $1}' > "$work/urls"
-count=$(wc -l < "$work/urls")
-awk '{print "url = \"" $0 "\"\noutput = \"/dev/null\""}' "$work/urls" > "$work/curl.cfg"
-
-names=(bare "gannet fetch" "gannet crawl" "gannet crawl --job")
-run_0() { "$bare" "$work/urls" "$at_once"; }
-run_1() { "$gannet" fetch "$work/urls" --workers "$at_once" -q -o "$work/out.jsonl"; }
-run_2() { "$gannet" crawl "$seed" --workers "$at_once" --per-host "$at_once" -q -o "$work/out.jsonl"; }
-run_3() { rm -rf "$work/job"; "$gannet" crawl "$seed" --workers "$at_once" --per-host "$at_once" -q --job "$work/job"; }
-if command -v curl >/dev/null; then
-  names+=("curl --parallel")
-  run_4() { curl -s --parallel --parallel-max "$at_once" -K "$work/curl.cfg"; }
-fi
-if command -v wget2 >/dev/null && [ ${#names[@]} = 5 ]; then
-  names+=("wget2 -r")
-  run_5() { wget2 -q -r -l inf --max-threads="$at_once" -P "$work/wget2" "$seed"; rm -rf "$work/wget2"; }
-fi
-
-TIMEFORMAT='%U %S %R'
-for round in $(seq 0 "$rounds"); do
-  for i in "${!names[@]}"; do
-    figures=$({ time "run_$i" > /dev/null 2>&1; } 2>&1)
-    # The first round warms up.
-    [ "$round" = 0 ] || echo "$round $i $figures" >> "$work/figures"
-  done
+rounds=5 pages=20000 page_kib=21 page_links=60 scrapy_pages=2000 without= only= figures= budget=600
+while [ $# -gt 0 ]; do
+  case $1 in
+    --quick) rounds=1 pages=2000 scrapy_pages=200 ;;
+    --without) without=${2:?}; shift ;;
+    --only) only=${2:?}; shift ;;
+    --figures) figures=${2:?}; shift ;;
+    *[!0-9]* | '') sed -n '/^# usage/,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2 ;;
+    *) rounds=$1 ;;
+  esac
+  shift
 done
 
-echo "$(nproc) cores, $count pages, $at_once at once, $rounds rounds, $(date +%F), $("$gannet" --version)"
+# chosen CONTENDER: by its name or the part before the dash.
+chosen() {
+  [ "$1" = bare ] && return
+  [[ ",$without," != *",$1,"* && ",$without," != *",${1%-*},"* ]] || return
+  [[ -z $only || ",$only," == *",$1,"* || ",$only," == *",${1%-*},"* ]]
+}
+
+build
+build_bare
+make_work 900
+: "${figures:=$work/figures}"
+debian nginx nginx-light || die "nginx is missing and cannot be installed"
+ready=()
+for contender in "${contenders[@]}"; do
+  chosen "$contender" || continue
+  if install "$contender"; then ready+=("$contender"); else
+    say "left out: $contender cannot be installed ($(tail -n 1 "$work/install"))"
+  fi
+done
+
+port=$(free_port) seed=http://127.0.0.1:$port/index.html
+mkdir "$work/site"
+python3 "$here/site.py" "$work/site" "$pages" "$page_kib" "$page_links" "http://127.0.0.1:$port"
+awk '{ print "url = \"" $0 "\"\noutput = \"/dev/null\"" }' "$work/site.urls" > "$work/curl.cfg"
+serve "$work/site" "$port"
+
+# One run, checked. Scrapy does a part of the site; oha draws from the list, so that it meets some pages twice.
+turn() {
+  local contender=$1 round=$2 wanted=$pages distinct all own
+  [ "$contender" != scrapy ] || wanted=$scrapy_pages
+  local status=0
+  run "$contender" || status=$?
+  read -r distinct all <<< "$(served "$work/site.sizes")"
+  [ "$contender" != oha ] || distinct=$all
+  own=$(written "$contender")
+  if [ "$distinct" -lt "$wanted" ] || [ "${own:-$wanted}" -lt "$wanted" ]; then
+    say "$contender did less: of $wanted pages it fetched $distinct and has ${own:-no} records (exit code $status)"
+    tail -n 3 "$work/stderr" >&2
+    failed=1
+  elif [ "$round" != warm-up ]; then
+    printf '%s\t%s\t%s\t%s\t%s\n' "$round" "${names[$contender]}" "$wanted" "$cpu" "$wall" >> "$figures"
+  fi
+}
+
+failed=0 begun=$SECONDS longest=0
+for contender in "${ready[@]}"; do
+  # Of the slow ones nothing needs to be warm.
+  case $contender in aiohttp | scrapy) ;; *) turn "$contender" warm-up ;; esac
+done
+for round in $(seq "$rounds"); do
+  if [ $((SECONDS - begun + longest)) -gt "$budget" ]; then
+    say "stopped after $((round - 1)) rounds: another would take longer than ten minutes in all"
+    break
+  fi
+  start=$SECONDS name=$(date +%s).$round
+  for contender in "${ready[@]}"; do turn "$contender" "$name"; done
+  longest=$((SECONDS - start))
+done
+
+echo "$(machine); $pages pages, nginx on one of the cores"
 echo
-echo "| what | CPU µs per page (min–max) | ratio to bare (min–max) | wall s |"
-echo "|---|---|---|---|"
-for i in "${!names[@]}"; do
-  awk -v i="$i" -v n="$count" -v name="${names[$i]}" '
-    function sorted(a, m,   j, k, t) { for (j = 2; j <= m; j++) for (k = j; k > 1 && a[k-1] > a[k]; k--) { t = a[k]; a[k] = a[k-1]; a[k-1] = t } }
-    $2 == 0 { base[$1] = $3 + $4 }
-    $2 == i { m++; cpu[m] = ($3 + $4) * 1e6 / n; wall[m] = $5; ratio[m] = ($3 + $4) / base[$1] }
-    END { sorted(cpu, m); sorted(wall, m); sorted(ratio, m); h = int((m + 1) / 2)
-      printf "| %s | %.0f (%.0f–%.0f) | %.2f (%.2f–%.2f) | %.2f |\n", name, cpu[h], cpu[1], cpu[m], ratio[h], ratio[1], ratio[m], wall[h] }
-  ' "$work/figures"
-done
+python3 "$here/table.py" "$figures"
+exit "$failed"
