@@ -37,8 +37,8 @@ chosen() {
   [[ -z $only || ",$only," == *",$1,"* || ",$only," == *",${1%-*},"* ]]
 }
 
-build
 build_bare
+build
 make_work 900
 : "${figures:=$work/figures}"
 debian nginx nginx-light || die "nginx is missing and cannot be installed"
@@ -91,5 +91,5 @@ done
 
 echo "$(machine); $pages pages, nginx on one of the cores"
 echo
-python3 "$here/table.py" "$figures"
+python3 "$here/table.py" "$figures" page
 exit "$failed"

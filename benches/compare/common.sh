@@ -18,6 +18,7 @@ clean_up() {
 
 # A directory that the server's worker may read, too, when this is run by root.
 make_work() {
+  command -v python3 >/dev/null || die "Python 3 is missing"
   local memory=/dev/shm
   if [ ! -w "$memory" ] || [ "$(df -Pm "$memory" | awk 'END { print $4 }')" -lt "$1" ]; then
     memory=${TMPDIR:-/tmp}
@@ -38,12 +39,10 @@ made = [m for m in map(json.loads, sys.stdin) if m.get("executable") and m["targ
 print(made[-1]["executable"])' "$2"
 }
 
-build() {
-  command -v python3 >/dev/null || die "Python 3 is missing"
-  gannet=$(cd "$here" && built bin gannet) || die "gannet does not build"
-}
-
+# What a bench is built with differs, and takes gannet's place in the target directory: so it goes first.
 build_bare() { bare=$(cd "$here" && built bench bare) || die "the bare loop does not build"; }
+
+build() { gannet=$(cd "$here" && built bin gannet) || die "gannet does not build"; }
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
