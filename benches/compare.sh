@@ -56,7 +56,8 @@ python3 "$here/site.py" "$work/site" "$pages" "$page_kib" "$page_links" "http://
 awk '{ print "url = \"" $0 "\"\noutput = \"/dev/null\"" }' "$work/site.urls" > "$work/curl.cfg"
 serve "$work/site" "$port"
 
-# One run, checked. Scrapy does a part of the site; oha draws from the list, so that it meets some pages twice.
+# One run, checked. Scrapy does a part of the site, and a few pages more; oha draws from the list, so that it meets some
+# pages twice.
 turn() {
   local contender=$1 round=$2 wanted=$pages distinct all own
   [ "$contender" != scrapy ] || wanted=$scrapy_pages
@@ -70,6 +71,7 @@ turn() {
     tail -n 3 "$work/stderr" >&2
     failed=1
   elif [ "$round" != warm-up ]; then
+    [ "$contender" != scrapy ] || wanted=$own
     printf '%s\t%s\t%s\t%s\t%s\n' "$round" "${names[$contender]}" "$wanted" "$cpu" "$wall" >> "$figures"
   fi
 }

@@ -69,14 +69,13 @@ part_cores() {
 # point WHAT WORKERS ORIGIN-ARGUMENT...: a point of a part, with an origin of its own.
 points=() point_workers=() point_pages=() proxies=()
 point() {
-  local what=$1 workers=$2 address
+  local what=$1 workers=$2 proxy=
   shift 2
   start_origin "$@"
-  address=$(grep -o 'http://127[^; ]*' "$work/server.log" | head -n 1)
+  [[ " $* " != *" --proxy "* ]] || proxy=$(grep -o 'http://127[^; ]*' "$work/server.log" | head -n 1)
   cp "$work/seeds" "$work/seeds.${#points[@]}"
-  points+=("$what") point_workers+=("$workers")
+  points+=("$what") point_workers+=("$workers") proxies+=("$proxy")
   point_pages+=("$("$gannet" origin "$@" --truth | awk -F'\t' '$2 == "page"' | wc -l)")
-  [[ " $* " == *" --proxy "* ]] && proxies+=("$address") || proxies+=("")
 }
 
 # crawl_points HEADING: crawls what the points serve, in turn, and prints the table.
@@ -117,7 +116,7 @@ part_links() {
 }
 part_hosts() {
   for n in 1 100 10000; do
-    point "$n hosts" "$at_once" --proxy --hosts "$n" --pages $((30000 / n)) --links 10 --page-size 4KiB
+    point "$n $([ "$n" = 1 ] && echo host || echo hosts)" "$at_once" --proxy --hosts "$n" --pages $((30000 / n)) --links 10 --page-size 4KiB
   done
   crawl_points "Hosts, through a proxy, and a robots.txt of each; 30,000 pages of 4 KiB with 10 links"
 }

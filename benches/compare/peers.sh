@@ -51,7 +51,7 @@ run() {
     wget2-site) measure 60 wget2 -q -r -l inf --max-threads="$at_once" -P "$out" "$seed" ;;
     aiohttp) measure 60 "$cache/python/bin/python" "$here/list_aiohttp.py" "$list" "$at_once" ;;
     scrapy) measure 60 "$cache/python/bin/scrapy" runspider "$here/spider.py" -O "$out/items.jsonl" -L ERROR \
-      -a seed="$seed" -a pages="$scrapy_pages" -s ROBOTSTXT_OBEY=True \
+      -a seed="$seed" -s CLOSESPIDER_PAGECOUNT="$scrapy_pages" -s ROBOTSTXT_OBEY=True \
       -s CONCURRENT_REQUESTS="$at_once" -s CONCURRENT_REQUESTS_PER_DOMAIN="$at_once" ;;
   esac
 }

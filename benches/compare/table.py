@@ -51,8 +51,8 @@ def main() -> None:
     rows, unit, mode = read(sys.argv[1]), sys.argv[2], (sys.argv[3:] or ["ratio"])[0]
     first = next(iter(rows), "")
     last = {
-        "ratio": [f"CPU to {first}'s"],
-        "more": [f"CPU µs more than {first}"],
+        "ratio": ["ratio of CPU to the first"],
+        "more": ["CPU µs more than the first"],
         "cores": [f"server's CPU µs per {unit}", "times as fast"],
     }[mode]
     line("what", f"CPU µs per {unit} (min–max)", f"wall µs per {unit} (min–max)", *last, "rounds")
