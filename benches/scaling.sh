@@ -75,7 +75,8 @@ point() {
   [[ " $* " != *" --proxy "* ]] || proxy=$(grep -o 'http://127[^; ]*' "$work/server.log" | head -n 1)
   cp "$work/seeds" "$work/seeds.${#points[@]}"
   points+=("$what") point_workers+=("$workers") proxies+=("$proxy")
-  point_pages+=("$("$gannet" origin "$@" --truth | awk -F'\t' '$2 == "page"' | wc -l)")
+  # How many pages there are does not depend on the port, but their URLs do.
+  point_pages+=("$("$gannet" origin "$@" --listen 127.0.0.1:1 --truth | awk -F'\t' '$2 == "page"' | wc -l)")
 }
 
 # crawl_points HEADING: crawls what the points serve, in turn, and prints the table.

@@ -6,6 +6,10 @@
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 running= servers=() marks=0 at_once=50
 
+# What `set -e` ends says where.
+set -E
+trap 'say "stopped by line $LINENO: $BASH_COMMAND"' ERR
+
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$*"; exit 2; }
 
