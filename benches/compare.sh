@@ -41,7 +41,7 @@ build_bare
 build
 make_work 900
 : "${figures:=$work/figures}"
-debian nginx nginx-light || die "nginx is missing and cannot be installed"
+install nginx || die "nginx is missing and cannot be installed"
 ready=()
 for contender in "${contenders[@]}"; do
   chosen "$contender" || continue

@@ -40,7 +40,7 @@ part_cores() {
   local port pages=3000 cores server worker round before kind
   [ "$(nproc)" -gt 1 ] || die "this machine has one core"
   port=$(free_port)
-  debian nginx nginx-light || die "nginx is missing and cannot be installed"
+  install nginx || die "nginx is missing and cannot be installed"
   python3 "$here/site.py" "$work/site" "$pages" 200 60 "http://127.0.0.1:$port" gzip
   serve "$work/site" "$port" "location ~ [.]html { add_header Content-Encoding gzip; }"
   worker=$(pgrep -P "${servers[-1]}")

@@ -13,24 +13,29 @@ declare -A names=(
   [aiohttp]="aiohttp + uvloop, list, links by regex" [scrapy]="Scrapy, recursive"
 )
 
-debian() {
-  command -v "$1" >/dev/null && return
+apt() {
   command -v apt-get >/dev/null || return
-  { apt-get install -y -qq "$2" || { apt-get update -qq && apt-get install -y -qq "$2"; }; } > "$work/install" 2>&1
+  apt-get install -y -qq "$1" || { apt-get update -qq && apt-get install -y -qq "$1"; }
 }
 
+# debian COMMAND PACKAGE
+debian() { command -v "$1" >/dev/null || apt "$2"; }
+
+# python_package MODULES PACKAGE...
 python_package() {
-  [ -x "$cache/python/bin/python" ] || python3 -m venv "$cache/python" || return
-  "$cache/python/bin/python" -c "import $1" 2>/dev/null ||
-    "$cache/python/bin/python" -m pip install --quiet --disable-pip-version-check "${@:2}"
+  local python=$cache/python/bin/python
+  [ -x "$python" ] || python3 -m venv "$cache/python" ||
+    { apt python3-venv && python3 -m venv --clear "$cache/python"; } || return
+  "$python" -c "import $1" 2>/dev/null || "$python" -m pip install --quiet --disable-pip-version-check "${@:2}"
 }
 
-# install CONTENDER: succeeds if it is there afterwards.
+# install CONTENDER: succeeds if it is there afterwards; what the tools say is in $work/install.
 install() {
   case $1 in
     oha) [ -x "$cache/bin/oha" ] || timeout 900 cargo install --quiet --locked --root "$cache" oha ;;
     curl) debian curl curl ;;
     wget2-*) debian wget2 wget2 ;;
+    nginx) debian nginx nginx-light ;;
     aiohttp) python_package "aiohttp, uvloop" aiohttp uvloop ;;
     scrapy) python_package scrapy scrapy ;;
   esac > "$work/install" 2>&1
