@@ -54,8 +54,8 @@ run() {
     job) measure 60 "$gannet" crawl "$seed" --workers "$at_once" --per-host "$at_once" -q --job "$out" ;;
     wget2-list) measure 60 wget2 -q -i "$list" --max-threads="$at_once" -O /dev/null ;;
     wget2-site) measure 60 wget2 -q -r -l inf --max-threads="$at_once" -P "$out" "$seed" ;;
-    aiohttp) measure 60 "$cache/python/bin/python" "$here/list_aiohttp.py" "$list" "$at_once" ;;
-    scrapy) measure 60 "$cache/python/bin/scrapy" runspider "$here/spider.py" -O "$out/items.jsonl" -L ERROR \
+    aiohttp) measure 120 "$cache/python/bin/python" "$here/list_aiohttp.py" "$list" "$at_once" ;;
+    scrapy) measure 120 "$cache/python/bin/scrapy" runspider "$here/spider.py" -O "$out/items.jsonl" -L ERROR \
       -a seed="$seed" -s CLOSESPIDER_PAGECOUNT="$scrapy_pages" -s ROBOTSTXT_OBEY=True \
       -s CONCURRENT_REQUESTS="$at_once" -s CONCURRENT_REQUESTS_PER_DOMAIN="$at_once" ;;
   esac
