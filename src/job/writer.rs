@@ -20,12 +20,10 @@ use crate::frontier::store::disk::frame::Frame;
 use crate::frontier::store::disk::journal::Journal;
 use crate::frontier::store::disk::{BACKLOG, Closed, ToJournal};
 use crate::outcome::Outcome;
-use crate::sink::Sink;
+use crate::sink::{self, Sink};
 
 /// Outcomes taken from the channel at once.
 const BATCH: usize = 256;
-/// How long outcomes gather before the thread looks again: to be woken for each costs more than to write it.
-const GATHER: Duration = Duration::from_millis(1);
 
 /// When what is written is made to survive a loss of power as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +111,7 @@ impl Writer {
 
     async fn run(mut self, mut outcomes: mpsc::Receiver<Arc<Outcome>>) -> Result<(), Error> {
         let (mut batch, mut open) = (Vec::with_capacity(BATCH), true);
+        let gathering = sink::gathering(&outcomes);
         loop {
             let sync_at = self.sync_at();
             tokio::select! {
@@ -125,7 +124,7 @@ impl Writer {
                 count = outcomes.recv_many(&mut batch, BATCH), if open => {
                     open = count > 0;
                     self.keep(batch.drain(..));
-                    std::thread::park_timeout(GATHER);
+                    std::thread::park_timeout(gathering);
                 }
                 () = tokio::time::sleep_until(sync_at.unwrap_or_else(Instant::now).into()), if sync_at.is_some() => {
                     self.sync()?;

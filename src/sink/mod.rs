@@ -96,8 +96,15 @@ impl<E: Encoder + ?Sized> Encoder for Box<E> {
     }
 }
 
+/// How long records gather before a thread looks again: to be woken for each costs more than to write it. A channel that
+/// holds few must not be full meanwhile, for then workers wait; no two records come closer together than 20 µs.
+pub(crate) fn gathering(outcomes: &mpsc::Receiver<Arc<Outcome>>) -> Duration {
+    let room = u32::try_from(outcomes.max_capacity()).unwrap_or(u32::MAX);
+    LONGEST.min(Duration::from_micros(20).saturating_mul(room))
+}
+
 /// The longest that a record waits for others.
-const GATHER: Duration = Duration::from_millis(1);
+const LONGEST: Duration = Duration::from_millis(1);
 
 /// So many records that were waiting together come thick.
 const THICK: usize = 4;
@@ -113,6 +120,7 @@ pub fn spawn(
     std::thread::Builder::new().name("gannet-sink".into()).spawn(move || {
         let mut batch = Vec::with_capacity(BATCH);
         let mut last_flush = Instant::now();
+        let gathering = gathering(&outcomes);
         loop {
             let gathered = outcomes.blocking_recv_many(&mut batch, BATCH);
             if gathered == 0 {
@@ -124,8 +132,8 @@ pub fn spawn(
             if outcomes.is_empty() {
                 sink.flush()?;
                 // When records come thick, let some gather: being woken for each costs more than writing it.
-                if gathered >= THICK || last_flush.elapsed() < GATHER {
-                    std::thread::park_timeout(GATHER);
+                if gathered >= THICK || last_flush.elapsed() < LONGEST {
+                    std::thread::park_timeout(gathering);
                 }
                 last_flush = Instant::now();
             }
