@@ -35,18 +35,17 @@ make_work() {
   chmod 755 "$work"
 }
 
-# built KIND NAME: builds it and says where it is, whatever the target directory is.
+# built PACKAGE KIND NAME: builds it and says where it is, whatever the target directory is.
 built() {
-  cargo build --release --quiet --message-format json "--$1" "$2" | python3 -c '
+  (cd "$here" && cargo build --release --quiet --message-format json --package "$1" "--$2" "$3") | python3 -c '
 import json, sys
 made = [m for m in map(json.loads, sys.stdin) if m.get("executable") and m["target"]["name"] == sys.argv[1]]
-print(made[-1]["executable"])' "$2"
+print(made[-1]["executable"])' "$3"
 }
 
-# What a bench is built with differs, and takes gannet's place in the target directory: so it goes first.
-build_bare() { bare=$(cd "$here" && built bench bare) || die "the bare loop does not build"; }
+build() { gannet=$(built gannet bin gannet) || die "gannet does not build"; }
 
-build() { gannet=$(cd "$here" && built bin gannet) || die "gannet does not build"; }
+build_bare() { bare=$(built gannet-benches bench bare) || die "the bare loop does not build"; }
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
