@@ -378,6 +378,7 @@ impl Room<'_> {
                 recorder: self.recorder.clone(),
                 announced: Arc::clone(&announced),
                 known: Arc::clone(self.known),
+                near: std::sync::Mutex::default(),
             });
             let reports = self.reports.clone();
             match lane {

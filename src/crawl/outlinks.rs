@@ -4,9 +4,10 @@
 //! links out of a response; [`Follow`] judges each link by the scope and fingerprints it, so that the dispatcher has
 //! only to admit what is left.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use url::Url;
 
 use super::Plan;
 use super::maps::{self, Announcement, Hint};
@@ -15,7 +16,7 @@ use crate::extract::{self, Known, Link, LinkKind, Via};
 use crate::fetch::{HeaderMap, Response};
 use crate::frontier::{Candidate, Entry, Found, Root};
 use crate::scope::{Bounds, Reason, Scope, Verdict};
-use crate::url::{CrawlUrl, Fingerprinter};
+use crate::url::{CrawlUrl, Fingerprinter, Near};
 
 /// Bodies above this are parsed on a thread of their own, bytes.
 const PARSE_INLINE: usize = 512 * 1024;
@@ -73,20 +74,22 @@ pub(super) async fn read(
     plan: &Plan,
     fingerprinter: Fingerprinter,
     known: &Arc<Known>,
+    near: &Mutex<Near>,
 ) -> extract::Page {
     let wanted = match () {
         () if plan.keep.links || (plan.follow.is_some() && plan.selection.takes_css()) => Wanted::AllLinks,
         () if plan.follow.is_some() => Wanted::Links,
         () => Wanted::Head,
     };
-    let (body, url) = (&response.body.bytes, &response.final_url);
+    let body = &response.body.bytes;
+    let url = response.final_url.to_url_after(&mut near.lock().unwrap_or_else(PoisonError::into_inner));
     let hint = Hint::of(entry, body, plan.max_sitemap);
     let known = (!plan.keep.links).then(|| Arc::clone(known));
     let reading = Reading { wanted, hint, robot: Arc::clone(&plan.robots_token), fingerprinter, known };
     if wanted == Wanted::Head || (!hint.is_zipped && body.len() <= PARSE_INLINE) {
-        return reading.parse(&response.headers, body, url);
+        return reading.parse(&response.headers, body, &url);
     }
-    let (headers, body, url) = (response.headers.clone(), body.clone(), url.clone());
+    let (headers, body) = (response.headers.clone(), body.clone());
     match tokio::task::spawn_blocking(move || reading.parse(&headers, &body, &url)).await {
         Ok(page) => page,
         Err(panic) => match panic.try_into_panic() {
@@ -97,7 +100,7 @@ pub(super) async fn read(
 }
 
 impl Reading {
-    fn parse(&self, headers: &HeaderMap, body: &Bytes, url: &CrawlUrl) -> extract::Page {
+    fn parse(&self, headers: &HeaderMap, body: &Bytes, url: &Url) -> extract::Page {
         let (content_type, charset) = crate::outcome::content_type(headers);
         let said = ["link", "refresh", "x-robots-tag"].into_iter();
         let said =
@@ -107,7 +110,7 @@ impl Reading {
             content_type: content_type.as_deref(),
             charset: charset.as_deref(),
             body,
-            url: &url.to_url(),
+            url,
             headers: &said,
             robot: &self.robot,
             with_css: self.wanted == Wanted::AllLinks,

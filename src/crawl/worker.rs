@@ -26,7 +26,7 @@ use crate::frontier::{Disposition, Entry, Fate, HostSignal, Job, RobotsDown, Wor
 use crate::outcome::{Failure, LinkRecord, Outcome, OutcomeKind};
 use crate::robots::Rules;
 use crate::seeds::Seed;
-use crate::url::{CrawlUrl, Fingerprinter};
+use crate::url::{CrawlUrl, Fingerprinter, Near};
 
 /// How often a URL may come back because this machine ran out of descriptors or ports; then it fails.
 const MAX_RETURNS: u32 = 20;
@@ -87,6 +87,8 @@ pub(super) struct Shared<F> {
     pub(super) recorder: Recorder,
     pub(super) announced: Arc<Announced>,
     pub(super) known: Arc<Known>,
+    /// For the URLs of the pages that are read.
+    pub(super) near: std::sync::Mutex<Near>,
 }
 
 /// Works until the jobs end or the run is killed.
@@ -182,7 +184,9 @@ impl<F: Fetch> Shared<F> {
             return Page::of(None, Disposition::Retry(after, signal));
         }
         let mut found = match &result {
-            Ok(response) => outlinks::read(response, entry, plan, self.fingerprinter, &self.known).await,
+            Ok(response) => {
+                outlinks::read(response, entry, plan, self.fingerprinter, &self.known, &self.near).await
+            }
             Err(_) => extract::Page::default(),
         };
         let response = result.as_ref().ok();

@@ -131,7 +131,14 @@ impl Foreign {
     }
 
     /// Takes note of a start tag, and says whether its element is a foreign one.
+    #[inline]
     pub(super) fn open(&mut self, name: &[u8], attrs: Attrs<'_, '_>, self_closing: bool) -> bool {
+        // Most pages have nothing of it.
+        let matters = self.any() || matches!(name, b"svg" | b"math");
+        matters && self.open_here(name, attrs, self_closing)
+    }
+
+    fn open_here(&mut self, name: &[u8], attrs: Attrs<'_, '_>, self_closing: bool) -> bool {
         if !self.active() {
             return self.open_in_html(name, self_closing);
         }

@@ -78,7 +78,10 @@ impl<'a> Scanner<'a> {
             _ => return self.bogus_comment(start),
         }
         let name_end = until(self.input, start, TAG_NAME_END);
-        let (end, _) = tag_end(self.input, name_end)?;
+        let end = match self.input.get(name_end) {
+            Some(b'>') => name_end + 1,
+            _ => tag_end(self.input, name_end)?.0,
+        };
         if self.foreign.any() {
             self.foreign.close(Name::new(&self.input[start..name_end]).as_bytes());
         }
@@ -243,7 +246,8 @@ impl<'a> Seen<'a> {
 
     /// What was read, of a tag that `input` ends with.
     fn all(&self, input: &'a [u8]) -> Attrs<'_, 'a> {
-        Attrs { seen: &self.attrs[..self.len], input, at: self.rest }
+        let at = if self.len < self.attrs.len() { input.len() } else { self.rest };
+        Attrs { seen: &self.attrs[..self.len], input, at }
     }
 }
 
@@ -259,7 +263,7 @@ impl<'a> Attrs<'_, 'a> {
     /// The values of the named attributes (in lower case; an empty name stands for none). Of duplicates the first counts (§13.2.5.33).
     pub(super) fn pick<const N: usize>(self, names: [&str; N]) -> [Option<&'a [u8]>; N] {
         let mut picked = [None; N];
-        for (name, value) in self {
+        let mut take = |(name, value): Attr<'a>| {
             for (wanted, slot) in names.iter().zip(&mut picked) {
                 if name.len() == wanted.len()
                     && slot.is_none()
@@ -268,7 +272,10 @@ impl<'a> Attrs<'_, 'a> {
                     *slot = Some(value);
                 }
             }
-        }
+        };
+        // Most tags have been seen to their end.
+        self.seen.iter().copied().for_each(&mut take);
+        Self { seen: &[], ..self }.for_each(take);
         picked
     }
 }
