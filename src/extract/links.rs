@@ -33,8 +33,6 @@ pub(super) struct Links<'a> {
     passed: usize,
     ignored: usize,
     budget: usize,
-    /// The URL that was just resolved.
-    text: Vec<u8>,
     /// The value that was just decoded.
     decoded: String,
 }
@@ -51,7 +49,6 @@ impl<'a> Links<'a> {
             passed: 0,
             ignored: 0,
             budget: MAX_LINK_BYTES,
-            text: Vec::with_capacity(128),
             decoded: String::new(),
         }
     }
@@ -110,10 +107,10 @@ impl<'a> Links<'a> {
     /// Resolves a value that needs no parser, which with what it costs to take note of it is less than to look whether it
     /// was there before; else `false`.
     fn plain(&mut self, value: &[u8]) -> bool {
-        self.resolver.plain(value, &mut self.text)
+        self.resolver.plain(value)
             || (memchr(b'&', value).is_some() && {
                 entity::attribute_into(value, &mut self.decoded);
-                self.resolver.plain_text(&self.decoded, &mut self.text)
+                self.resolver.plain_text(&self.decoded)
             })
     }
 
@@ -123,9 +120,7 @@ impl<'a> Links<'a> {
         if text.starts_with('#') {
             return None;
         }
-        if text.len() <= MAX_LINK_LEN
-            && !other_scheme(text.as_bytes())
-            && self.resolver.resolve(text, &mut self.text).is_ok()
+        if text.len() <= MAX_LINK_LEN && !other_scheme(text.as_bytes()) && self.resolver.resolve(text).is_ok()
         {
             return self.add(role);
         }
@@ -135,12 +130,13 @@ impl<'a> Links<'a> {
 
     /// Adds the URL that was just resolved.
     fn add(&mut self, role: Role) -> Option<usize> {
-        let len = self.text.len();
+        let text = self.resolver.text();
+        let len = text.len();
         if len > MAX_LINK_LEN || len > self.budget {
             self.ignored += 1;
             return None;
         }
-        let fingerprint = self.fingerprinter.fingerprint_bytes(&self.text);
+        let fingerprint = self.fingerprinter.fingerprint_bytes(text);
         match self.places.entry(fingerprint) {
             Entry::Vacant(place) if self.known.is_some_and(|known| known.has(fingerprint)) => {
                 self.passed += 1;
@@ -148,7 +144,7 @@ impl<'a> Links<'a> {
             }
             Entry::Vacant(place) => {
                 self.budget -= len;
-                let url = CrawlUrl::from_serialised(&String::from_utf8_lossy(&self.text));
+                let url = CrawlUrl::from_serialised(&String::from_utf8_lossy(text));
                 self.links.push(Link::new(url, fingerprint, role));
                 Some(*place.insert(self.links.len() - 1))
             }

@@ -25,6 +25,10 @@ pub(super) struct Resolver {
     /// What is left of [`MAX_WORK`].
     work: usize,
     encoding: &'static Encoding,
+    /// The URL that was resolved last.
+    text: Vec<u8>,
+    /// With how much of the base that begins; zero if it was not put together.
+    kept: usize,
     /// Where in the text of the base its path begins, its last segment begins, and its path ends; only
     /// for a base that text can be appended to.
     plain: Option<Plain>,
@@ -46,15 +50,20 @@ impl Resolver {
             .then(|| text[path..path_end].rfind('/'))
             .flatten()
             .map(|slash| Plain { path, file: path + slash + 1, path_end });
-        Self { base, work: MAX_WORK, encoding, plain }
+        Self { base, work: MAX_WORK, encoding, text: Vec::with_capacity(128), kept: 0, plain }
     }
 
-    /// Writes the URL that `link` means here; `link` has neither spaces nor controls around it.
+    /// The URL that was resolved last.
+    pub(super) fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Finds the [URL](Self::text) that `link` means here; `link` has neither spaces nor controls around it.
     ///
     /// # Errors
     /// As [`CrawlUrl::from_url`], and [`UrlError::Invalid`] when it is no URL reference, or there were too many.
-    pub(super) fn resolve(&mut self, link: &str, into: &mut Vec<u8>) -> Result<(), UrlError> {
-        if self.plain_text(link, into) {
+    pub(super) fn resolve(&mut self, link: &str) -> Result<(), UrlError> {
+        if self.plain_text(link) {
             return Ok(());
         }
         if !self.spend(self.base.as_str().len() + link.len()) {
@@ -62,23 +71,24 @@ impl Resolver {
         }
         let url = join(&self.base, link, self.encoding);
         let url = CrawlUrl::from_url(url.map_err(|error| UrlError::Invalid(error.to_string()))?)?;
-        into.clear();
-        into.extend_from_slice(url.as_str().as_bytes());
+        self.kept = 0;
+        self.text.clear();
+        self.text.extend_from_slice(url.as_str().as_bytes());
         Ok(())
     }
 
     /// The same for a value as written, if it has no reference, and base and link need only be put together, which is
     /// what most links need; else `false`.
-    pub(super) fn plain(&mut self, link: &[u8], into: &mut Vec<u8>) -> bool {
-        self.put_together(link, 0, into).is_some()
+    pub(super) fn plain(&mut self, link: &[u8]) -> bool {
+        self.put_together(link, References::Written).is_some()
     }
 
     /// The same for a text without references.
-    pub(super) fn plain_text(&mut self, link: &str, into: &mut Vec<u8>) -> bool {
-        self.put_together(link.as_bytes(), DECODED, into).is_some()
+    pub(super) fn plain_text(&mut self, link: &str) -> bool {
+        self.put_together(link.as_bytes(), References::Decoded).is_some()
     }
 
-    fn put_together(&mut self, mut link: &[u8], decoded: u8, into: &mut Vec<u8>) -> Option<()> {
+    fn put_together(&mut self, mut link: &[u8], references: References) -> Option<()> {
         let Plain { path, file, path_end } = self.plain?;
         let base = self.base.as_str();
         let mut keep = file;
@@ -101,11 +111,16 @@ impl Resolver {
                 }
             }
         }
-        let len = needs_no_parser(link, decoded)?;
+        let len = needs_no_parser(link, references)?;
         self.spend(keep + len).then_some(())?;
-        into.clear();
-        into.extend_from_slice(&self.base.as_str().as_bytes()[..keep]);
-        into.extend_from_slice(&link[..len]);
+        // Nearly all links of a page keep the same of its base, most of them the origin.
+        if self.kept != keep {
+            self.kept = keep;
+            self.text.clear();
+            self.text.extend_from_slice(&self.base.as_str().as_bytes()[..keep]);
+        }
+        self.text.truncate(keep);
+        self.text.extend_from_slice(&link[..len]);
         Some(())
     }
 
@@ -153,26 +168,38 @@ fn parent(base: &str, path: usize, file: usize) -> usize {
     }
 }
 
+/// What `&` is in a link.
+#[derive(Clone, Copy, PartialEq)]
+enum References {
+    /// It may begin a reference.
+    Written,
+    /// A letter like any other.
+    Decoded,
+}
+
 /// How long `link` is without its fragment, if a parser would take that for path and query and leave each letter of them
 /// as it is.
 ///
-/// So there is no colon in its first segment (a scheme), no dot segment, nothing to encode. `%` may begin a dot in a path,
-/// and `&` a reference in what is not [`DECODED`].
-fn needs_no_parser(link: &[u8], decoded: u8) -> Option<usize> {
-    let mut part = if link.first() == Some(&b'/') { PATH } else { FIRST_SEGMENT };
-    let mut previous = 0;
-    for (at, &byte) in link.iter().enumerate() {
-        if PLAIN[usize::from(byte)] & (part | decoded) == 0 {
-            return (byte == b'#' && at > 0).then_some(at);
+/// So there is no colon in its first segment (a scheme), no dot segment, nothing to encode.
+fn needs_no_parser(link: &[u8], references: References) -> Option<usize> {
+    let (mut in_first_segment, mut in_query) = (link.first() != Some(&b'/'), false);
+    let mut at = 0;
+    while let Some(plain) = link[at..].iter().position(|&byte| !PLAIN[usize::from(byte)]) {
+        at += plain;
+        match link[at] {
+            b'#' => return (at > 0).then_some(at),
+            b'?' => in_query = true,
+            b'&' if references == References::Decoded => {}
+            b'.' | b':' | b'%' if in_query => {}
+            b'.' if !link[..at].ends_with(b"/") => {}
+            b'%' if !is_dot(&link[at..]) => {}
+            b':' => {
+                in_first_segment = in_first_segment && !link[..at].contains(&b'/');
+                (!in_first_segment).then_some(())?;
+            }
+            _ => return None,
         }
-        match byte {
-            b'.' if previous == b'/' && part != QUERY => return None,
-            b'%' if part != QUERY && is_dot(&link[at..]) => return None,
-            b'?' => part = QUERY,
-            b'/' if part == FIRST_SEGMENT => part = PATH,
-            _ => {}
-        }
-        previous = byte;
+        at += 1;
     }
     (!link.is_empty()).then_some(link.len())
 }
@@ -182,23 +209,14 @@ fn is_dot(link: &[u8]) -> bool {
     matches!(link, [b'%', b'2', b'e' | b'E', ..])
 }
 
-const FIRST_SEGMENT: u8 = 1;
-const PATH: u8 = 2;
-const QUERY: u8 = 4;
-/// There are no references any more.
-const DECODED: u8 = 8;
-
-/// For each byte, where it may stand unchanged.
-static PLAIN: [u8; 256] = {
-    let mut plain = [0; 256];
-    let mut everywhere: &[u8] =
-        b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$()*+,;=/?@%";
-    while let [byte, rest @ ..] = everywhere {
-        plain[*byte as usize] = FIRST_SEGMENT | PATH | QUERY;
-        everywhere = rest;
+/// For each byte, whether it means nothing but itself wherever it stands.
+static PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut letters: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_~!$()*+,;=/@";
+    while let [byte, rest @ ..] = letters {
+        plain[*byte as usize] = true;
+        letters = rest;
     }
-    plain[b':' as usize] = PATH | QUERY;
-    plain[b'&' as usize] = DECODED;
     plain
 };
 
@@ -212,17 +230,13 @@ mod tests {
     fn work_is_bounded() {
         let mut resolver = Resolver::new(Url::parse("http://h/d/p").unwrap(), UTF_8);
         resolver.work = "http://h/d/".len() + 4;
-        let mut text = Vec::new();
-        assert!(resolver.plain(b"one", &mut text) && !resolver.plain(b"two", &mut text));
-        assert!(
-            matches!(resolver.resolve("a b", &mut text), Err(UrlError::Invalid(why)) if why.contains("too much"))
-        );
+        assert!(resolver.plain(b"one") && !resolver.plain(b"two"));
+        assert!(matches!(resolver.resolve("a b"), Err(UrlError::Invalid(why)) if why.contains("too much")));
     }
 
     fn resolve(base: &str, link: &str) -> Option<String> {
         let mut resolver = Resolver::new(Url::parse(base).unwrap(), UTF_8);
-        let mut text = Vec::new();
-        resolver.resolve(link, &mut text).ok().map(|()| String::from_utf8(text).unwrap())
+        resolver.resolve(link).ok().map(|()| String::from_utf8(resolver.text).unwrap())
     }
 
     fn joined(base: &str, link: &str) -> Option<String> {
@@ -242,6 +256,23 @@ mod tests {
         "http://h/?//x",
         "file:///a/b",
     ];
+
+    #[test]
+    fn links_do_not_leave_anything_behind() {
+        let mut resolver = Resolver::new(Url::parse("http://h/d/e/p?q").unwrap(), UTF_8);
+        for (link, url) in [
+            ("/a/long/one.html", "http://h/a/long/one.html"),
+            ("/b", "http://h/b"),
+            ("../c", "http://h/d/c"),
+            ("http://other/x y", "http://other/x%20y"),
+            ("../d", "http://h/d/d"),
+            ("?r", "http://h/d/e/p?r"),
+            ("e", "http://h/d/e/e"),
+        ] {
+            resolver.resolve(link).unwrap();
+            assert_eq!(resolver.text(), url.as_bytes());
+        }
+    }
 
     #[test]
     fn the_common_forms() {
@@ -283,15 +314,15 @@ mod tests {
     fn common_forms_need_no_parser() {
         let mut resolver = Resolver::new(Url::parse("https://h/a/b").unwrap(), UTF_8);
         for link in ["/x", "x.html", "../x", "?x=%20", "https://h/x/y?z#f", "/a/b:c", "/caf%C3%A9", "/%"] {
-            assert!(resolver.plain(link.as_bytes(), &mut Vec::new()), "{link}");
+            assert!(resolver.plain(link.as_bytes()), "{link}");
         }
         for link in [
             "", "#", "//h", "a:b", ".", "..", "./a", "/..", "/.a", "a/../b", "/%2e%2e", "/a%2Eb", "/a b",
             "/é", "../?x", "../#x", "/?a&b",
         ] {
-            assert!(!resolver.plain(link.as_bytes(), &mut Vec::new()), "{link}");
+            assert!(!resolver.plain(link.as_bytes()), "{link}");
         }
-        assert!(resolver.plain_text("/?a&b", &mut Vec::new()));
+        assert!(resolver.plain_text("/?a&b"));
     }
 
     proptest! {
