@@ -295,7 +295,13 @@ impl<R: Frontier> Dispatcher<R> {
 
     /// Fills the slot at hand, and as many more as there are orders and slots.
     fn hand_out(&mut self, slot: Option<mpsc::Permit<'_, Order>>, jobs: &[mpsc::Sender<Order>]) {
-        let Some(mut slot) = slot else { return };
+        let Some(mut slot) = slot else {
+            // All workers of the lane have ended, or none has begun: why is known when they are joined.
+            if !self.stop.kill.is_cancelled() {
+                self.break_off();
+            }
+            return;
+        };
         while let Some((lane, order)) = self.next.take() {
             match &order {
                 Order::Job(job) => self.summary.retries += u64::from(job.is_retry()),
@@ -436,10 +442,7 @@ impl<R: Frontier> Dispatcher<R> {
             Fault::Panic(message) => {
                 self.fault.get_or_insert(Error::Internal(message));
             }
-            Fault::SinkClosed => {
-                self.drain(Ended::Broken);
-                self.stop.kill.cancel();
-            }
+            Fault::SinkClosed => self.break_off(),
         }
     }
 
@@ -512,6 +515,10 @@ impl<R: Frontier> Dispatcher<R> {
             Err(panic) => panic.to_string(),
         };
         self.fault.get_or_insert(Error::Internal(format!("a worker ended: {why}")));
+        self.break_off();
+    }
+
+    fn break_off(&mut self) {
         self.drain(Ended::Broken);
         self.stop.kill.cancel();
     }

@@ -242,6 +242,16 @@ fn more_workers_than_descriptors_lose_no_url() {
 }
 
 #[test]
+fn more_threads_than_descriptors_lose_no_url() {
+    let web = Web::plain();
+    for (files, workers) in [(32, 100), (64, 100), (64, 30)] {
+        let script = format!("ulimit -n {files}; exec \"$0\" fetch - --workers {workers} --threads 1024");
+        let ran = shell(&script, [""; 0]).stdin(web.list(99)).run().exits(0);
+        assert_eq!((ran.count("finished"), ran.balance()), (99, 99), "{script}");
+    }
+}
+
+#[test]
 fn a_hundred_thousand_workers_are_only_many() {
     let web = Web::plain();
     let ran = call(["fetch", "-", "--workers", "100000"]).stdin(web.list(99)).run().exits(0);

@@ -50,7 +50,8 @@ async fn a_worker_that_dies_in_another_lane_does_so_too() {
 async fn worker_dies(threads: usize) {
     let (recorder, mut receivers) = gannet::crawl::Recorder::new(1, 8);
     let plan = Plan { fail_fast: true, threads, ..Plan::fetch(2) };
-    let seeds = given((0..5).map(|n| format!("http://h/{n}")));
+    // So many that orders go on when a worker has died.
+    let seeds = given((0..500).map(|n| format!("http://h/{n}")));
     let run = gannet::crawl::start(plan, Brittle, seeds, recorder);
     let read = async {
         let mut records = 0;

@@ -21,13 +21,16 @@ use crate::report::{self, Ticker};
 use crate::settings::{Output, Settings, Show};
 use crate::signals::{Signal, Signals};
 
+/// Open files that a thread needs for its runtime.
+const FILES_OF_A_THREAD: usize = 4;
+
 /// How long the outputs may take to end for somebody who asked twice.
 const LAST_FLUSH: Duration = Duration::from_millis(300);
 
 /// From so many workers on, memory is worth more than the last percents of CPU.
 const MANY: usize = 500;
 
-/// One thread for everything that waits: a second costs more in wake-ups than it brings (docs/performance.md).
+/// For everything that waits on one thread; the engine adds lanes with runtimes of their own.
 pub(crate) fn runtime() -> Result<Runtime, Error> {
     Builder::new_current_thread()
         .enable_all()
@@ -43,14 +46,15 @@ pub(crate) fn run_settings(settings: Settings) -> Result<Code, Error> {
             report::warning(text);
         }
     };
-    if let Some(most) = descriptors().map(connections)
-        && plan.workers > most
-    {
-        warn(&format!(
-            "--workers {} is more than the open files allowed here; going on with {most}",
-            plan.workers
-        ));
-        plan.workers = most;
+    if let Some(most) = descriptors().map(connections) {
+        if plan.workers > most {
+            warn(&format!(
+                "--workers {} is more than the open files allowed here; going on with {most}",
+                plan.workers
+            ));
+            plan.workers = most;
+        }
+        plan.threads = plan.threads.min(1 + (most - plan.workers) / FILES_OF_A_THREAD);
     }
     if plan.workers >= MANY {
         small_pages();
