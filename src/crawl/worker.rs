@@ -94,11 +94,13 @@ pub(super) struct Shared<F> {
 /// Works until the jobs end or the run is killed.
 pub(super) async fn run<F: Fetch>(shared: Arc<Shared<F>>, reports: mpsc::Sender<Report>) {
     while let Some(order) = shared.next_order().await {
-        let report = match shared.stop.kill.is_cancelled() {
+        let mut report = match shared.stop.kill.is_cancelled() {
             true => Report::new(order, Disposition::Returned),
             false => shared.work(order).await,
         };
-        if reports.send(Report { lane: shared.lane, ..report }).await.is_err() {
+        // Set in place: a copy would stay in the future of every worker.
+        report.lane = shared.lane;
+        if reports.send(report).await.is_err() {
             return;
         }
     }
