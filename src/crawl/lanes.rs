@@ -9,6 +9,7 @@
 use std::io;
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -108,11 +109,8 @@ pub(super) fn start<F: Fetch>(
     reports: &mpsc::Sender<Report>,
 ) {
     for _ in 0..workers {
-        let work = worker::run(Arc::clone(shared), reports.clone());
-        tasks.spawn(async {
-            work.await;
-            Ok(())
-        });
+        // An `async` block around it would hold it twice, as what it captured and as what it awaits.
+        tasks.spawn(worker::run(Arc::clone(shared), reports.clone()).map(Ok));
     }
 }
 
