@@ -6,16 +6,7 @@
 #
 # usage: benches/latency.sh
 set -euo pipefail
-cd "$(dirname "$0")/.."
-cargo build --release --quiet
-gannet=${CARGO_TARGET_DIR:-target}/release/gannet
-
-work=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d)
-origin=
-trap '[ -z "$origin" ] || kill "$origin" 2>/dev/null || true; rm -rf "$work"' EXIT
-pin() { local core=$1; shift; if [ "$(nproc)" -gt 1 ] && command -v taskset >/dev/null; then exec taskset -c "$core" "$@"; else exec "$@"; fi; }
-# CPU seconds of a process so far.
-cpu() { awk -v hz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); print ($12 + $13) / hz }' "/proc/$1/stat"; }
+source "$(dirname "$0")/compare/pinned.sh"
 
 # A function, since `time` tells nothing of a subshell that becomes another program.
 run() {
