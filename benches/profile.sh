@@ -24,7 +24,7 @@ serve "$work/site" "$port"
 sampled() {
   local name=$1
   shift
-  perf record --quiet --freq 10000 --output "$work/perf" -- "$@" > /dev/null 2> "$work/stderr" || die "$(tail -n 1 "$work/stderr")"
+  perf record --quiet --freq 2000 --output "$work/perf" -- "$@" > /dev/null 2> "$work/stderr" || die "$(tail -n 1 "$work/stderr")"
   perf script --input "$work/perf" --fields comm,ip,sym,dso 2> /dev/null >> "$work/$name"
 }
 options=(--workers "$at_once" --threads 1 --quiet -o "$work/out.jsonl")

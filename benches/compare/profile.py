@@ -1,4 +1,4 @@
-"""Adds up samples of `perf script --fields comm,ip,sym,dso` at 10 kHz by what the time was spent on.
+"""Adds up samples of `perf script --fields comm,ip,sym,dso` at 2 kHz by what the time was spent on.
 
 usage: profile.py PAGES BARE FETCH CRAWL     prints a Markdown table of CPU µs per page
 """
@@ -41,7 +41,7 @@ def read(path):
 def main():
     pages, *paths = sys.argv[1:]
     columns = [read(path) for path in paths]
-    micros = lambda samples: f"{samples * 100 / int(pages):.1f}"
+    micros = lambda samples: f"{samples * 500 / int(pages):.1f}"
     kinds = sorted(set().union(*columns), key=lambda name: -columns[-1][name])
     print("| CPU µs per page | bare loop | fetch | crawl |")
     print("| --- | --: | --: | --: |")
