@@ -130,7 +130,7 @@ fn a_list_has_a_record_for_each_line() {
     let (web, desk, mut random) = (listed(), Desk::new(), Random::new("list"));
     std::fs::write(desk.path("list.txt"), list(&web, 1500)).unwrap();
     let list = desk.name("list.txt");
-    let args = ["fetch", &list, "--retries", "0", "--workers", "20"];
+    let args = ["fetch", &list, "--retries", "0", "--workers", "20", "--threads", "3"];
     desk.kill_until_done(&desk.args(&args), &mut random, (30, 300)).exits(3);
     let mut found = gists(&records(&desk.path("job/records.jsonl")));
     let mut whole = gists(&run(args).exits(3).records());
