@@ -509,13 +509,17 @@ impl<R: Frontier> Dispatcher<R> {
     }
 
     fn worker_lost(&mut self, end: Result<io::Result<()>, tokio::task::JoinError>) {
-        let why = match end {
-            Ok(Ok(())) => "early".to_owned(),
-            Ok(Err(why)) => why.to_string(),
-            Err(panic) => panic.to_string(),
-        };
-        self.fault.get_or_insert(Error::Internal(format!("a worker ended: {why}")));
+        self.note_end(end, Some("early"));
         self.break_off();
+    }
+
+    /// Why a worker or a lane ended, if it was not in order.
+    fn note_end(&mut self, end: Result<io::Result<()>, tokio::task::JoinError>, otherwise: Option<&str>) {
+        let failure = end.map_err(io::Error::other).and_then(|end| end).err();
+        let why = failure.map(|why| why.to_string()).or(otherwise.map(str::to_owned));
+        if let Some(why) = why {
+            self.fault.get_or_insert(Error::Internal(format!("a worker ended: {why}")));
+        }
     }
 
     fn break_off(&mut self) {
@@ -557,9 +561,7 @@ impl<R: Frontier> Dispatcher<R> {
             self.take_in(report, now());
         }
         while let Some(end) = workers.join_next().await {
-            if let Err(why) = end.map_err(io::Error::other).and_then(|end| end) {
-                self.fault.get_or_insert(Error::Internal(format!("a worker ended: {why}")));
-            }
+            self.note_end(end, None);
         }
         self.heed_producers(producers).await;
         self.poll();

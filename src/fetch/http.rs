@@ -79,6 +79,7 @@ pub struct HttpOptions {
     pub is_public: fn(IpAddr) -> bool,
     /// About so many idle connections are kept, those to the hosts that were met last, so that a wide crawl does not keep
     /// one to every host that it ever met; default 1,024. Make it at least twice the number of fetches at once.
+    /// With [`Plan::threads`](crate::Plan::threads) each thread keeps so many.
     pub keep_connections: usize,
 }
 

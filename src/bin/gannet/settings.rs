@@ -101,7 +101,9 @@ impl Settings {
         typed: &ArgMatches,
     ) -> Result<Self, Error> {
         let RunArgs { seeds, threads, per_host, delay, rate, job, request, answer, output, stop, .. } = run;
-        plan.threads = threads.map_or_else(|| lanes_for(plan.workers), |threads| threads as usize);
+        // Each has one worker at least, and an even share of the connections that are kept.
+        plan.threads =
+            threads.map_or_else(|| lanes_for(plan.workers), |threads| plan.workers.min(threads as usize));
         plan.politeness = Politeness {
             per_host: per_host.unwrap_or(plan.politeness.per_host),
             delay,
