@@ -6,11 +6,12 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use super::output::Kept;
 use crate::error::Error;
 use crate::frontier::store::disk::files::write_atomically;
 
 /// The version of the job directory; any other is refused.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 /// What a job is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,8 +36,8 @@ pub struct Manifest {
     pub arguments: Vec<String>,
     /// Where that was typed.
     pub directory: PathBuf,
-    /// Files that records go to.
-    pub outputs: Vec<PathBuf>,
+    /// What the writer keeps: files that records go to.
+    pub outputs: Vec<Kept>,
     /// Settings that must stay as they are.
     pub fixed: BTreeMap<String, String>,
     /// Settings of the last run that may change.
@@ -59,7 +60,7 @@ impl Manifest {
     pub fn new(
         arguments: Vec<String>,
         unique: bool,
-        outputs: Vec<PathBuf>,
+        outputs: Vec<Kept>,
         fixed: BTreeMap<String, String>,
     ) -> Self {
         Self {

@@ -29,7 +29,7 @@ use std::time::Duration;
 
 pub use self::manifest::{Difference, Manifest};
 pub use self::note::{Again, Note};
-pub use self::output::{Meter, Tracked};
+pub use self::output::{Kept, Kind, Meter, Tracked};
 pub use self::retry::{is_cut_short, retry_failed};
 pub use self::spool::{Spool, deliver};
 pub use self::verify::{Finding, Numbers, verify};
@@ -153,26 +153,23 @@ impl Job {
         self.rebooted
     }
 
-    /// Begins a run of it. `outputs` are opened by it: each is cut to what is known to be good.
+    /// Begins a run of it. `make` opens the output of that number at this length, cutting off what is beyond.
     ///
     /// # Errors
-    /// When the frontier is damaged or of another format, or cannot be written.
+    /// When the frontier is damaged or of another format, or cannot be written, and those of `make`.
     pub fn start(
         &mut self,
         free: BTreeMap<String, String>,
         memory: u64,
         sync: Sync,
-        outputs: &[PathBuf],
-        make: impl FnMut(usize, Tracked) -> Result<JobSink, Error>,
+        make: impl FnMut((usize, u64)) -> Result<JobSink, Error>,
     ) -> Result<Started, Error> {
         let io = |why| frontier_error(&self.directory, why);
         let options = self.options(memory, sync != Sync::Never);
+        let outputs = &self.manifest.outputs;
         let state = DiskState::read(&options, &output::lengths(outputs).map_err(io)?, true).map_err(io)?;
-        let tracked = outputs.iter().enumerate();
-        let cut = state.outputs.clone();
-        let tracked: io::Result<Vec<_>> =
-            tracked.map(|(nth, path)| Tracked::open(path, cut.get(nth).copied().unwrap_or(0))).collect();
-        let sinks = tracked.map_err(|why| Error::Io("cannot open an output of the job".into(), why))?;
+        let lengths = state.outputs.iter().copied().chain(std::iter::repeat(0));
+        let sinks = lengths.take(outputs.len()).enumerate().map(make).collect::<Result<Vec<_>, _>>()?;
         self.manifest.begin_run(free, boot_id());
         self.manifest.write(&self.directory, sync != Sync::Never)?;
         let opened = state.start(options).map_err(io)?;
@@ -184,7 +181,6 @@ impl Job {
             backlog: opened.backlog,
             bell: opened.bell,
         };
-        let sinks = sinks.into_iter().enumerate().map(make_with(make)).collect::<Result<Vec<_>, _>>()?;
         let writer = Writer::new(self.directory.join("frontier"), key, link, sync, sinks, past.note.clone());
         Ok(Started { store: opened.store, past, recovery: opened.recovery, writer, keeper: opened.keeper })
     }
@@ -199,12 +195,6 @@ impl Job {
             rebooted: self.rebooted,
         }
     }
-}
-
-fn make_with(
-    mut make: impl FnMut(usize, Tracked) -> Result<JobSink, Error>,
-) -> impl FnMut((usize, Tracked)) -> Result<JobSink, Error> {
-    move |(nth, tracked)| make(nth, tracked)
 }
 
 /// Reads the frontier of a job that this process does not hold, without changing anything.

@@ -1,10 +1,58 @@
-//! An output of a job: a file whose good length is known.
+//! An output of a job: something whose good length is known, so that the next start can go back to it.
+//!
+//! The writer puts the length of each output into every frame of the journal, and the next start opens each at the length
+//! of the last good frame. What a length counts is the [`Kind`]'s business. [`Tracked`] is the usual one, a file.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use serde::{Deserialize, Serialize};
+
+/// What an output is, and so what its length counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A file; its length is in bytes.
+    #[default]
+    File,
+}
+
+impl Kind {
+    /// How long what is there is; 0 if nothing is.
+    fn length(self, path: &Path) -> io::Result<u64> {
+        match self {
+            Self::File => match path.metadata() {
+                Ok(metadata) => Ok(metadata.len()),
+                Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(0),
+                Err(why) => Err(why),
+            },
+        }
+    }
+}
+
+/// Where an output is, and of which kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Its path; of several files the one that is named.
+    pub path: PathBuf,
+    /// What is there.
+    pub kind: Kind,
+}
+
+/// Looks from outside at an output that is being written.
+pub trait Meter: Send {
+    /// How much of it was handed to the system, counted as its [`Kind`] says.
+    fn length(&self) -> u64;
+
+    /// Waits until that is on the disk itself.
+    ///
+    /// # Errors
+    /// When the disk says so.
+    fn sync(&self) -> io::Result<()>;
+}
 
 /// A file that is written from its good length on, and counts.
 pub struct Tracked {
@@ -15,8 +63,8 @@ pub struct Tracked {
     cut: u64,
 }
 
-/// Looks at a [`Tracked`] output from outside.
-pub struct Meter {
+/// Looks at a [`Tracked`] file.
+struct FileMeter {
     file: Arc<File>,
     length: Arc<AtomicU64>,
 }
@@ -58,8 +106,8 @@ impl Tracked {
     }
 
     /// Something to watch it by.
-    pub fn meter(&self) -> Meter {
-        Meter { file: Arc::clone(&self.file), length: Arc::clone(&self.length) }
+    pub fn meter(&self) -> Box<dyn Meter> {
+        Box::new(FileMeter { file: Arc::clone(&self.file), length: Arc::clone(&self.length) })
     }
 }
 
@@ -75,27 +123,21 @@ impl Write for Tracked {
     }
 }
 
-impl Meter {
-    /// Bytes that the system has taken.
-    pub fn length(&self) -> u64 {
+impl Meter for FileMeter {
+    fn length(&self) -> u64 {
         self.length.load(Relaxed)
     }
 
-    /// Waits until they are on the disk itself.
-    ///
-    /// # Errors
-    /// When the disk says so.
-    pub fn sync(&self) -> io::Result<()> {
+    fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
     }
 }
 
-/// The lengths of the files that are there; 0 for one that is not.
-pub(super) fn lengths(paths: &[PathBuf]) -> io::Result<Vec<u64>> {
-    let length = |path: &PathBuf| match path.metadata() {
-        Ok(metadata) => Ok(metadata.len()),
-        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(0),
-        Err(why) => Err(io::Error::new(why.kind(), format!("`{}`: {why}", path.display()))),
+/// The lengths of the outputs that are there; 0 for one that is not.
+pub(super) fn lengths(outputs: &[Kept]) -> io::Result<Vec<u64>> {
+    let length = |Kept { path, kind }: &Kept| {
+        let named = |why: io::Error| io::Error::new(why.kind(), format!("`{}`: {why}", path.display()));
+        kind.length(path).map_err(named)
     };
-    paths.iter().map(length).collect()
+    outputs.iter().map(length).collect()
 }

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::rewrite::without;
-use super::{Again, Job, Note, frontier_error, output};
+use super::{Again, Job, Kept, Note, frontier_error, output};
 use crate::error::Error;
 use crate::frontier::Found;
 use crate::frontier::store::disk::files::{sync_dir, write_atomically};
@@ -29,10 +29,11 @@ pub fn retry_failed(job: &Job) -> Result<u64, Error> {
     if seqs.is_empty() {
         return Ok(job.put_back);
     }
-    for (nth, (path, length)) in outputs.iter().zip(&state.outputs).enumerate() {
+    let paths = || outputs.iter().map(|output| &output.path);
+    for (nth, (path, length)) in paths().zip(&state.outputs).enumerate() {
         if let Err(why) = without(path, &beside(path), *length, &seqs) {
             // They are of no use, and may be what fills the disk.
-            outputs[..=nth].iter().for_each(|path| drop(std::fs::remove_file(beside(path))));
+            paths().take(nth + 1).for_each(|path| drop(std::fs::remove_file(beside(path))));
             return Err(why);
         }
     }
@@ -50,7 +51,7 @@ pub fn is_cut_short(directory: &Path) -> bool {
 /// Does what the mark says; gives the number of URLs that were put back now.
 pub(super) fn complete(job: &Job) -> Result<u64, Error> {
     let outputs = &job.manifest.outputs;
-    for path in outputs {
+    for Kept { path, .. } in outputs {
         let new = beside(path);
         if new.exists() {
             std::fs::rename(&new, path).map_err(|why| cannot_write(path, why))?;

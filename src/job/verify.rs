@@ -72,8 +72,8 @@ pub fn verify(state: &mut DiskState, manifest: &Manifest, numbers: Numbers) -> R
         let ours = numbers.came_in - numbers.dropped - numbers.no_urls - stock.aside;
         note("as many URLs were seen as were admitted", same(seen, ours));
     }
-    for (path, length) in manifest.outputs.iter().zip(state.outputs.clone()) {
-        check_output(path, length, numbers.settled, &pending, &mut note)?;
+    for (output, length) in manifest.outputs.iter().zip(state.outputs.clone()) {
+        check_output(&output.path, length, numbers.settled, &pending, &mut note)?;
     }
     Ok(findings)
 }

@@ -43,7 +43,7 @@ pub struct JobSink {
     /// Where outcomes go.
     pub sink: Box<dyn Sink>,
     /// Its length, when it is tracked.
-    pub meter: Option<Meter>,
+    pub meter: Option<Box<dyn Meter>>,
 }
 
 /// The writer's ends of what it shares with the store.
@@ -188,7 +188,7 @@ impl Writer {
     }
 
     fn lengths(&self) -> Vec<u64> {
-        self.sinks.iter().filter_map(|sink| sink.meter.as_ref()).map(Meter::length).collect()
+        self.sinks.iter().filter_map(|sink| sink.meter.as_ref()).map(|meter| meter.length()).collect()
     }
 
     fn next_segment(&mut self, segment: u64, closed: &std::sync::mpsc::Sender<Closed>) -> Result<(), Error> {

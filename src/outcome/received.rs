@@ -51,6 +51,8 @@ pub struct Received {
     pub remote_ip: Option<std::net::IpAddr>,
     /// Links found; on request.
     pub links: Option<Vec<LinkRecord>>,
+    /// The record shows them.
+    pub show_links: bool,
 }
 
 /// One link of a page, as the record shows it.
@@ -92,8 +94,10 @@ pub struct Keep {
     pub show_body: ShowBody,
     /// Compute the SHA-256 of the body.
     pub digest: bool,
-    /// List the links found.
+    /// Keep the links found in the outcome.
     pub links: bool,
+    /// Show them.
+    pub show_links: bool,
     /// Name the file for the body.
     pub body_path: bool,
 }
@@ -130,6 +134,7 @@ impl Received {
             body_path: None,
             remote_ip: response.remote.map(|a| a.ip()),
             links: None,
+            show_links: keep.show_links,
             headers: keep.headers.then_some(response.headers),
             location: response.redirect,
             final_url: Some(response.final_url),

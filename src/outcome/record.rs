@@ -85,7 +85,7 @@ impl Serialize for Outcome {
         put(&mut map, "lastmod", self.lastmod.as_deref())?;
         if let Some(response) = &self.response {
             put(&mut map, "chain", Some(&response.chain).filter(|c| !c.is_empty()))?;
-            put(&mut map, "links", response.links.as_ref())?;
+            put(&mut map, "links", response.links.as_ref().filter(|_| response.show_links))?;
         }
         map.serialize_entry("attempts", &self.attempts)?;
         if let Some(error) = &self.error {

@@ -228,6 +228,7 @@ fn headers(data: &[u8]) {
         show_body: ShowBody::Text,
         digest: true,
         links: true,
+        show_links: true,
         body_path: true,
     };
     let mut outcome = Outcome::new(OutcomeKind::Finished, Some(response.final_url.clone()));

@@ -8,13 +8,12 @@ use std::path::{Path, PathBuf};
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use gannet::crawl::Plan;
 use gannet::error::Error;
-use gannet::job::{Difference, Job, JobSink, Manifest, Spool, Started, Sync, Tracked, deliver};
-use gannet::sink::Lines;
+use gannet::job::{Difference, Job, JobSink, Manifest, Started, Sync, deliver};
 use gannet::url::redacted;
 use siphash::fingerprint;
 
-use crate::args::{Args, Command, Format, JobArgs, Mode, OutputArgs};
-use crate::settings::{Output, bodies, encoder, formats, is_stdout};
+use crate::args::{Args, Command, JobArgs, Mode, OutputArgs};
+use crate::outputs::{self, Output, Target};
 
 /// Settings that say what the job is. Any other may change from run to run.
 const FIXED: &[&str] = &[
@@ -49,12 +48,9 @@ pub(crate) struct JobRun {
     job: Job,
     memory: u64,
     sync: Sync,
-    fields: Option<Vec<String>>,
-    /// Files that the writer keeps, with their form: the outputs, or the spools of an ordered one.
-    tracked: Vec<(PathBuf, Format)>,
+    /// What the writer keeps a file for, in the order of the manifest.
+    targets: Vec<Target>,
     mode: Mode,
-    /// Where spools are delivered.
-    targets: Vec<PathBuf>,
     /// Outputs that are not tracked.
     others: Vec<Output>,
     free: BTreeMap<String, String>,
@@ -99,45 +95,29 @@ impl JobRun {
     pub(crate) fn open(
         directory: &Path,
         args: &JobArgs,
+        mut targets: Vec<Target>,
         output: &OutputArgs,
         mode: Mode,
         plan: &Plan,
         typed: &ArgMatches,
     ) -> Result<Self, Error> {
-        let suffix = match output.format {
-            Format::Csv => "csv",
-            Format::Json => "json",
-            Format::Human => "txt",
-            Format::Auto | Format::Jsonl => "jsonl",
-        };
-        let formats = formats(output, &directory.join(format!("records.{suffix}")))?;
         let (fixed, free) = settings(typed);
-        let mut tracked: Vec<_> = formats.iter().filter(|(path, _)| !is_stdout(path)).cloned().collect();
-        let mut targets = Vec::new();
-        if let (Mode::AsCompleted, Some((path, _))) =
-            (mode, tracked.iter().find(|(path, _)| is_special(path)))
-        {
-            return Err(Error::Config(format!(
-                "`{}` is no ordinary file, so a job cannot cut it to what is known to be written\nhint: use `-o -`, which may show a record twice after a crash",
-                path.display()
-            )));
+        let mut others = outputs::beside(output)?;
+        if mode == Mode::AsCompleted {
+            // What was printed cannot be taken back.
+            others.extend(targets.iter().filter(|target| target.is_stdout()).map(Target::to_stdout));
+            targets.retain(|target| !target.is_stdout());
+            if let Some(target) = targets.iter().find(|target| is_special(&target.path)) {
+                return Err(Error::Config(format!(
+                    "{} is no ordinary file, so a job cannot cut it to what is known to be written\nhint: use `-o -`, which may show a record twice after a crash",
+                    target.name()
+                )));
+            }
         }
-        if mode == Mode::Gather {
-            targets = formats.iter().map(|(path, _)| path.clone()).collect();
-            let spool = |(nth, (_, format)): (usize, &(PathBuf, Format))| {
-                (directory.join(format!("spool-{nth}")), *format)
-            };
-            tracked = formats.iter().enumerate().map(spool).collect();
-        }
-        let outputs =
-            targets.iter().filter(|path| !is_stdout(path)).chain(tracked.iter().map(|(path, _)| path));
-        let outputs = if mode == Mode::Gather {
-            tracked.iter().map(|(path, _)| absolute(path)).collect()
-        } else {
-            outputs.map(|path| absolute(path)).collect()
-        };
+        let kept =
+            targets.iter().enumerate().map(|(nth, target)| target.kept(directory, nth, mode)).collect();
         let arguments = std::env::args().skip(1).collect();
-        let job = Job::open(directory, Manifest::new(arguments, plan.unique, outputs, fixed.clone()))?;
+        let job = Job::open(directory, Manifest::new(arguments, plan.unique, kept, fixed.clone()))?;
         let mut notices = Vec::new();
         if !job.is_new() {
             let differences = job.manifest().differences(&fixed);
@@ -149,21 +129,12 @@ impl JobRun {
                 notices.push(format!("--{} is {now} now (was {was})", flag(&name)));
             }
         }
-        let mut others: Vec<_> = bodies(output)?.into_iter().collect();
-        if let (Mode::AsCompleted, Some((_, format))) =
-            (mode, formats.iter().find(|(path, _)| is_stdout(path)))
-        {
-            let sink = Box::new(Lines::new(encoder(*format, output.fields.as_deref(), true), io::stdout()));
-            others.push(Output { name: "stdout".into(), sink });
-        }
         Ok(Self {
             job,
             memory: args.frontier_memory.0,
             sync: args.sync,
-            fields: output.fields.clone(),
-            tracked,
-            mode,
             targets,
+            mode,
             others,
             free,
             notices,
@@ -172,26 +143,13 @@ impl JobRun {
 
     /// Begins a run.
     pub(crate) fn start(&mut self) -> Result<Started, Error> {
-        let paths: Vec<_> = self.tracked.iter().map(|(path, _)| path.clone()).collect();
-        let (tracked, fields, mode) = (&self.tracked, self.fields.as_deref(), self.mode);
-        let (mut cut, is_new) = (0, self.job.is_new());
-        let make = |nth: usize, out: Tracked| {
-            let (path, format) = &tracked[nth];
-            let (encoder, meter, start) = (encoder(*format, fields, false), Some(out.meter()), out.start());
-            // What ends a form, as JSON has it, is written anew by each run.
-            if !is_new && out.cut() > encoder.tail().len() as u64 {
-                cut += out.cut();
-            }
-            let name = format!("`{}`", path.display());
-            Ok(match mode {
-                Mode::Gather => JobSink { name, sink: Box::new(Spool::new(encoder, out)), meter },
-                Mode::AsCompleted => {
-                    JobSink { name, sink: Box::new(Lines::continued(encoder, out, start)), meter }
-                }
-            })
-        };
-        let mut started = self.job.start(self.free.clone(), self.memory, self.sync, &paths, make)?;
-        started.recovery.records = cut;
+        let (mut cut, mode) = (0, self.mode);
+        let kept = self.job.manifest().outputs.clone();
+        let make = |(nth, length): (usize, u64)| self.targets[nth].resume(&kept[nth], length, mode, &mut cut);
+        let mut started = self.job.start(self.free.clone(), self.memory, self.sync, make)?;
+        if self.is_resumed() {
+            started.recovery.records = cut;
+        }
         for Output { name, sink } in self.others.drain(..) {
             started.writer.add(JobSink { name, sink, meter: None });
         }
@@ -215,12 +173,7 @@ impl JobRun {
 
     /// How often it ran, and where its records are.
     pub(crate) fn describe(&self) -> String {
-        let places = if self.mode == Mode::Gather {
-            self.targets.iter().collect()
-        } else {
-            self.tracked.iter().map(|(path, _)| path).collect::<Vec<_>>()
-        };
-        let places: Vec<_> = places.iter().map(|path| format!("`{}`", path.display())).collect();
+        let places: Vec<_> = self.targets.iter().map(Target::name).collect();
         format!(
             "run {} of `{}`; records in {}",
             self.job.manifest().runs,
@@ -231,14 +184,16 @@ impl JobRun {
 
     /// Writes the ordered outputs of a job that is complete.
     pub(crate) fn deliver(&self) -> Result<(), Error> {
-        for ((spool, format), target) in self.tracked.iter().zip(&self.targets) {
-            let encoder = encoder(*format, self.fields.as_deref(), is_stdout(target));
-            let name = if is_stdout(target) { "stdout".into() } else { format!("`{}`", target.display()) };
-            let written = match is_stdout(target) {
+        if self.mode == Mode::AsCompleted {
+            return Ok(());
+        }
+        for (kept, target) in self.job.manifest().outputs.iter().zip(&self.targets) {
+            let (spool, encoder) = (&kept.path, target.encoder());
+            let written = match target.is_stdout() {
                 true => deliver(spool, &*encoder, io::stdout()),
-                false => whole(target, |file| deliver(spool, &*encoder, file)),
+                false => whole(&target.path, |file| deliver(spool, &*encoder, file)),
             };
-            written.map_err(|why| Error::Io(format!("cannot write {name}"), why))?;
+            written.map_err(|why| target.cannot_write(why))?;
         }
         Ok(())
     }

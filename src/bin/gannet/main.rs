@@ -8,6 +8,7 @@ mod args;
 mod commands;
 mod exit;
 mod job;
+mod outputs;
 mod report;
 mod run;
 mod settings;

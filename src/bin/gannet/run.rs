@@ -17,8 +17,9 @@ use tokio::time::Interval;
 
 use crate::exit::Code;
 use crate::job::JobRun;
+use crate::outputs::Output;
 use crate::report::{self, Ticker};
-use crate::settings::{Output, Settings, Show};
+use crate::settings::{Settings, Show};
 use crate::signals::{Signal, Signals};
 
 /// Open files that a thread needs for its runtime.

@@ -2,9 +2,7 @@
 //!
 //! Every contradiction is found here, before the first request; the messages say what to type instead.
 
-use std::fs::File;
-use std::io::{self, IsTerminal as _, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,14 +14,13 @@ use gannet::frontier::Politeness;
 use gannet::outcome::{FIELDS, Keep, ShowBody};
 use gannet::scope::{self, Scope, Traps};
 use gannet::seeds::Source;
-use gannet::sink::{Bodies, Csv, Encoder, Human, Json, JsonLines, Lines, Ordered, Sink};
 
 use crate::args::{
-    BodyForm, CrawlArgs, Deny, FetchArgs, Format, JobArgs, Mode, OutputArgs, Reach, RequestArgs, RunArgs,
-    ScopeArgs, When,
+    BodyForm, CrawlArgs, Deny, FetchArgs, Mode, OutputArgs, Reach, RequestArgs, RunArgs, ScopeArgs, When,
 };
 use crate::exit::FailOn;
 use crate::job::JobRun;
+use crate::outputs::{self, Output, Target};
 
 /// A run, ready to start.
 pub(crate) struct Settings {
@@ -34,12 +31,6 @@ pub(crate) struct Settings {
     pub(crate) job: Option<JobRun>,
     pub(crate) show: Show,
     pub(crate) fail_on: FailOn,
-}
-
-/// A sink, and what to call it.
-pub(crate) struct Output {
-    pub(crate) name: String,
-    pub(crate) sink: Box<dyn Sink>,
 }
 
 /// What people are told on stderr.
@@ -119,20 +110,21 @@ impl Settings {
         plan.max_time = stop.max_time;
         plan.grace = stop.grace;
         plan.fail_fast = stop.fail_fast;
-        plan.keep = keep(&output)?;
+        let targets = outputs::targets(&output, job.job.as_deref())?;
+        plan.keep = keep(&output, &targets)?;
         let keep_connections = keep_connections(plan.workers, delay).div_ceil(plan.threads);
         let (max_body, max_redirects) = (answer.max_body.0, answer.max_redirects);
         let options = http_options(request, &plan.robots_token)?;
         let options = HttpOptions { keep_connections, max_body, max_redirects, ..options };
         let http = Http::new(options).map_err(|why| Error::Config(why.to_string()))?;
         let sources = Source::from_args(&seeds)?;
-        not_over_the_input(&sources, &output.output)?;
+        outputs::not_over_the_input(&sources, &output.output)?;
         plan.resumable = job.job.is_some();
-        let to_terminal = writes_to_terminal(&output, &job);
+        let to_terminal = outputs::write_to_terminal(&output, &job);
         let (outputs, job) = match &job.job {
-            None => (outputs(&output, mode)?, None),
+            None => (outputs::open(&targets, &output, mode)?, None),
             Some(directory) => {
-                (Vec::new(), Some(JobRun::open(directory, &job, &output, mode, &plan, typed)?))
+                (Vec::new(), Some(JobRun::open(directory, &job, targets, &output, mode, &plan, typed)?))
             }
         };
         let progress = match output.progress {
@@ -231,7 +223,7 @@ fn lanes_for(workers: usize) -> usize {
     (workers / WORKERS).clamp(1, cores)
 }
 
-fn keep(output: &OutputArgs) -> Result<Keep, Error> {
+fn keep(output: &OutputArgs, targets: &[Target]) -> Result<Keep, Error> {
     let fields = output.fields.as_deref().unwrap_or_default();
     if let Some(unknown) = fields.iter().find(|field| !FIELDS.contains(&field.as_str())) {
         return Err(Error::Config(format!(
@@ -250,131 +242,16 @@ fn keep(output: &OutputArgs) -> Result<Keep, Error> {
         None if named(&["body", "body_b64"]) => ShowBody::Text,
         None => ShowBody::No,
     };
+    let show_links = output.links || named(&["links"]);
     Ok(Keep {
         headers: output.response_headers || named(&["headers"]),
         body: show_body != ShowBody::No || output.save_bodies.is_some(),
         show_body,
         digest: output.digest || named(&["sha256"]),
-        links: output.links || named(&["links"]),
+        links: show_links || targets.iter().any(Target::needs_links),
+        show_links,
         body_path: output.save_bodies.is_some(),
     })
-}
-
-/// Whether records appear on a terminal.
-fn writes_to_terminal(output: &OutputArgs, job: &JobArgs) -> bool {
-    let to_stdout = output.output.iter().any(|path| is_stdout(path));
-    (to_stdout || (output.output.is_empty() && job.job.is_none())) && io::stdout().is_terminal()
-}
-
-/// Where records go.
-fn outputs(output: &OutputArgs, mode: Mode) -> Result<Vec<Output>, Error> {
-    let mut outputs = Vec::new();
-    // All that can be said against them comes first: opening an output empties it.
-    for (path, format) in formats(output, Path::new("-"))? {
-        let (name, out): (_, Box<dyn Write + Send>) = if is_stdout(&path) {
-            ("stdout".to_owned(), Box::new(io::stdout()))
-        } else {
-            let file = File::create(&path);
-            let file = file.map_err(|why| Error::Io(format!("cannot write `{}`", path.display()), why))?;
-            (format!("`{}`", path.display()), Box::new(file))
-        };
-        let encoder = encoder(format, output.fields.as_deref(), is_stdout(&path));
-        let sink: Box<dyn Sink> = match mode {
-            Mode::Gather => Box::new(Ordered::new(encoder, out)),
-            Mode::AsCompleted => Box::new(Lines::new(encoder, out)),
-        };
-        outputs.push(Output { name, sink });
-    }
-    outputs.extend(bodies(output)?);
-    Ok(outputs)
-}
-
-/// The places that records go to, with the form that they have there.
-pub(crate) fn formats(output: &OutputArgs, default: &Path) -> Result<Vec<(PathBuf, Format)>, Error> {
-    let default = [default.to_owned()];
-    let files = if output.output.is_empty() { &default[..] } else { &output.output };
-    let mut formats = Vec::new();
-    for (nth, path) in files.iter().enumerate() {
-        if files[..nth].iter().any(|other| identity(other) == identity(path)) {
-            return Err(Error::Config(format!("`{}` is given twice as output", path.display())));
-        }
-        let format = match output.format {
-            Format::Auto if is_stdout(path) && io::stdout().is_terminal() => Format::Human,
-            Format::Auto if is_stdout(path) => Format::Jsonl,
-            Format::Auto => format_of(path)?,
-            given => given,
-        };
-        formats.push((path.clone(), format));
-    }
-    Ok(formats)
-}
-
-/// The sink of `--save-bodies`.
-pub(crate) fn bodies(output: &OutputArgs) -> Result<Option<Output>, Error> {
-    let Some(directory) = &output.save_bodies else { return Ok(None) };
-    let bodies = Bodies::new(directory.clone())
-        .map_err(|why| Error::Io(format!("cannot make `{}`", directory.display()), why))?;
-    Ok(Some(Output { name: format!("bodies below `{}`", directory.display()), sink: Box::new(bodies) }))
-}
-
-pub(crate) fn is_stdout(path: &Path) -> bool {
-    path == Path::new("-")
-}
-
-/// The same for two spellings of one file, which need not be there yet.
-fn identity(path: &Path) -> PathBuf {
-    let whole = path.canonicalize();
-    whole.unwrap_or_else(|_| match (path.parent(), path.file_name()) {
-        (Some(directory), Some(name)) if directory != Path::new("") => {
-            directory.canonicalize().unwrap_or_else(|_| directory.to_owned()).join(name)
-        }
-        (_, Some(name)) => Path::new(".").canonicalize().unwrap_or_default().join(name),
-        _ => path.to_owned(),
-    })
-}
-
-/// Opening an output empties it: that must not happen to a list that is still to be read.
-fn not_over_the_input(sources: &[Source], outputs: &[PathBuf]) -> Result<(), Error> {
-    let same = |list: &Path, output: &Path| match (list.canonicalize(), output.canonicalize()) {
-        (Ok(list), Ok(output)) => list == output && list.is_file(),
-        _ => false,
-    };
-    for source in sources {
-        let Source::File(list) = source else { continue };
-        if let Some(output) = outputs.iter().find(|output| same(list, output)) {
-            return Err(Error::Config(format!(
-                "`{}` is both a list to read and an output",
-                output.display()
-            )));
-        }
-    }
-    Ok(())
-}
-
-fn format_of(path: &Path) -> Result<Format, Error> {
-    match path.extension().and_then(|suffix| suffix.to_str()) {
-        Some("jsonl" | "ndjson") => Ok(Format::Jsonl),
-        Some("json") => Ok(Format::Json),
-        Some("csv") => Ok(Format::Csv),
-        Some("txt" | "log") => Ok(Format::Human),
-        // Devices and pipes have no suffix.
-        None => Ok(Format::Jsonl),
-        Some(other) => Err(Error::Config(format!(
-            "`{}`: no format is known for `.{other}`\nhint: use .jsonl, .json, .csv or .txt, or say --format",
-            path.display()
-        ))),
-    }
-}
-
-/// What makes bytes of a record, for stdout or for a file.
-pub(crate) fn encoder(format: Format, fields: Option<&[String]>, to_stdout: bool) -> Box<dyn Encoder> {
-    let fields = fields.map(<[String]>::to_vec);
-    match format {
-        Format::Human => Box::new(Human::new(to_stdout && use_colour(&io::stdout()))),
-        Format::Json => Box::new(Json::new(fields)),
-        Format::Csv => Box::new(Csv::new(fields).for_terminal(to_stdout && io::stdout().is_terminal())),
-        Format::Jsonl | Format::Auto => Box::new(JsonLines::new(fields)),
-    }
 }
 
 /// On a terminal, unless `NO_COLOR` is set and not empty (no-color.org).

@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use gannet::crawl::Summary;
 use gannet::error::Error;
 use gannet::frontier::store::{DiskState, Stock};
-use gannet::job::{self, Manifest, Note};
+use gannet::job::{self, Kept, Kind, Manifest, Note};
 use gannet::sink::printable_lines;
 
 use crate::args::ShowJobArgs;
@@ -96,7 +96,9 @@ fn as_json(
         .outputs
         .iter()
         .zip(&state.outputs)
-        .map(|(path, bytes)| serde_json::json!({"path": path, "bytes": bytes}))
+        .map(
+            |(Kept { path, kind }, length)| serde_json::json!({"path": path, "kind": kind, "length": length}),
+        )
         .collect();
     let value = serde_json::json!({
         "directory": directory, "format": manifest.format, "gannet": manifest.gannet, "created": manifest.created,
@@ -149,8 +151,11 @@ fn as_text(
     let urls = stock.seen.unwrap_or(summary.seeds + summary.discovered).max(1);
     let each = stock.bytes as f64 / urls as f64;
     row("frontier", format!("{} on disk, {each:.0} bytes a URL", ByteSize(stock.bytes)));
-    for (path, bytes) in manifest.outputs.iter().zip(&state.outputs) {
-        row("output", format!("`{}`, {}", path.display(), ByteSize(*bytes)));
+    for (Kept { path, kind }, length) in manifest.outputs.iter().zip(&state.outputs) {
+        let size = match kind {
+            Kind::File => ByteSize(*length).to_string(),
+        };
+        row("output", format!("`{}`, {size}", path.display()));
     }
     let sync = manifest.free.get("sync").map_or("1s", String::as_str);
     row("saved", format!("last commit {}; --sync {sync}", last_commit(directory).unwrap_or("never".into())));
