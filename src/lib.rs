@@ -73,6 +73,7 @@ pub mod frontier;
 pub mod job;
 pub mod origin;
 pub mod outcome;
+pub mod report;
 pub mod robots;
 pub mod scope;
 pub mod seeds;

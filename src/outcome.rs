@@ -11,7 +11,7 @@ mod received;
 mod record;
 
 pub use self::received::{Keep, LinkRecord, Received, ShowBody, body_path, content_type};
-pub use self::record::{FIELDS, SCHEMA};
+pub use self::record::{FIELDS, SCHEMA, WithLinks};
 pub use crate::frontier::Position;
 
 use crate::extract::Via;

@@ -65,6 +65,27 @@ pub const FIELDS: &[&str] = &[
 
 impl Serialize for Outcome {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let show_links = self.response.as_ref().is_some_and(|response| response.show_links);
+        self.serialize_with(show_links, true, serializer)
+    }
+}
+
+/// An outcome whose record shows its links whatever was asked for, and no body.
+pub struct WithLinks<'a>(pub &'a Outcome);
+
+impl Serialize for WithLinks<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize_with(true, false, serializer)
+    }
+}
+
+impl Outcome {
+    fn serialize_with<S: Serializer>(
+        &self,
+        links: bool,
+        body: bool,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("schema", &SCHEMA)?;
         map.serialize_entry("timestamp", &Display(humantime::format_rfc3339_millis(self.timestamp)))?;
@@ -76,7 +97,7 @@ impl Serialize for Outcome {
         map.serialize_entry("method", self.method)?;
         map.serialize_entry("outcome", self.kind.as_str())?;
         if let Some(response) = &self.response {
-            response.serialize_into(&mut map)?;
+            response.serialize_into(&mut map, body)?;
         }
         map.serialize_entry("depth", &self.depth)?;
         put(&mut map, "source", self.source.as_ref())?;
@@ -85,7 +106,7 @@ impl Serialize for Outcome {
         put(&mut map, "lastmod", self.lastmod.as_deref())?;
         if let Some(response) = &self.response {
             put(&mut map, "chain", Some(&response.chain).filter(|c| !c.is_empty()))?;
-            put(&mut map, "links", response.links.as_ref().filter(|_| response.show_links))?;
+            put(&mut map, "links", response.links.as_ref().filter(|_| links))?;
         }
         map.serialize_entry("attempts", &self.attempts)?;
         if let Some(error) = &self.error {
@@ -108,7 +129,7 @@ impl Serialize for Outcome {
 
 impl Received {
     /// The fields between `outcome` and `depth`.
-    fn serialize_into<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+    fn serialize_into<M: SerializeMap>(&self, map: &mut M, with_body: bool) -> Result<(), M::Error> {
         put(map, "status_code", self.status)?;
         put(map, "http_version", self.http_version)?;
         put(map, "content_type", self.content_type.as_ref())?;
@@ -120,7 +141,7 @@ impl Received {
         put(map, "truncated", self.truncated)?;
         put(map, "sha256", self.sha256.as_ref())?;
         put(map, "headers", self.headers.as_ref().map(Headers))?;
-        if let Some(body) = self.body.as_deref().filter(|_| self.show_body != ShowBody::No) {
+        if let Some(body) = self.body.as_deref().filter(|_| with_body && self.show_body != ShowBody::No) {
             match self.text(body) {
                 Some(text) => map.serialize_entry("body", &text)?,
                 None => map.serialize_entry("body_b64", &base64::prelude::BASE64_STANDARD.encode(body))?,

@@ -16,6 +16,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("seeds", &["url", "fetch", "frontier", "outcome", "error"]),
     ("sink", &["url", "fetch", "frontier", "outcome", "error"]),
     ("batch", &["url", "fetch", "frontier", "outcome", "error"]),
+    ("report", &["url", "outcome", "sink", "error"]),
     ("job", &["url", "fetch", "frontier", "outcome", "sink", "error"]),
     (
         "crawl",

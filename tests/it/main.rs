@@ -52,6 +52,7 @@ mod origin;
 mod pki;
 mod raw;
 mod replies;
+mod reports;
 mod robots_conformance;
 mod robots_fetch;
 mod safety;

@@ -14,6 +14,7 @@ use gannet::scope::Traps;
 
 use self::values::{duration, frontier_memory, parameter, positive, rate, robots_token, sync};
 use crate::exit::{FailOn, TABLE};
+use crate::reports::Report;
 
 pub(crate) use self::origin::{DemoArgs, OriginArgs, RobotsKind};
 
@@ -326,6 +327,9 @@ pub(crate) struct OutputArgs {
     /// Write records to this file instead of stdout; .jsonl, .json or .csv (repeatable)
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Vec<PathBuf>,
+    /// Make a report at the end: junit, to stdout in place of records or to a file, as junit:FILE (repeatable)
+    #[arg(long, value_name = "KIND[:FILE]")]
+    pub(crate) report: Vec<Report>,
     /// Form of the records; auto is human on a terminal, jsonl elsewhere, and the suffix for a file
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     pub(crate) format: Format,

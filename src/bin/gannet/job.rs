@@ -1,7 +1,6 @@
 //! What `--job DIR` adds to a run: the directory, which settings may change between its runs, and its outputs.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,8 +11,9 @@ use gannet::job::{Difference, Job, JobSink, Manifest, Started, Sync, deliver};
 use gannet::url::redacted;
 use siphash::fingerprint;
 
-use crate::args::{Args, Command, JobArgs, Mode, OutputArgs};
-use crate::outputs::{self, Output, Target};
+use crate::args::{Args, Command, JobArgs, Mode};
+use crate::outputs::{Output, Places, Target, is_special, whole};
+use crate::reports::Reports;
 
 /// Settings that say what the job is. Any other may change from run to run.
 const FIXED: &[&str] = &[
@@ -35,6 +35,7 @@ const FIXED: &[&str] = &[
     "output",
     "format",
     "fields",
+    "report",
 ];
 /// Settings that are no part of a job.
 const PASSING: &[&str] = &["job", "quiet", "verbose", "progress", "what"];
@@ -50,6 +51,8 @@ pub(crate) struct JobRun {
     sync: Sync,
     /// What the writer keeps a file for, in the order of the manifest.
     targets: Vec<Target>,
+    /// Those have one more.
+    reports: Option<Reports>,
     mode: Mode,
     /// Outputs that are not tracked.
     others: Vec<Output>,
@@ -95,14 +98,14 @@ impl JobRun {
     pub(crate) fn open(
         directory: &Path,
         args: &JobArgs,
-        mut targets: Vec<Target>,
-        output: &OutputArgs,
+        places: Places,
         mode: Mode,
         plan: &Plan,
         typed: &ArgMatches,
     ) -> Result<Self, Error> {
         let (fixed, free) = settings(typed);
-        let mut others = outputs::beside(output)?;
+        let mut others = places.beside()?;
+        let Places { mut targets, reports, .. } = places;
         if mode == Mode::AsCompleted {
             // What was printed cannot be taken back.
             others.extend(targets.iter().filter(|target| target.is_stdout()).map(Target::to_stdout));
@@ -114,8 +117,8 @@ impl JobRun {
                 )));
             }
         }
-        let kept =
-            targets.iter().enumerate().map(|(nth, target)| target.kept(directory, nth, mode)).collect();
+        let kept = targets.iter().enumerate().map(|(nth, target)| target.kept(directory, nth, mode));
+        let kept = kept.chain(reports.iter().map(|_| Reports::kept(directory))).collect();
         let arguments = std::env::args().skip(1).collect();
         let job = Job::open(directory, Manifest::new(arguments, plan.unique, kept, fixed.clone()))?;
         let mut notices = Vec::new();
@@ -134,6 +137,7 @@ impl JobRun {
             memory: args.frontier_memory.0,
             sync: args.sync,
             targets,
+            reports,
             mode,
             others,
             free,
@@ -145,7 +149,11 @@ impl JobRun {
     pub(crate) fn start(&mut self) -> Result<Started, Error> {
         let (mut cut, mode) = (0, self.mode);
         let kept = self.job.manifest().outputs.clone();
-        let make = |(nth, length): (usize, u64)| self.targets[nth].resume(&kept[nth], length, mode, &mut cut);
+        let make = |(nth, length): (usize, u64)| match (self.targets.get(nth), &self.reports) {
+            (None, Some(reports)) => reports.resume(&kept[nth], length),
+            (Some(target), _) => target.resume(&kept[nth], length, mode, &mut cut),
+            (None, None) => Err(Error::Internal("the job has an output too many".into())),
+        };
         let mut started = self.job.start(self.free.clone(), self.memory, self.sync, make)?;
         if self.is_resumed() {
             started.recovery.records = cut;
@@ -197,25 +205,6 @@ impl JobRun {
         }
         Ok(())
     }
-}
-
-/// A pipe, a device, a directory.
-fn is_special(path: &Path) -> bool {
-    path.metadata().is_ok_and(|metadata| !metadata.is_file())
-}
-
-/// Writes a file as a whole: it is there in full, or as it was.
-fn whole(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
-    if is_special(path) {
-        return write(&File::options().write(true).open(path)?);
-    }
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let new = path.with_file_name(name);
-    let file = File::create(&new)?;
-    write(&file)?;
-    file.sync_all()?;
-    std::fs::rename(new, path)
 }
 
 /// What was typed, and what holds by default, in words: what must stay, and what may change.

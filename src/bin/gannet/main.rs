@@ -10,6 +10,7 @@ mod exit;
 mod job;
 mod outputs;
 mod report;
+mod reports;
 mod run;
 mod settings;
 mod signals;

@@ -12,7 +12,8 @@ use gannet::job::{JobSink, Kept, Kind, Spool, Tracked};
 use gannet::seeds::Source;
 use gannet::sink::{Bodies, Csv, Encoder, Human, Json, JsonLines, Lines, Ordered, Sink};
 
-use crate::args::{Format, JobArgs, Mode, OutputArgs};
+use crate::args::{Format, Mode, OutputArgs};
+use crate::reports::Reports;
 use crate::settings::use_colour;
 
 /// A sink, and what to call it.
@@ -77,27 +78,66 @@ pub(crate) struct Target {
     fields: Option<Vec<String>>,
 }
 
-/// The places that were asked for; `job` is the directory of the job, if there is one.
-pub(crate) fn targets(output: &OutputArgs, job: Option<&Path>) -> Result<Vec<Target>, Error> {
-    let default = [job.map_or_else(|| PathBuf::from("-"), |job| job.join(records_of(output.format)))];
-    let files = if output.output.is_empty() { &default[..] } else { &output.output };
-    let mut targets = Vec::new();
-    for (nth, path) in files.iter().enumerate() {
-        if files[..nth].iter().any(|other| identity(other) == identity(path)) {
-            return Err(Error::Config(format!("`{}` is given twice as output", path.display())));
-        }
-        let form = match output.format {
-            Format::Auto if is_stdout(path) && io::stdout().is_terminal() => Form::Human,
-            Format::Auto if is_stdout(path) => Form::Jsonl,
-            Format::Auto => Form::of(path)?,
-            Format::Human => Form::Human,
-            Format::Jsonl => Form::Jsonl,
-            Format::Json => Form::Json,
-            Format::Csv => Form::Csv,
+/// All places that a run writes to.
+pub(crate) struct Places {
+    pub(crate) targets: Vec<Target>,
+    pub(crate) reports: Option<Reports>,
+    /// Of `--save-bodies`.
+    bodies: Option<PathBuf>,
+}
+
+impl Places {
+    /// Those that were asked for; `job` is the directory of the job, if there is one. A report takes the place of records on
+    /// stdout, unless `-o -` is given.
+    pub(crate) fn of(output: &OutputArgs, job: Option<&Path>) -> Result<Self, Error> {
+        let default = match job {
+            Some(job) => vec![job.join(records_of(output.format))],
+            None if output.report.is_empty() => vec![PathBuf::from("-")],
+            None => Vec::new(),
         };
-        targets.push(Target { path: path.clone(), form, fields: output.fields.clone() });
+        let files = if output.output.is_empty() { &default } else { &output.output };
+        for (nth, path) in files.iter().enumerate() {
+            if files[..nth].iter().any(|other| identity(other) == identity(path)) {
+                return Err(Error::Config(format!("`{}` is given twice as output", path.display())));
+            }
+        }
+        let targets = files.iter().map(|path| Target::of(path, output)).collect::<Result<_, _>>()?;
+        let reports = Reports::of(&output.report)?;
+        if output.output.iter().any(|path| is_stdout(path))
+            && reports.as_ref().is_some_and(Reports::use_stdout)
+        {
+            let hint = "give the report a file, as in --report KIND:FILE";
+            return Err(Error::Config(format!("both records and a report would go to stdout\nhint: {hint}")));
+        }
+        Ok(Self { targets, reports, bodies: output.save_bodies.clone() })
     }
-    Ok(targets)
+
+    /// Whether links are to be kept for one of them, whatever records show.
+    pub(crate) fn need_links(&self) -> bool {
+        self.targets.iter().any(Target::needs_links) || self.reports.as_ref().is_some_and(Reports::need_links)
+    }
+
+    /// Whether records appear on a terminal.
+    pub(crate) fn use_terminal(&self) -> bool {
+        self.targets.iter().any(Target::is_stdout) && io::stdout().is_terminal()
+    }
+
+    /// Opens all of them for a run that is no job.
+    pub(crate) fn open(&self, mode: Mode) -> Result<Vec<Output>, Error> {
+        let mut outputs =
+            self.targets.iter().map(|target| target.open(mode)).collect::<Result<Vec<_>, _>>()?;
+        outputs.extend(self.reports.as_ref().map(Reports::open).transpose()?);
+        outputs.extend(self.beside()?);
+        Ok(outputs)
+    }
+
+    /// Sinks that are no records: files which are the same however often they are written.
+    pub(crate) fn beside(&self) -> Result<Vec<Output>, Error> {
+        let Some(directory) = &self.bodies else { return Ok(Vec::new()) };
+        let bodies = Bodies::new(directory.clone())
+            .map_err(|why| Error::Io(format!("cannot make `{}`", directory.display()), why))?;
+        Ok(vec![Output { name: format!("bodies below `{}`", directory.display()), sink: Box::new(bodies) }])
+    }
 }
 
 /// The file of a job's records when no other is named.
@@ -111,6 +151,19 @@ fn records_of(format: Format) -> &'static str {
 }
 
 impl Target {
+    fn of(path: &Path, output: &OutputArgs) -> Result<Self, Error> {
+        let form = match output.format {
+            Format::Auto if is_stdout(path) && io::stdout().is_terminal() => Form::Human,
+            Format::Auto if is_stdout(path) => Form::Jsonl,
+            Format::Auto => Form::of(path)?,
+            Format::Human => Form::Human,
+            Format::Jsonl => Form::Jsonl,
+            Format::Json => Form::Json,
+            Format::Csv => Form::Csv,
+        };
+        Ok(Self { path: path.to_owned(), form, fields: output.fields.clone() })
+    }
+
     /// What to call it.
     pub(crate) fn name(&self) -> String {
         if self.is_stdout() { "stdout".into() } else { format!("`{}`", self.path.display()) }
@@ -120,8 +173,7 @@ impl Target {
         is_stdout(&self.path)
     }
 
-    /// Whether links are to be kept for it, whatever records show.
-    pub(crate) fn needs_links(&self) -> bool {
+    fn needs_links(&self) -> bool {
         match self.form {
             Form::Human | Form::Jsonl | Form::Json | Form::Csv => false,
         }
@@ -185,27 +237,6 @@ impl Target {
     }
 }
 
-/// Opens all outputs of a run that is no job.
-pub(crate) fn open(targets: &[Target], output: &OutputArgs, mode: Mode) -> Result<Vec<Output>, Error> {
-    let mut outputs = targets.iter().map(|target| target.open(mode)).collect::<Result<Vec<_>, _>>()?;
-    outputs.extend(beside(output)?);
-    Ok(outputs)
-}
-
-/// Sinks that are no records: files which are the same however often they are written.
-pub(crate) fn beside(output: &OutputArgs) -> Result<Vec<Output>, Error> {
-    let Some(directory) = &output.save_bodies else { return Ok(Vec::new()) };
-    let bodies = Bodies::new(directory.clone())
-        .map_err(|why| Error::Io(format!("cannot make `{}`", directory.display()), why))?;
-    Ok(vec![Output { name: format!("bodies below `{}`", directory.display()), sink: Box::new(bodies) }])
-}
-
-/// Whether records appear on a terminal.
-pub(crate) fn write_to_terminal(output: &OutputArgs, job: &JobArgs) -> bool {
-    let to_stdout = output.output.iter().any(|path| is_stdout(path));
-    (to_stdout || (output.output.is_empty() && job.job.is_none())) && io::stdout().is_terminal()
-}
-
 fn is_stdout(path: &Path) -> bool {
     path == Path::new("-")
 }
@@ -238,4 +269,23 @@ pub(crate) fn not_over_the_input(sources: &[Source], outputs: &[PathBuf]) -> Res
         }
     }
     Ok(())
+}
+
+/// A pipe, a device, a directory.
+pub(crate) fn is_special(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| !metadata.is_file())
+}
+
+/// Writes a file as a whole: it is there in full, or as it was.
+pub(crate) fn whole(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
+    if is_special(path) {
+        return write(&File::options().write(true).open(path)?);
+    }
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let new = path.with_file_name(name);
+    let file = File::create(&new)?;
+    write(&file)?;
+    file.sync_all()?;
+    std::fs::rename(new, path)
 }

@@ -20,7 +20,7 @@ use crate::args::{
 };
 use crate::exit::FailOn;
 use crate::job::JobRun;
-use crate::outputs::{self, Output, Target};
+use crate::outputs::{self, Output, Places};
 
 /// A run, ready to start.
 pub(crate) struct Settings {
@@ -110,8 +110,8 @@ impl Settings {
         plan.max_time = stop.max_time;
         plan.grace = stop.grace;
         plan.fail_fast = stop.fail_fast;
-        let targets = outputs::targets(&output, job.job.as_deref())?;
-        plan.keep = keep(&output, &targets)?;
+        let places = Places::of(&output, job.job.as_deref())?;
+        plan.keep = keep(&output, &places)?;
         let keep_connections = keep_connections(plan.workers, delay).div_ceil(plan.threads);
         let (max_body, max_redirects) = (answer.max_body.0, answer.max_redirects);
         let options = http_options(request, &plan.robots_token)?;
@@ -120,12 +120,10 @@ impl Settings {
         let sources = Source::from_args(&seeds)?;
         outputs::not_over_the_input(&sources, &output.output)?;
         plan.resumable = job.job.is_some();
-        let to_terminal = outputs::write_to_terminal(&output, &job);
+        let to_terminal = places.use_terminal();
         let (outputs, job) = match &job.job {
-            None => (outputs::open(&targets, &output, mode)?, None),
-            Some(directory) => {
-                (Vec::new(), Some(JobRun::open(directory, &job, targets, &output, mode, &plan, typed)?))
-            }
+            None => (places.open(mode)?, None),
+            Some(directory) => (Vec::new(), Some(JobRun::open(directory, &job, places, mode, &plan, typed)?)),
         };
         let progress = match output.progress {
             When::Always => true,
@@ -223,7 +221,7 @@ fn lanes_for(workers: usize) -> usize {
     (workers / WORKERS).clamp(1, cores)
 }
 
-fn keep(output: &OutputArgs, targets: &[Target]) -> Result<Keep, Error> {
+fn keep(output: &OutputArgs, places: &Places) -> Result<Keep, Error> {
     let fields = output.fields.as_deref().unwrap_or_default();
     if let Some(unknown) = fields.iter().find(|field| !FIELDS.contains(&field.as_str())) {
         return Err(Error::Config(format!(
@@ -248,7 +246,7 @@ fn keep(output: &OutputArgs, targets: &[Target]) -> Result<Keep, Error> {
         body: show_body != ShowBody::No || output.save_bodies.is_some(),
         show_body,
         digest: output.digest || named(&["sha256"]),
-        links: show_links || targets.iter().any(Target::needs_links),
+        links: show_links || places.need_links(),
         show_links,
         body_path: output.save_bodies.is_some(),
     })

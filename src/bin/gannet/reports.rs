@@ -1,0 +1,140 @@
+//! Reports that are made at the end of a run (`--report`, and the suffixes of `-o` that are none of records).
+//!
+//! All reports of a run share one file in which facts wait; each is then written as a whole, so a run that dies leaves the
+//! one of the run before, or none.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use gannet::error::Error;
+use gannet::job::{JobSink, Kept, Kind, Tracked};
+use gannet::report::{self, FactLines, Facts};
+use gannet::sink::{Late, Make};
+
+use crate::outputs::{Output, whole};
+
+/// What `--report` takes: a kind, and where it goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    pub(crate) kind: ReportKind,
+    /// `None` is stdout.
+    pub(crate) path: Option<PathBuf>,
+}
+
+/// What a report is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReportKind {
+    Junit,
+}
+
+/// Their names.
+const KINDS: &[(&str, ReportKind)] = &[("junit", ReportKind::Junit)];
+
+impl FromStr for Report {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, path) = match text.split_once(':') {
+            Some((name, path)) => (name, Some(PathBuf::from(path))),
+            None => (text, None),
+        };
+        let kind = KINDS.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind);
+        let names = || KINDS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        let kind = kind.ok_or_else(|| format!("there is no report `{name}`, only {}", names()))?;
+        if path.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
+            return Err(format!("`{name}:` names no file"));
+        }
+        Ok(Self { kind, path: path.filter(|path| path != Path::new("-")) })
+    }
+}
+
+impl Report {
+    fn name(&self) -> String {
+        self.path.as_ref().map_or_else(|| "stdout".into(), |path| format!("`{}`", path.display()))
+    }
+
+    /// Makes it of these facts.
+    fn write(&self, facts: &Facts) -> io::Result<()> {
+        let write = |out: &mut dyn Write| match self.kind {
+            ReportKind::Junit => report::junit(facts, out),
+        };
+        let written = match &self.path {
+            None => write(&mut io::stdout().lock()),
+            Some(path) => whole(path, |file: &File| {
+                let mut out = BufWriter::with_capacity(256 << 10, file);
+                write(&mut out)?;
+                out.flush()
+            }),
+        };
+        written.map_err(|why| io::Error::new(why.kind(), format!("{}: {why}", self.name())))
+    }
+}
+
+/// What the sink of all reports is called; the report that could not be written is in the error.
+const NAME: &str = "a report";
+
+/// All reports of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Reports(Vec<Report>);
+
+impl Reports {
+    /// `None` if there are none.
+    pub(crate) fn of(asked: &[Report]) -> Result<Option<Self>, Error> {
+        if asked.iter().filter(|report| report.path.is_none()).count() > 1 {
+            return Err(Error::Config("only one report can go to stdout\nhint: --report KIND:FILE".into()));
+        }
+        for path in asked.iter().filter_map(|report| report.path.as_ref()) {
+            // It is written at the end: too late to find out that it cannot be.
+            let directory = path.parent().filter(|directory| *directory != Path::new(""));
+            if path.is_dir() || directory.is_some_and(|directory| !directory.is_dir()) {
+                let why = "it is a directory, or is to be in none";
+                return Err(Error::Config(format!("cannot write a report to `{}`: {why}", path.display())));
+            }
+        }
+        Ok((!asked.is_empty()).then(|| Self(asked.to_vec())))
+    }
+
+    /// Whether one of them goes to stdout.
+    pub(crate) fn use_stdout(&self) -> bool {
+        self.0.iter().any(|report| report.path.is_none())
+    }
+
+    /// Whether they are about links.
+    pub(crate) fn need_links(&self) -> bool {
+        self.0.iter().any(|report| match report.kind {
+            ReportKind::Junit => false,
+        })
+    }
+
+    fn make(&self, path: &Path) -> Make {
+        let (reports, facts) = (self.0.clone(), Facts::of(path));
+        Box::new(move || reports.iter().try_for_each(|report| report.write(&facts)))
+    }
+
+    /// A sink for a run that is no job.
+    pub(crate) fn open(&self) -> Result<Output, Error> {
+        let cannot = |why| Error::Io("cannot make a temporary file for the reports".into(), why);
+        let (file, path) = tempfile::NamedTempFile::new().map_err(cannot)?.into_parts();
+        let make = self.make(&path);
+        // The file goes when its path does, which must be after it was read.
+        let make = Box::new(move || make().and_then(|()| path.close()));
+        Ok(Output { name: NAME.into(), sink: Box::new(Late::new(FactLines, file, 0, make)) })
+    }
+
+    /// The file in which facts wait in a job.
+    pub(crate) fn kept(job: &Path) -> Kept {
+        let path = job.join("facts.jsonl");
+        Kept { path: std::path::absolute(&path).unwrap_or(path), kind: Kind::File }
+    }
+
+    /// Opens that file at this length.
+    pub(crate) fn resume(&self, kept: &Kept, length: u64) -> Result<JobSink, Error> {
+        let cannot = |why| Error::Io(format!("cannot write `{}`", kept.path.display()), why);
+        let out = Tracked::open(&kept.path, length).map_err(cannot)?;
+        let meter = Some(out.meter());
+        let sink = Late::new(FactLines, out, length, self.make(&kept.path));
+        Ok(JobSink { name: NAME.into(), sink: Box::new(sink), meter })
+    }
+}

@@ -1,0 +1,131 @@
+//! [`Fact`]: a record as a report reads it, by the names of schema 1.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize as _};
+
+use crate::outcome::{Outcome, WithLinks};
+use crate::sink::Encoder;
+
+/// What a record says of one URL; its fields are those of `docs/output.md`, others are passed over.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Fact {
+    /// When the outcome was decided, RFC 3339.
+    pub timestamp: String,
+    /// Number of the URL in the order of admission.
+    pub seq: u64,
+    /// The seed as written, where it is not the URL.
+    pub input: Option<String>,
+    /// The URL; `None` for a seed that is none.
+    pub url: Option<String>,
+    /// The URL that answered last.
+    pub final_url: Option<String>,
+    /// Where a redirect leads that was not followed.
+    pub location: Option<String>,
+    /// `finished`, `failed`, `fallback`, `skipped` or `cancelled`.
+    pub outcome: String,
+    /// HTTP status of the last answer.
+    pub status_code: Option<u16>,
+    /// Media type.
+    pub content_type: Option<String>,
+    /// Title of the page.
+    pub title: Option<String>,
+    /// Bytes kept, decoded.
+    pub body_bytes: Option<u64>,
+    /// Bytes received.
+    pub wire_bytes: Option<u64>,
+    /// Why the body is not whole.
+    pub truncated: Option<String>,
+    /// Links from a seed.
+    pub depth: u16,
+    /// The page that it was found on first.
+    pub source: Option<String>,
+    /// The element it was found in.
+    pub tag: Option<String>,
+    /// The redirects before the last request.
+    pub chain: Vec<Hop>,
+    /// The links of the page.
+    pub links: Vec<LinkFact>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// The cause in words.
+    pub error: Option<String>,
+    /// The kind of the error.
+    pub error_kind: Option<String>,
+    /// Why it was not fetched.
+    pub skipped: Option<String>,
+    /// From the start of the attempt to the head of the answer, ms.
+    pub time_ttfb_ms: Option<f64>,
+    /// The whole last attempt, ms.
+    pub time_total_ms: Option<f64>,
+}
+
+/// A redirect that was followed.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Hop {
+    /// The URL that redirected.
+    pub url: String,
+    /// Its status.
+    pub status_code: u16,
+}
+
+/// A link of a page.
+#[derive(Clone, Debug, Deserialize)]
+pub struct LinkFact {
+    /// Where it points.
+    pub url: String,
+    /// The element.
+    pub tag: String,
+    /// The attribute.
+    pub attr: String,
+}
+
+impl Fact {
+    /// The URL, or the seed that is none.
+    pub fn name(&self) -> &str {
+        self.url.as_deref().or(self.input.as_deref()).unwrap_or_default()
+    }
+}
+
+/// Writes outcomes as [`Facts`] reads them: records with all links and without bodies.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FactLines;
+
+impl Encoder for FactLines {
+    fn encode(&mut self, outcome: &Outcome, out: &mut Vec<u8>) -> io::Result<()> {
+        WithLinks(outcome).serialize(&mut serde_json::Serializer::new(&mut *out))?;
+        out.push(b'\n');
+        Ok(())
+    }
+}
+
+/// A file of facts, to be read from its start as often as is needed.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    path: PathBuf,
+}
+
+impl Facts {
+    /// Those of this file of JSON Lines.
+    pub fn of(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// All of them, in the order of the file.
+    ///
+    /// # Errors
+    /// When it cannot be opened; as an item, when a line cannot be read or is no record.
+    pub fn read(&self) -> io::Result<impl Iterator<Item = io::Result<Fact>> + use<>> {
+        let name = self.path.display().to_string();
+        let lines = BufReader::with_capacity(256 << 10, File::open(&self.path)?).split(b'\n');
+        Ok(lines.enumerate().map(move |(nth, line)| {
+            serde_json::from_slice(&line?).map_err(|why| {
+                let text = format!("`{name}`, line {}, is no record: {why}", nth + 1);
+                io::Error::new(io::ErrorKind::InvalidData, text)
+            })
+        }))
+    }
+}

@@ -1,0 +1,91 @@
+//! JUnit XML: a test case per URL, as CI systems read it (<https://github.com/testmoapp/junitxml> describes the dialect).
+
+use std::io::{self, Write};
+
+use super::fact::{Fact, Facts};
+use crate::url::CrawlUrl;
+
+/// What a URL is to the report.
+enum Verdict {
+    Passed,
+    Skipped(String),
+    /// A status of 400 and above.
+    Failed(String),
+    /// No answer.
+    Error(String),
+}
+
+impl Verdict {
+    fn of(fact: &Fact) -> Self {
+        let status = fact.status_code.unwrap_or_default();
+        let said = |text: &Option<String>| text.clone().unwrap_or_default();
+        match fact.outcome.as_str() {
+            "finished" if status >= 400 => Self::Failed(format!("status {status}")),
+            "failed" => Self::Error(format!("{}: {}", said(&fact.error_kind), said(&fact.error))),
+            "skipped" => Self::Skipped(said(&fact.skipped)),
+            "cancelled" => Self::Skipped("cancelled".into()),
+            _ => Self::Passed,
+        }
+    }
+}
+
+/// Writes the report.
+///
+/// # Errors
+/// When the facts cannot be read, or `out` cannot be written.
+pub fn junit(facts: &Facts, out: &mut dyn Write) -> io::Result<()> {
+    let (mut tests, mut failures, mut errors, mut skipped, mut time) = (0, 0, 0, 0, 0.0);
+    for fact in facts.read()? {
+        let fact = fact?;
+        tests += 1;
+        time += fact.time_total_ms.unwrap_or(0.0) / 1000.0;
+        match Verdict::of(&fact) {
+            Verdict::Passed => {}
+            Verdict::Skipped(_) => skipped += 1,
+            Verdict::Failed(_) => failures += 1,
+            Verdict::Error(_) => errors += 1,
+        }
+    }
+    let counts = format!(
+        "name=\"gannet\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\" time=\"{time:.3}\""
+    );
+    writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
+    writeln!(out, "<testsuites {counts}>\n  <testsuite {counts}>")?;
+    for fact in facts.read()? {
+        case(&fact?, out)?;
+    }
+    writeln!(out, "  </testsuite>\n</testsuites>")
+}
+
+fn case(fact: &Fact, out: &mut dyn Write) -> io::Result<()> {
+    let host = CrawlUrl::parse(fact.name()).map_or_else(|_| String::new(), |url| url.host().to_owned());
+    let seconds = fact.time_total_ms.unwrap_or(0.0) / 1000.0;
+    let (name, host) = (escaped(fact.name()), escaped(&host));
+    write!(out, "    <testcase name=\"{name}\" classname=\"{host}\" time=\"{seconds:.3}\"")?;
+    let (element, message) = match Verdict::of(fact) {
+        Verdict::Passed => return writeln!(out, "/>"),
+        Verdict::Skipped(why) => ("skipped", why),
+        Verdict::Failed(why) => ("failure", why),
+        Verdict::Error(why) => ("error", why),
+    };
+    let found = fact.source.as_deref().map(|page| format!("linked from {page}")).unwrap_or_default();
+    let message = escaped(&message);
+    writeln!(out, "><{element} message=\"{message}\">{}</{element}></testcase>", escaped(&found))
+}
+
+/// Text for an attribute or an element. What XML 1.0 has no way to say (§2.2) becomes U+FFFD.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\t' | '\n' | '\r' => out.push(' '),
+            '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
