@@ -55,6 +55,7 @@ fn outcome() -> Outcome {
         remote: "127.0.0.1:8700".parse().ok(),
         is_public: false,
         timings: Timings::default(),
+        captures: Vec::new(),
     };
     Outcome::new(OutcomeKind::Finished, Some(url)).settle(Ok(response), Keep::default())
 }

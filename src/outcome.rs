@@ -7,15 +7,17 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+mod aside;
 mod received;
 mod record;
 
+pub use self::aside::{Aside, Record};
 pub use self::received::{Keep, LinkRecord, Received, ShowBody, body_path, content_type};
 pub use self::record::{FIELDS, SCHEMA, WithLinks};
 pub use crate::frontier::Position;
 
 use crate::extract::Via;
-use crate::fetch::{ErrorKind, FetchError, Phase, Response, Timings};
+use crate::fetch::{Capture, ErrorKind, FetchError, Phase, Response, Timings};
 use crate::url::{CrawlUrl, redacted};
 
 /// What became of a URL.
@@ -57,6 +59,8 @@ pub struct Outcome {
     pub queue: Option<Duration>,
     /// How long the parts of the last attempt took.
     pub timings: Option<Timings>,
+    /// What the last attempt exchanged over the wire; on request, not written to records.
+    pub captures: Vec<Capture>,
 }
 
 /// Why a fetch failed, as the record shows it.
@@ -172,6 +176,7 @@ impl Outcome {
             attempts: 0,
             queue: None,
             timings: None,
+            captures: Vec::new(),
         }
     }
 
@@ -179,12 +184,14 @@ impl Outcome {
     pub fn settle(mut self, result: Result<Response, FetchError>, keep: Keep) -> Self {
         self.timestamp = SystemTime::now();
         match result {
-            Ok(response) => {
+            Ok(mut response) => {
+                self.captures = std::mem::take(&mut response.captures);
                 self.kind = OutcomeKind::Finished;
                 self.timings = Some(response.timings);
                 self.response = Some(Box::new(Received::new(response, keep)));
             }
-            Err(error) => {
+            Err(mut error) => {
+                self.captures = error.take_captures();
                 self.kind = match error.kind {
                     ErrorKind::Cancelled => OutcomeKind::Cancelled,
                     _ => OutcomeKind::Failed,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gannet::frontier::{Candidate, Disposition, Frontier, HostSignal, Job, Work};
-use gannet::outcome::{Outcome, OutcomeKind};
+use gannet::outcome::{Outcome, OutcomeKind, Record};
 use gannet::robots::Rules;
 use tokio::sync::{Notify, mpsc};
 
@@ -18,7 +18,7 @@ const OUT: usize = 256;
 pub struct Driver<F> {
     pub frontier: F,
     /// Where outcomes are recorded; nowhere for a run that leaves nothing behind.
-    outcomes: Option<mpsc::Sender<Arc<Outcome>>>,
+    outcomes: Option<mpsc::Sender<Record>>,
     out: VecDeque<Job>,
     bell: Option<Arc<Notify>>,
     pub pages: u64,
@@ -35,7 +35,7 @@ pub struct Driver<F> {
 }
 
 impl<F: Frontier> Driver<F> {
-    pub fn new(frontier: F, outcomes: Option<mpsc::Sender<Arc<Outcome>>>) -> Self {
+    pub fn new(frontier: F, outcomes: Option<mpsc::Sender<Record>>) -> Self {
         Self {
             bell: frontier.bell(),
             frontier,
@@ -105,7 +105,10 @@ impl<F: Frontier> Driver<F> {
     async fn record(&self, job: &Job) {
         if let Some(outcomes) = &self.outcomes {
             let outcome = Outcome::new(OutcomeKind::Finished, Some(job.entry.url.clone()));
-            outcomes.send(Arc::new(Outcome { seq: job.entry.seq, ..outcome })).await.unwrap();
+            outcomes
+                .send(Record::Outcome(Arc::new(Outcome { seq: job.entry.seq, ..outcome })))
+                .await
+                .unwrap();
         }
     }
 

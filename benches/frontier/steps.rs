@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use gannet::frontier::store::{Disk, Memory};
 use gannet::frontier::{Frontier, Limits, Politeness, Scheduler};
 use gannet::job::{Job, Manifest, Sync};
-use gannet::outcome::Outcome;
+use gannet::outcome::Record;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
@@ -143,7 +143,7 @@ fn scheduler<S: gannet::frontier::store::Store>(store: S, setup: &Setup) -> Sche
 struct Opened {
     frontier: Scheduler<Disk>,
     key: (u64, u64),
-    outcomes: mpsc::Sender<Arc<Outcome>>,
+    outcomes: mpsc::Sender<Record>,
     keeper: JoinHandle<()>,
     writer: JoinHandle<Result<(), gannet::Error>>,
     took: Took,

@@ -23,7 +23,7 @@ mod worker;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -48,7 +48,7 @@ use crate::fetch::{Fetch, Method, ROBOTS_TOKEN};
 use crate::frontier::store::Memory;
 use crate::frontier::{Frontier, Politeness, Scheduler};
 use crate::job::{Note, Past};
-use crate::outcome::{Keep, Outcome};
+use crate::outcome::{Keep, Outcome, Record};
 use crate::scope::Scope;
 use crate::seeds::{self, Seed, Source};
 use crate::url::Fingerprinter;
@@ -168,20 +168,19 @@ impl Plan {
 
 /// Where outcomes go: every receiver gets each of them, and the slowest sets the pace.
 #[derive(Clone)]
-pub struct Recorder(Vec<mpsc::Sender<Arc<Outcome>>>);
+pub struct Recorder(Vec<mpsc::Sender<Record>>);
 
 impl Recorder {
     /// A recorder and the receivers that it feeds, each through a channel of `capacity`.
-    pub fn new(receivers: usize, capacity: usize) -> (Self, Vec<mpsc::Receiver<Arc<Outcome>>>) {
+    pub fn new(receivers: usize, capacity: usize) -> (Self, Vec<mpsc::Receiver<Record>>) {
         let (senders, receivers) = (0..receivers).map(|_| mpsc::channel(capacity.max(1))).unzip();
         (Self(senders), receivers)
     }
 
     /// `false` when a receiver is gone.
-    async fn record(&self, outcome: Outcome) -> bool {
-        let outcome = Arc::new(outcome);
+    async fn record(&self, record: Record) -> bool {
         if let [sender] = &self.0[..] {
-            return sender.send(outcome).await.is_ok();
+            return sender.send(record).await.is_ok();
         }
         // All or none, should this be called off half-way: first a slot in each, then the record.
         let mut slots = Vec::with_capacity(self.0.len());
@@ -191,7 +190,7 @@ impl Recorder {
                 Err(_) => return false,
             }
         }
-        slots.into_iter().for_each(|slot| slot.send(Arc::clone(&outcome)));
+        slots.into_iter().for_each(|slot| slot.send(record.clone()));
         true
     }
 }
@@ -396,7 +395,7 @@ impl Room<'_> {
 /// Dropping the stream kills the run. [`Crawl::handle`] stops it in order.
 pub struct Crawl {
     run: Run,
-    outcomes: mpsc::Receiver<Arc<Outcome>>,
+    records: mpsc::Receiver<Record>,
 }
 
 /// Starts `plan` on the current Tokio runtime and streams its outcomes. The stream is bounded: a slow
@@ -417,8 +416,8 @@ pub struct Crawl {
 /// ```
 pub fn crawl<F: Fetch>(plan: Plan, fetch: F, seeds: Vec<Source>) -> Crawl {
     let (recorder, mut receivers) = Recorder::new(1, plan.capacity);
-    let outcomes = receivers.remove(0);
-    Crawl { run: start(plan, fetch, seeds, recorder), outcomes }
+    let records = receivers.remove(0);
+    Crawl { run: start(plan, fetch, seeds, recorder), records }
 }
 
 impl Crawl {
@@ -432,7 +431,7 @@ impl Crawl {
     /// # Errors
     /// When the run failed, as opposed to a URL.
     pub async fn finish(mut self) -> Result<Summary, Error> {
-        while self.outcomes.recv().await.is_some() {}
+        while self.records.recv().await.is_some() {}
         match self.run.finish().await {
             (summary, None) => Ok(summary),
             (_, Some(error)) => Err(error),
@@ -444,6 +443,13 @@ impl Stream for Crawl {
     type Item = Arc<Outcome>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.outcomes.poll_recv(cx)
+        // Asides are for archives; a program reads the captures of the outcomes.
+        loop {
+            match ready!(self.records.poll_recv(cx)) {
+                Some(Record::Outcome(outcome)) => return Poll::Ready(Some(outcome)),
+                Some(Record::Aside(_)) => {}
+                None => return Poll::Ready(None),
+            }
+        }
     }
 }

@@ -126,6 +126,7 @@ mod tests {
             remote: None,
             is_public: false,
             timings: Timings::default(),
+            captures: Vec::new(),
         })
     }
 

@@ -84,6 +84,7 @@ mod tests {
             remote: None,
             is_public: false,
             timings: Timings::default(),
+            captures: Vec::new(),
         })
     }
 

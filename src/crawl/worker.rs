@@ -21,9 +21,9 @@ use super::shutdown::Stop;
 use super::summary::Tally;
 use super::{Plan, Recorder};
 use crate::extract::{self, Known};
-use crate::fetch::{ErrorKind, Fetch, HopPolicy, Phase, Request};
-use crate::frontier::{Disposition, Entry, Fate, HostSignal, Job, RobotsDown, Work};
-use crate::outcome::{Failure, LinkRecord, Outcome, OutcomeKind};
+use crate::fetch::{ErrorKind, Fetch, FetchError, HopPolicy, Phase, Request, Response};
+use crate::frontier::{Disposition, Entry, Fate, Found, HostSignal, Job, RobotsDown, Work};
+use crate::outcome::{Aside, Failure, LinkRecord, Outcome, OutcomeKind, Record};
 use crate::robots::Rules;
 use crate::seeds::Seed;
 use crate::url::{CrawlUrl, Fingerprinter, Near};
@@ -118,36 +118,40 @@ impl<F: Fetch> Shared<F> {
 
     /// Makes an order an outcome, or a reason to come back to it, and records the outcome.
     async fn work(&self, order: Order) -> Report {
-        let Page { outcome, disposition, harvest, fault } = match &order {
+        let Page { outcome, disposition, harvest, fault, aside } = match &order {
             Order::Refused { seq, seed } => Page::done(refused(*seq, seed), HostSignal::Neutral),
             Order::Job(job) => self.process(job).await,
         };
         let mut report = Report { harvest, fault, ..Report::new(order, disposition) };
+        if let Some(aside) = aside {
+            self.record(Record::Aside(Arc::new(aside)), &mut report).await;
+        }
         if let Some(outcome) = outcome {
-            self.record(outcome, &mut report).await;
+            let tally = Tally::of(&outcome);
+            if self.record(Record::Outcome(Arc::new(outcome)), &mut report).await {
+                report.tally = Some(tally);
+            }
         }
         report
     }
 
-    /// Hands the outcome to the sinks and counts it; if none takes it, the order goes back.
-    async fn record(&self, outcome: Outcome, report: &mut Report) {
-        let tally = Tally::of(&outcome);
+    /// Hands it to the sinks; if none takes it, the order goes back.
+    async fn record(&self, record: Record, report: &mut Report) -> bool {
         let overdue = async {
             self.stop.kill.cancelled().await;
             tokio::time::sleep(LAST_WRITE).await;
         };
         let (recorded, fault) = tokio::select! {
             biased;
-            recorded = self.recorder.record(outcome) => (recorded, Some(Fault::SinkClosed)),
+            recorded = self.recorder.record(record) => (recorded, Some(Fault::SinkClosed)),
             () = overdue => (false, None),
         };
-        if recorded {
-            report.tally = Some(tally);
-        } else {
+        if !recorded {
             report.harvest.candidates.clear();
             report.disposition = Disposition::Returned;
             report.fault = report.fault.take().or(fault);
         }
+        recorded
     }
 
     async fn process(&self, job: &Job) -> Page {
@@ -175,15 +179,16 @@ impl<F: Fetch> Shared<F> {
     /// Fetches a page once, decides about it, and takes its links.
     async fn page(&self, entry: &Entry, rules: Option<Arc<Rules>>) -> Page {
         let started = Instant::now();
-        let result = self.fetch.fetch(self.request(entry, rules.clone())).await;
+        let mut result = self.fetch.fetch(self.request(entry, rules.clone())).await;
         let exhausted = result.as_ref().is_err_and(|error| error.exhausted);
         if exhausted && entry.returned < MAX_RETURNS {
-            return Page { fault: Some(Fault::Exhausted), ..Page::of(None, Disposition::Returned) };
+            let page = Page::of(None, Disposition::Returned).with(aside(entry, &mut result));
+            return Page { fault: Some(Fault::Exhausted), ..page };
         }
         let plan = &self.plan;
         let decision = retry::decide(&result, &plan.method, entry.attempts, plan.retries, SystemTime::now());
         if let Decision { again: Some(after), signal } = decision {
-            return Page::of(None, Disposition::Retry(after, signal));
+            return Page::of(None, Disposition::Retry(after, signal)).with(aside(entry, &mut result));
         }
         let mut found = match &result {
             Ok(response) => {
@@ -277,18 +282,22 @@ impl<F: Fetch> Shared<F> {
             from_public: entry.is_from_public(),
             max_body: maps::may_be_long(entry).then_some(plan.max_sitemap),
             max_redirects: None,
+            capture: plan.keep.captures,
         }
     }
 
     async fn robots(&self, entry: &Entry, from_public: bool) -> Page {
-        let request = Request { from_public, ..robots_txt::request(entry.url.clone()) };
-        let result = tokio::select! {
+        let capture = self.plan.keep.captures;
+        let request = Request { from_public, capture, ..robots_txt::request(entry.url.clone()) };
+        let mut result = tokio::select! {
             biased;
             () = self.stop.abort.cancelled() => return Page::of(None, Disposition::Returned),
             result = self.fetch.fetch(request) => result,
         };
+        let aside = aside(entry, &mut result);
         if result.as_ref().is_err_and(|error| error.exhausted) && entry.returned < MAX_RETURNS {
-            return Page { fault: Some(Fault::Exhausted), ..Page::of(None, Disposition::Returned) };
+            let page = Page::of(None, Disposition::Returned).with(aside);
+            return Page { fault: Some(Fault::Exhausted), ..page };
         }
         let rules = match robots_txt::meaning(result, entry.attempts) {
             Meaning::Rules(body) => Ok(Rules::parse(&body, &self.plan.robots_token)),
@@ -304,7 +313,7 @@ impl<F: Fetch> Shared<F> {
             (true, false) => rules.map(Rules::without_sitemaps),
             (false, _) => Ok(rules.unwrap_or_default().without_rules()),
         };
-        Page::of(None, Disposition::Robots(wanted))
+        Page::of(None, Disposition::Robots(wanted)).with(aside)
     }
 
     fn cancelled(&self, entry: &Entry) -> Page {
@@ -341,12 +350,26 @@ fn panic_message(entry: &Entry, panic: &(dyn std::any::Any + Send)) -> String {
     format!("panic while processing `{}`: {message}", entry.url)
 }
 
+/// What was exchanged, where no outcome will tell of it.
+fn aside(entry: &Entry, result: &mut Result<Response, FetchError>) -> Option<Aside> {
+    let captures = match result {
+        Ok(response) => std::mem::take(&mut response.captures),
+        Err(error) => error.take_captures(),
+    };
+    let source = match &entry.found {
+        Found::Seed { .. } => None,
+        Found::Link { source, .. } => Some(source.clone()),
+    };
+    (!captures.is_empty()).then(|| Aside { captures, source, depth: entry.depth, attempts: entry.attempts })
+}
+
 /// What became of an order.
 struct Page {
     outcome: Option<Outcome>,
     disposition: Disposition,
     harvest: Harvest,
     fault: Option<Fault>,
+    aside: Option<Aside>,
 }
 
 impl Page {
@@ -357,6 +380,10 @@ impl Page {
     }
 
     fn of(outcome: Option<Outcome>, disposition: Disposition) -> Self {
-        Self { outcome, disposition, harvest: Harvest::default(), fault: None }
+        Self { outcome, disposition, harvest: Harvest::default(), fault: None, aside: None }
+    }
+
+    fn with(self, aside: Option<Aside>) -> Self {
+        Self { aside, ..self }
     }
 }

@@ -38,6 +38,8 @@ pub(super) struct Collector {
     length: Option<u64>,
     /// Why no more is taken.
     stopped: Option<Stop>,
+    /// An encoded body as it came, if that is to be kept.
+    encoded: Option<Capped>,
 }
 
 /// Decoded bytes, up to a cap.
@@ -65,13 +67,38 @@ impl Collector {
             Some(Ok(chain)) => (Some(chain), None),
             Some(Err(stop)) => (None, Some(stop)),
         };
-        Self { chain, sink, wire: 0, length, stopped }
+        Self { chain, sink, wire: 0, length, stopped, encoded: None }
+    }
+
+    /// Keeps what comes over the wire too. Without an encoding that is the body itself.
+    pub(super) fn keeping_wire(mut self) -> Self {
+        if self.chain.is_some() || self.stopped.is_some() {
+            let cap = self.sink.cap.saturating_add(OVERHEAD as usize);
+            self.encoded = Some(Capped { single: Bytes::new(), bytes: Vec::new(), cap });
+        }
+        self
+    }
+
+    /// The body as it came over the wire, and why it is not whole; `cut` as in [`finish`](Self::finish).
+    pub(super) fn wire(&mut self, cut: Option<Truncated>) -> (Bytes, Option<Truncated>) {
+        let kept = match self.encoded.take() {
+            Some(encoded) => encoded.finish(),
+            None => self.sink.share(),
+        };
+        let has_all = kept.len() as u64 == self.wire;
+        let was_read = self.stopped.is_none() || self.length == Some(self.wire);
+        let truncated = cut.or((!has_all || !was_read).then_some(Truncated::Length));
+        (kept, truncated)
     }
 
     /// Takes a chunk as it came over the wire. `false`: nothing more is wanted.
     pub(super) fn push(&mut self, chunk: Bytes) -> bool {
         let before = self.wire;
         self.wire += chunk.len() as u64;
+        if let Some(encoded) = &mut self.encoded {
+            // Whether there was room shows in its length.
+            let _ = encoded.take(chunk.clone(), self.length);
+        }
         if self.stopped.is_none() {
             let Self { chain, sink, length, .. } = self;
             let taken = match chain {
@@ -137,6 +164,14 @@ impl Capped {
         let room = self.cap - self.bytes.len();
         self.bytes.extend_from_slice(&block[..block.len().min(room)]);
         if block.len() > room { Err(Stop::Full) } else { Ok(()) }
+    }
+
+    /// What it holds, which stays in it as well.
+    fn share(&mut self) -> Bytes {
+        if !self.bytes.is_empty() {
+            self.single = std::mem::take(&mut self.bytes).into();
+        }
+        self.single.clone()
     }
 
     fn finish(self) -> Bytes {

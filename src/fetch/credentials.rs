@@ -18,11 +18,16 @@ pub(super) fn is_private(name: &HeaderName) -> bool {
     PRIVATE.contains(name) || SECRETS.iter().any(|word| name.as_str().contains(word))
 }
 
+/// Whether the value of a header is a secret: what is meant for one origin, but for its name.
+pub(super) fn is_secret(name: &HeaderName) -> bool {
+    is_private(name) && *name != HOST
+}
+
 /// Marks the values of private headers, so that no log shows them and HTTP/2 keeps them out of its tables (RFC 7541
 /// §7.1.3).
 pub(super) fn mark(headers: &mut HeaderMap) {
     for (name, value) in headers.iter_mut() {
-        value.set_sensitive(is_private(name) && *name != HOST);
+        value.set_sensitive(is_secret(name));
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::{Response, Timings};
+use super::{Capture, Response, Timings};
 
 macro_rules! names {
     ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $text:literal,)+ }) => {
@@ -121,6 +121,13 @@ impl FetchError {
     pub fn new(kind: ErrorKind, phase: Phase, message: impl Into<String>) -> Self {
         let message = message.into();
         Self { kind, phase, message, partial: None, timings: Timings::default(), exhausted: false }
+    }
+}
+
+impl FetchError {
+    /// What went over the wire before it failed, if that was asked for.
+    pub fn take_captures(&mut self) -> Vec<Capture> {
+        self.partial.as_mut().map(|partial| std::mem::take(&mut partial.captures)).unwrap_or_default()
     }
 }
 

@@ -13,6 +13,7 @@ use reqwest::{Method, Version};
 use tokio::time::timeout;
 
 use super::body::Collector;
+use super::capture::Captures;
 use super::classify::{Cause, classify};
 use super::deadline::{Deadline, Expired};
 use super::error::MAX_MESSAGE;
@@ -22,7 +23,8 @@ use super::http::Http;
 use super::redirect;
 use super::trace::{Stage, Trace};
 use super::{
-    Body, ErrorKind, FetchError, Hop, HopPolicy, HopRecord, Phase, Request, Response, Timings, Truncated,
+    Body, Capture, ErrorKind, FetchError, Hop, HopPolicy, HopRecord, Phase, Request, Response, Timings,
+    Truncated,
 };
 use crate::url::CrawlUrl;
 
@@ -54,11 +56,14 @@ pub(super) struct Exchange<'a> {
     /// A redirect has turned the request into one without a body.
     rewritten: bool,
     first_byte: Option<Duration>,
+    /// What goes over the wire, if that is asked for.
+    captures: Option<Box<Captures>>,
 }
 
 impl<'a> Exchange<'a> {
     pub(super) fn new(http: &'a Http, request: Request, trace: Arc<Trace>) -> Self {
-        let Request { url, method, body, hops, home, from_public, max_body, max_redirects } = request;
+        let Request { url, method, body, hops, home, from_public, max_body, max_redirects, capture } =
+            request;
         let deadline = Deadline::new(Arc::clone(&trace), http.options.timeout, http.options.idle_timeout);
         Self {
             http,
@@ -76,6 +81,7 @@ impl<'a> Exchange<'a> {
             max_redirects: max_redirects.unwrap_or(http.options.max_redirects),
             rewritten: false,
             first_byte: None,
+            captures: capture.then(Box::default),
         }
     }
 
@@ -93,14 +99,14 @@ impl<'a> Exchange<'a> {
             let target = redirect::target(&self.url, location);
             match self.judge(target, redirect::becomes_get(answer.status(), &self.method)) {
                 Ok((target, Hop::Follow)) => {
-                    drain(&mut answer).await;
+                    self.drain(&mut answer).await;
                     self.follow(target, &answer);
                 }
                 Ok((target, _)) => return Ok(self.hand_back(answer, target).await),
                 Err((cause, target)) => {
                     let mut head = self.head(&mut answer);
                     head.redirect = target;
-                    drain(&mut answer).await;
+                    self.drain(&mut answer).await;
                     return Err(self.fail(cause, Some(head)));
                 }
             }
@@ -150,6 +156,9 @@ impl<'a> Exchange<'a> {
         let (method, body) = (self.method.clone(), self.body.clone());
         let answer = match http.request(&self.url, method, body, self.foreign, self.rewritten) {
             Ok(request) => {
+                if let Some(captures) = &mut self.captures {
+                    captures.send(&self.url, &request);
+                }
                 self.deadline.run(Phase::FirstByte, http.client(way, &self.url).execute(request)).await
             }
             Err(error) => Ok(Err(error)),
@@ -165,6 +174,9 @@ impl<'a> Exchange<'a> {
                 _ => cause,
             }
         })?;
+        if let Some(captures) = &mut self.captures {
+            captures.answer(&answer);
+        }
         self.trace.enter(Stage::Idle);
         self.first_byte = Some(self.trace.started().elapsed());
         Ok(answer)
@@ -216,10 +228,11 @@ impl<'a> Exchange<'a> {
     async fn receive(mut self, mut answer: reqwest::Response) -> Result<Response, FetchError> {
         let length = answer.content_length();
         let mut head = self.head(&mut answer);
-        match self.read(&mut answer, Collector::new(&head.headers, length, self.max_body)).await {
+        match self.read(&mut answer, self.collector(&head.headers, length)).await {
             Ok(body) => {
                 head.body = body;
                 head.timings = self.timings();
+                head.captures = self.captured();
                 Ok(head)
             }
             Err((body, cause)) => {
@@ -233,13 +246,36 @@ impl<'a> Exchange<'a> {
     async fn hand_back(mut self, mut answer: reqwest::Response, target: CrawlUrl) -> Response {
         let length = answer.content_length();
         let mut head = self.head(&mut answer);
-        let collector = Collector::new(&head.headers, length, self.max_body);
+        let collector = self.collector(&head.headers, length);
         head.body = match self.read(&mut answer, collector).await {
             Ok(body) | Err((body, _)) => body,
         };
         head.redirect = Some(target);
         head.timings = self.timings();
+        head.captures = self.captured();
         head
+    }
+
+    /// What collects the body of an answer with these headers.
+    fn collector(&self, headers: &HeaderMap, length: Option<u64>) -> Collector {
+        let collector = Collector::new(headers, length, self.max_body);
+        if self.captures.is_some() { collector.keeping_wire() } else { collector }
+    }
+
+    /// What went over the wire, all hops.
+    fn captured(&mut self) -> Vec<Capture> {
+        self.captures.as_mut().map(|captures| captures.take()).unwrap_or_default()
+    }
+
+    /// Ends the answer of a hop that leads elsewhere.
+    async fn drain(&mut self, answer: &mut reqwest::Response) {
+        let Some(captures) = &mut self.captures else {
+            drain(answer, |_| ()).await;
+            return;
+        };
+        let mut body = Vec::new();
+        let truncated = drain(answer, |chunk| body.extend_from_slice(chunk)).await;
+        captures.receive(body.into(), truncated);
     }
 
     async fn read(
@@ -261,6 +297,10 @@ impl<'a> Exchange<'a> {
                 Err(expired) => break (Some(Truncated::Time), Some(self.expired(expired))),
             }
         };
+        if let Some(captures) = &mut self.captures {
+            let (wire, truncated) = collector.wire(cut);
+            captures.receive(wire, truncated);
+        }
         match (collector.finish(cut), cause) {
             (Ok(body) | Err((body, _)), Some(cause)) => Err((body, cause)),
             (Ok(body), None) => Ok(body),
@@ -292,6 +332,7 @@ impl<'a> Exchange<'a> {
             remote: None,
             is_public: self.guarded,
             timings: Timings::default(),
+            captures: Vec::new(),
         }
     }
 
@@ -329,8 +370,9 @@ impl<'a> Exchange<'a> {
             message.truncate(end);
         }
         let timings = self.timings();
+        let captures = self.captured();
         let partial = head.or_else(|| (!self.chain.is_empty()).then(|| self.unanswered()));
-        let partial = partial.map(|response| Box::new(Response { timings, ..response }));
+        let partial = partial.map(|response| Box::new(Response { timings, captures, ..response }));
         FetchError { kind, phase, message, partial, timings, exhausted }
     }
 }
@@ -347,21 +389,29 @@ fn is_blocked(cause: &Cause) -> bool {
     cause.kind == ErrorKind::BlockedAddress
 }
 
-/// Reads off a short body that nobody wants, so that its connection can be used again.
-async fn drain(answer: &mut reqwest::Response) {
+/// Reads off a short body that nobody wants, so that its connection can be used again; gives it to `keep`, and why it is
+/// not whole.
+async fn drain(answer: &mut reqwest::Response, mut keep: impl FnMut(&[u8])) -> Option<Truncated> {
     if answer.content_length().is_some_and(|length| length > DRAIN as u64) {
-        return;
+        return Some(Truncated::Length);
     }
     let read = async {
         let mut left = DRAIN;
-        while let Ok(Some(chunk)) = answer.chunk().await {
-            left = left.saturating_sub(chunk.len());
-            if left == 0 {
-                return;
+        loop {
+            match answer.chunk().await {
+                Ok(Some(chunk)) => {
+                    keep(&chunk);
+                    left = left.saturating_sub(chunk.len());
+                    if left == 0 {
+                        return Some(Truncated::Length);
+                    }
+                }
+                Ok(None) => return None,
+                Err(_) => return Some(Truncated::Disconnect),
             }
         }
     };
-    let _ = timeout(DRAIN_TIME, read).await;
+    timeout(DRAIN_TIME, read).await.unwrap_or(Some(Truncated::Time))
 }
 
 fn version_name(version: Version) -> &'static str {

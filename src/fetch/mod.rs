@@ -7,6 +7,7 @@
 
 mod address;
 mod body;
+mod capture;
 mod classify;
 mod credentials;
 mod deadline;
@@ -35,6 +36,7 @@ use bytes::Bytes;
 
 pub use self::address::is_public;
 pub use self::body::decode_all;
+pub use self::capture::Capture;
 pub use self::error::{ErrorKind, FetchError, Phase};
 pub use self::guard::DenyPrivate;
 pub use self::http::{BuildError, Http, HttpOptions, ROBOTS_TOKEN, user_agent};
@@ -79,6 +81,8 @@ pub struct Request {
     pub max_body: Option<u64>,
     /// The most redirects that are followed, in place of [`HttpOptions::max_redirects`].
     pub max_redirects: Option<usize>,
+    /// Keep what goes over the wire as well, in [`Response::captures`]; default false.
+    pub capture: bool,
 }
 
 impl Request {
@@ -93,6 +97,7 @@ impl Request {
             from_public: false,
             max_body: None,
             max_redirects: None,
+            capture: false,
         }
     }
 }
@@ -148,6 +153,8 @@ pub struct Response {
     pub is_public: bool,
     /// How long each part took.
     pub timings: Timings,
+    /// Each hop that was answered, in order, if [asked for](Request::capture).
+    pub captures: Vec<Capture>,
 }
 
 /// A decoded, capped body.

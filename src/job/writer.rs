@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::frontier::store::disk::frame::Frame;
 use crate::frontier::store::disk::journal::Journal;
 use crate::frontier::store::disk::{BACKLOG, Closed, ToJournal};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Record};
 use crate::sink::{self, Sink};
 
 /// Outcomes taken from the channel at once.
@@ -97,11 +97,11 @@ impl Writer {
     ///
     /// # Errors
     /// When no thread can be had.
-    pub fn spawn(self, outcomes: mpsc::Receiver<Arc<Outcome>>) -> io::Result<JoinHandle<Result<(), Error>>> {
+    pub fn spawn(self, records: mpsc::Receiver<Record>) -> io::Result<JoinHandle<Result<(), Error>>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let bell = Arc::clone(&self.link.bell);
         let run = move || {
-            let end = runtime.block_on(self.run(outcomes));
+            let end = runtime.block_on(self.run(records));
             // Whoever waits for the backlog to shrink waits in vain if this is an error.
             bell.notify_one();
             end
@@ -109,21 +109,21 @@ impl Writer {
         std::thread::Builder::new().name("gannet-writer".into()).spawn(run)
     }
 
-    async fn run(mut self, mut outcomes: mpsc::Receiver<Arc<Outcome>>) -> Result<(), Error> {
+    async fn run(mut self, mut records: mpsc::Receiver<Record>) -> Result<(), Error> {
         let (mut batch, mut open) = (Vec::with_capacity(BATCH), true);
-        let gathering = sink::gathering(&outcomes);
+        let gathering = sink::gathering(&records);
         loop {
             let sync_at = self.sync_at();
             tokio::select! {
                 biased;
                 message = self.link.commits.recv() => match message {
-                    Some(ToJournal::Commit { body, done }) => self.commit(&body, &done, &mut outcomes)?,
+                    Some(ToJournal::Commit { body, done }) => self.commit(&body, &done, &mut records)?,
                     Some(ToJournal::Segment(segment, closed)) => self.next_segment(segment, &closed)?,
                     None => break,
                 },
-                count = outcomes.recv_many(&mut batch, BATCH), if open => {
+                count = records.recv_many(&mut batch, BATCH), if open => {
                     open = count > 0;
-                    self.keep(batch.drain(..));
+                    batch.drain(..).try_for_each(|record| self.keep(record))?;
                     std::thread::park_timeout(gathering);
                 }
                 () = tokio::time::sleep_until(sync_at.unwrap_or_else(Instant::now).into()), if sync_at.is_some() => {
@@ -138,8 +138,18 @@ impl Writer {
         Ok(())
     }
 
-    fn keep(&mut self, outcomes: impl Iterator<Item = Arc<Outcome>>) {
-        self.waiting.extend(outcomes.map(|outcome| (outcome.seq, outcome)));
+    /// Keeps an outcome until its commit comes. An aside is written at once: the commit of what it led to is still to come,
+    /// since a worker records before it reports.
+    fn keep(&mut self, record: Record) -> Result<(), Error> {
+        match record {
+            Record::Outcome(outcome) => drop(self.waiting.insert(outcome.seq, outcome)),
+            Record::Aside(aside) => {
+                for JobSink { name, sink, .. } in &mut self.sinks {
+                    sink.aside(&aside).map_err(cannot_write(name))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Records first, then the journal.
@@ -147,10 +157,10 @@ impl Writer {
         &mut self,
         body: &[u8],
         done: &[u64],
-        outcomes: &mut mpsc::Receiver<Arc<Outcome>>,
+        records: &mut mpsc::Receiver<Record>,
     ) -> Result<(), Error> {
-        while let Ok(outcome) = outcomes.try_recv() {
-            self.keep(std::iter::once(outcome));
+        while let Ok(record) = records.try_recv() {
+            self.keep(record)?;
         }
         for seq in done {
             // A worker records an outcome before it reports it.

@@ -100,6 +100,8 @@ pub struct Keep {
     pub show_links: bool,
     /// Name the file for the body.
     pub body_path: bool,
+    /// Keep what goes over the wire, for archives; sinks are then given [asides](super::Aside) too.
+    pub captures: bool,
 }
 
 /// How a record shows a body.

@@ -15,7 +15,6 @@ mod ordered;
 mod printable;
 
 use std::io;
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -30,7 +29,7 @@ pub use self::lines::Lines;
 pub use self::ordered::Ordered;
 pub use self::printable::{printable, printable_lines, to_json};
 
-use crate::outcome::Outcome;
+use crate::outcome::{Aside, Outcome, Record};
 
 /// Records taken from the channel at once.
 const BATCH: usize = 256;
@@ -42,6 +41,14 @@ pub trait Sink: Send {
     /// # Errors
     /// When writing fails; the run then stops.
     fn write(&mut self, outcome: &Outcome) -> io::Result<()>;
+
+    /// Takes what was exchanged beside outcomes; nothing, unless it is an archive.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    fn aside(&mut self, _: &Aside) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Hands what was taken to the operating system.
     ///
@@ -100,8 +107,8 @@ impl<E: Encoder + ?Sized> Encoder for Box<E> {
 
 /// How long records gather before a thread looks again: to be woken for each costs more than to write it. A channel that
 /// holds few must not be full meanwhile, for then workers wait; no two records come closer together than 20 µs.
-pub(crate) fn gathering(outcomes: &mpsc::Receiver<Arc<Outcome>>) -> Duration {
-    let room = u32::try_from(outcomes.max_capacity()).unwrap_or(u32::MAX);
+pub(crate) fn gathering(records: &mpsc::Receiver<Record>) -> Duration {
+    let room = u32::try_from(records.max_capacity()).unwrap_or(u32::MAX);
     LONGEST.min(Duration::from_micros(20).saturating_mul(room))
 }
 
@@ -117,21 +124,24 @@ const THICK: usize = 4;
 /// When no thread can be had.
 pub fn spawn(
     mut sink: Box<dyn Sink>,
-    mut outcomes: mpsc::Receiver<Arc<Outcome>>,
+    mut records: mpsc::Receiver<Record>,
 ) -> io::Result<JoinHandle<io::Result<()>>> {
     std::thread::Builder::new().name("gannet-sink".into()).spawn(move || {
         let mut batch = Vec::with_capacity(BATCH);
         let mut last_flush = Instant::now();
-        let gathering = gathering(&outcomes);
+        let gathering = gathering(&records);
         loop {
-            let gathered = outcomes.blocking_recv_many(&mut batch, BATCH);
+            let gathered = records.blocking_recv_many(&mut batch, BATCH);
             if gathered == 0 {
                 return sink.finish();
             }
-            for outcome in batch.drain(..) {
-                sink.write(&outcome)?;
+            for record in batch.drain(..) {
+                match record {
+                    Record::Outcome(outcome) => sink.write(&outcome)?,
+                    Record::Aside(aside) => sink.aside(&aside)?,
+                }
             }
-            if outcomes.is_empty() {
+            if records.is_empty() {
                 sink.flush()?;
                 // When records come thick, let some gather: being woken for each costs more than writing it.
                 if gathered >= THICK || last_flush.elapsed() < LONGEST {

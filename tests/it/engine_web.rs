@@ -11,6 +11,7 @@ use gannet::crawl::{Handle, Plan, Recorder, Run, Summary, start, start_over};
 use gannet::fetch::{Body, HeaderMap, Hop, HopRecord, Phase, Timings};
 use gannet::frontier::Frontier;
 use gannet::job::Past;
+use gannet::outcome::Record;
 use gannet::{CrawlUrl, Error, ErrorKind, Fetch, FetchError, Outcome, Request, Response, Source};
 use tokio::sync::mpsc;
 
@@ -215,6 +216,7 @@ fn page(url: &CrawlUrl, status: u16, links: &[String]) -> Response {
         remote: None,
         is_public: false,
         timings: Timings::default(),
+        captures: Vec::new(),
     }
 }
 
@@ -276,7 +278,7 @@ pub(crate) async fn run_over(
 
 async fn attend(
     run: Run,
-    mut receiver: mpsc::Receiver<Arc<Outcome>>,
+    mut receiver: mpsc::Receiver<Record>,
     rest: Duration,
     steer: impl AsyncFnOnce(Handle),
 ) -> End {
@@ -284,7 +286,8 @@ async fn attend(
     let read = async {
         let mut records = Vec::new();
         while let Some(record) = receiver.recv().await {
-            records.push(record);
+            let Record::Outcome(outcome) = record else { continue };
+            records.push(outcome);
             if !rest.is_zero() {
                 tokio::time::sleep(rest).await;
             }

@@ -221,6 +221,7 @@ fn headers(data: &[u8]) {
         remote: None,
         is_public: false,
         timings: Timings::default(),
+        captures: Vec::new(),
     };
     let keep = Keep {
         headers: true,
@@ -230,6 +231,7 @@ fn headers(data: &[u8]) {
         links: true,
         show_links: true,
         body_path: true,
+        captures: false,
     };
     let mut outcome = Outcome::new(OutcomeKind::Finished, Some(response.final_url.clone()));
     outcome.timestamp = SystemTime::UNIX_EPOCH;

@@ -10,6 +10,7 @@ use gannet::crawl::{self, Progress, Recorder, Run, Summary};
 use gannet::error::Error;
 use gannet::frontier::{Limits, Scheduler};
 use gannet::job::{Started, Writer};
+use gannet::outcome::Record;
 use gannet::sink;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
@@ -231,7 +232,7 @@ impl Outputs {
     /// A thread for each output.
     fn start(
         outputs: Vec<Output>,
-        receivers: Vec<tokio::sync::mpsc::Receiver<Arc<gannet::Outcome>>>,
+        receivers: Vec<tokio::sync::mpsc::Receiver<Record>>,
     ) -> Result<Self, Error> {
         let mut threads: Vec<Box<dyn FnOnce() -> Result<(), Error> + Send>> = Vec::new();
         for (Output { name, sink }, receiver) in outputs.into_iter().zip(receivers) {
@@ -247,10 +248,10 @@ impl Outputs {
     /// The two threads of a job.
     fn of_job(
         writer: Writer,
-        outcomes: tokio::sync::mpsc::Receiver<Arc<gannet::Outcome>>,
+        records: tokio::sync::mpsc::Receiver<Record>,
         keeper: JoinHandle<()>,
     ) -> Result<Self, Error> {
-        let writer = writer.spawn(outcomes).map_err(no_thread)?;
+        let writer = writer.spawn(records).map_err(no_thread)?;
         let panicked = |_| Error::Internal("a thread of the job panicked".into());
         let writer = move || writer.join().map_err(panicked).and_then(|end| end);
         let keeper = move || keeper.join().map_err(panicked);

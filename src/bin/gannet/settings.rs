@@ -249,6 +249,7 @@ fn keep(output: &OutputArgs, places: &Places) -> Result<Keep, Error> {
         links: show_links || places.need_links(),
         show_links,
         body_path: output.save_bodies.is_some(),
+        captures: false,
     })
 }
 
