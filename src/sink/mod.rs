@@ -13,6 +13,7 @@ mod late;
 mod lines;
 mod ordered;
 mod printable;
+pub mod warc;
 
 use std::io;
 use std::thread::JoinHandle;
