@@ -29,7 +29,7 @@ use std::time::Duration;
 
 pub use self::manifest::{Difference, Manifest};
 pub use self::note::{Again, Note};
-pub use self::output::{Kept, Kind, Meter, Tracked};
+pub use self::output::{Kept, Kind, Meter, Tracked, watch};
 pub use self::retry::{is_cut_short, retry_failed};
 pub use self::spool::{Spool, deliver};
 pub use self::verify::{Finding, Numbers, verify};

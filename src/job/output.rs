@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use serde::{Deserialize, Serialize};
 
+use crate::sink::warc::{self, Gauge};
+
 /// What an output is, and so what its length counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -18,17 +20,20 @@ pub enum Kind {
     /// A file; its length is in bytes.
     #[default]
     File,
+    /// A web archive; its length is that of all its parts.
+    Archive,
 }
 
 impl Kind {
     /// How long what is there is; 0 if nothing is.
-    fn length(self, path: &Path) -> io::Result<u64> {
+    pub(super) fn length(self, path: &Path) -> io::Result<u64> {
         match self {
             Self::File => match path.metadata() {
                 Ok(metadata) => Ok(metadata.len()),
                 Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(0),
                 Err(why) => Err(why),
             },
+            Self::Archive => warc::total_length(path),
         }
     }
 }
@@ -52,6 +57,23 @@ pub trait Meter: Send {
     /// # Errors
     /// When the disk says so.
     fn sync(&self) -> io::Result<()>;
+}
+
+/// A [`Meter`] of an archive.
+pub fn watch(gauge: Arc<Gauge>) -> Box<dyn Meter> {
+    Box::new(ArchiveMeter(gauge))
+}
+
+struct ArchiveMeter(Arc<Gauge>);
+
+impl Meter for ArchiveMeter {
+    fn length(&self) -> u64 {
+        self.0.length()
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync()
+    }
 }
 
 /// A file that is written from its good length on, and counts.

@@ -9,11 +9,12 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::rewrite::without;
-use super::{Again, Job, Kept, Note, frontier_error, output};
+use super::{Again, Job, Kept, Kind, Note, frontier_error, output};
 use crate::error::Error;
 use crate::frontier::Found;
 use crate::frontier::store::disk::files::{sync_dir, write_atomically};
 use crate::frontier::store::{DiskOptions, DiskState};
+use crate::sink::warc;
 
 /// Puts every failed URL of the job back; gives their number, with those that opening the job put back.
 ///
@@ -30,8 +31,13 @@ pub fn retry_failed(job: &Job) -> Result<u64, Error> {
         return Ok(job.put_back);
     }
     let paths = || outputs.iter().map(|output| &output.path);
-    for (nth, (path, length)) in paths().zip(&state.outputs).enumerate() {
-        if let Err(why) = without(path, &beside(path), *length, &seqs) {
+    for (nth, (Kept { path, kind }, length)) in outputs.iter().zip(&state.outputs).enumerate() {
+        let written = match kind {
+            Kind::File => without(path, &beside(path), *length, &seqs),
+            // What was exchanged stays so. It is cut now, since from here on its length is taken as it is.
+            Kind::Archive => warc::cut(path, *length).map_err(|why| cannot_write(path, why)),
+        };
+        if let Err(why) = written {
             // They are of no use, and may be what fills the disk.
             paths().take(nth + 1).for_each(|path| drop(std::fs::remove_file(beside(path))));
             return Err(why);

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::Path;
 
 use super::manifest::Manifest;
+use super::Kept;
 use crate::error::Error;
 use crate::frontier::store::DiskState;
 
@@ -73,7 +73,7 @@ pub fn verify(state: &mut DiskState, manifest: &Manifest, numbers: Numbers) -> R
         note("as many URLs were seen as were admitted", same(seen, ours));
     }
     for (output, length) in manifest.outputs.iter().zip(state.outputs.clone()) {
-        check_output(&output.path, length, numbers.settled, &pending, &mut note)?;
+        check_output(output, length, numbers.settled, &pending, &mut note)?;
     }
     Ok(findings)
 }
@@ -91,19 +91,20 @@ fn none(count: usize, what: &str) -> Result<String, String> {
 
 /// One output: as many records as outcomes, none twice, none of a URL that waits.
 fn check_output(
-    path: &Path,
+    output: &Kept,
     length: u64,
     settled: u64,
     pending: &[u64],
     note: &mut impl FnMut(&str, Result<String, String>),
 ) -> Result<(), Error> {
+    let Kept { path, kind } = output;
     let name = path.display();
     let io = |why| Error::Io(format!("cannot read `{name}`"), why);
-    let file = File::open(path).map_err(io)?;
-    if file.metadata().map_err(io)?.len() < length {
+    if kind.length(path).map_err(io)? < length {
         note(&format!("`{name}` has all its bytes"), Err(format!("it has less than {length}")));
         return Ok(());
     }
+    let file = File::open(path).map_err(io)?;
     let records = match path.extension().and_then(|suffix| suffix.to_str()) {
         Some("jsonl" | "ndjson") => Records::of_lines(file.take(length)).map_err(io)?,
         Some("csv") => Records::of_csv(file.take(length)).map_err(io)?,

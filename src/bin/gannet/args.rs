@@ -2,6 +2,7 @@
 
 mod origin;
 mod values;
+mod warc;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::exit::{FailOn, TABLE};
 use crate::reports::Report;
 
 pub(crate) use self::origin::{DemoArgs, OriginArgs, RobotsKind};
+pub(crate) use self::warc::{WarcArgs, WarcDigest};
 
 /// A concurrent HTTP fetcher and crawler.
 #[derive(Debug, Parser)]
@@ -155,6 +157,8 @@ pub(crate) struct RunArgs {
     pub(crate) answer: AnswerArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) warc: WarcArgs,
     #[command(flatten)]
     pub(crate) stop: StopArgs,
 }
@@ -324,7 +328,7 @@ pub(crate) struct RobotsArgs {
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
-    /// Write records to this file instead of stdout; .jsonl, .json or .csv (repeatable)
+    /// Write records to this file instead of stdout; .jsonl, .json, .csv, or .warc, .warc.gz, .warc.zst for a web archive (repeatable)
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Vec<PathBuf>,
     /// Make a report at the end: junit, to stdout in place of records or to a file, as junit:FILE (repeatable)
@@ -407,6 +411,7 @@ pub(crate) enum Format {
     Jsonl,
     Json,
     Csv,
+    Warc,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

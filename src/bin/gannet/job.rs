@@ -106,10 +106,15 @@ impl JobRun {
         let (fixed, free) = settings(typed);
         let mut others = places.beside()?;
         let Places { mut targets, reports, .. } = places;
+        // What was printed cannot be taken back.
+        let passes =
+            |target: &Target| target.is_stdout() && (mode == Mode::AsCompleted || target.is_archive());
+        others.extend(targets.iter().filter(|target| passes(target)).map(Target::to_stdout));
+        targets.retain(|target| !passes(target));
+        if !Job::exists(directory) {
+            targets.iter().try_for_each(Target::check_new)?;
+        }
         if mode == Mode::AsCompleted {
-            // What was printed cannot be taken back.
-            others.extend(targets.iter().filter(|target| target.is_stdout()).map(Target::to_stdout));
-            targets.retain(|target| !target.is_stdout());
             if let Some(target) = targets.iter().find(|target| is_special(&target.path)) {
                 return Err(Error::Config(format!(
                     "{} is no ordinary file, so a job cannot cut it to what is known to be written\nhint: use `-o -`, which may show a record twice after a crash",
@@ -196,6 +201,9 @@ impl JobRun {
             return Ok(());
         }
         for (kept, target) in self.job.manifest().outputs.iter().zip(&self.targets) {
+            if target.is_archive() {
+                continue;
+            }
             let (spool, encoder) = (&kept.path, target.encoder());
             let written = match target.is_stdout() {
                 true => deliver(spool, &*encoder, io::stdout()),

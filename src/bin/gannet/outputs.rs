@@ -8,11 +8,12 @@ use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use gannet::error::Error;
-use gannet::job::{JobSink, Kept, Kind, Spool, Tracked};
+use gannet::job::{JobSink, Kept, Kind, Spool, Tracked, watch};
 use gannet::seeds::Source;
+use gannet::sink::warc::{self, Compression, Digest, Warc, WarcOptions};
 use gannet::sink::{Bodies, Csv, Encoder, Human, Json, JsonLines, Lines, Ordered, Sink};
 
-use crate::args::{Format, Mode, OutputArgs};
+use crate::args::{Format, Mode, OutputArgs, WarcArgs, WarcDigest};
 use crate::reports::Reports;
 use crate::settings::use_colour;
 
@@ -29,10 +30,14 @@ pub(crate) enum Form {
     Jsonl,
     Json,
     Csv,
+    Warc(Compression),
 }
 
 /// The ends of file names, the longest first where one is the end of another.
 const SUFFIXES: &[(&str, Form)] = &[
+    (".warc.gz", Form::Warc(Compression::Gzip)),
+    (".warc.zst", Form::Warc(Compression::Zstd)),
+    (".warc", Form::Warc(Compression::None)),
     (".jsonl", Form::Jsonl),
     (".ndjson", Form::Jsonl),
     (".json", Form::Json),
@@ -52,7 +57,7 @@ impl Form {
             // Devices and pipes have no suffix.
             None => Ok(Self::Jsonl),
             Some(other) => Err(Error::Config(format!(
-                "`{}`: no format is known for `.{other}`\nhint: use .jsonl, .json, .csv or .txt, or say --format",
+                "`{}`: no format is known for `.{other}`\nhint: use .jsonl, .json, .csv, .txt or .warc.gz, or say --format",
                 path.display()
             ))),
         }
@@ -65,7 +70,8 @@ impl Form {
             Self::Human => Box::new(Human::new(to_stdout && use_colour(&io::stdout()))),
             Self::Json => Box::new(Json::new(fields)),
             Self::Csv => Box::new(Csv::new(fields).for_terminal(to_stdout && io::stdout().is_terminal())),
-            Self::Jsonl => Box::new(JsonLines::new(fields)),
+            // What writes an archive is no encoder: nobody asks for that of one.
+            Self::Jsonl | Self::Warc(_) => Box::new(JsonLines::new(fields)),
         }
     }
 }
@@ -76,6 +82,8 @@ pub(crate) struct Target {
     pub(crate) path: PathBuf,
     pub(crate) form: Form,
     fields: Option<Vec<String>>,
+    /// How to write it, if it is a web archive.
+    archive: Option<WarcOptions>,
 }
 
 /// All places that a run writes to.
@@ -89,7 +97,7 @@ pub(crate) struct Places {
 impl Places {
     /// Those that were asked for; `job` is the directory of the job, if there is one. A report takes the place of records on
     /// stdout, unless `-o -` is given.
-    pub(crate) fn of(output: &OutputArgs, job: Option<&Path>) -> Result<Self, Error> {
+    pub(crate) fn of(output: &OutputArgs, warc: &WarcArgs, job: Option<&Path>) -> Result<Self, Error> {
         let default = match job {
             Some(job) => vec![job.join(records_of(output.format))],
             None if output.report.is_empty() => vec![PathBuf::from("-")],
@@ -101,7 +109,7 @@ impl Places {
                 return Err(Error::Config(format!("`{}` is given twice as output", path.display())));
             }
         }
-        let targets = files.iter().map(|path| Target::of(path, output)).collect::<Result<_, _>>()?;
+        let targets = files.iter().map(|path| Target::of(path, output, warc)).collect::<Result<_, _>>()?;
         let reports = Reports::of(&output.report)?;
         if output.output.iter().any(|path| is_stdout(path))
             && reports.as_ref().is_some_and(Reports::use_stdout)
@@ -117,6 +125,21 @@ impl Places {
         self.targets.iter().any(Target::needs_links) || self.reports.as_ref().is_some_and(Reports::need_links)
     }
 
+    /// Whether one of them is a web archive.
+    pub(crate) fn need_captures(&self) -> bool {
+        self.targets.iter().any(|target| target.archive.is_some())
+    }
+
+    /// Puts into archives what they are to say of the run, before what the user wants them to.
+    pub(crate) fn archives_say(&mut self, obeys_robots: bool, agent: &str) {
+        for options in self.targets.iter_mut().filter_map(|target| target.archive.as_mut()) {
+            let robots = if obeys_robots { "obey" } else { "ignore" };
+            let own = [("robots", robots), ("http-header-user-agent", agent)];
+            let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            options.info.splice(0..0, own);
+        }
+    }
+
     /// Whether records appear on a terminal.
     pub(crate) fn use_terminal(&self) -> bool {
         self.targets.iter().any(Target::is_stdout) && io::stdout().is_terminal()
@@ -124,6 +147,7 @@ impl Places {
 
     /// Opens all of them for a run that is no job.
     pub(crate) fn open(&self, mode: Mode) -> Result<Vec<Output>, Error> {
+        self.targets.iter().try_for_each(Target::check_new)?;
         let mut outputs =
             self.targets.iter().map(|target| target.open(mode)).collect::<Result<Vec<_>, _>>()?;
         outputs.extend(self.reports.as_ref().map(Reports::open).transpose()?);
@@ -146,12 +170,13 @@ fn records_of(format: Format) -> &'static str {
         Format::Csv => "records.csv",
         Format::Json => "records.json",
         Format::Human => "records.txt",
+        Format::Warc => "records.warc.gz",
         Format::Auto | Format::Jsonl => "records.jsonl",
     }
 }
 
 impl Target {
-    fn of(path: &Path, output: &OutputArgs) -> Result<Self, Error> {
+    fn of(path: &Path, output: &OutputArgs, warc: &WarcArgs) -> Result<Self, Error> {
         let form = match output.format {
             Format::Auto if is_stdout(path) && io::stdout().is_terminal() => Form::Human,
             Format::Auto if is_stdout(path) => Form::Jsonl,
@@ -160,8 +185,13 @@ impl Target {
             Format::Jsonl => Form::Jsonl,
             Format::Json => Form::Json,
             Format::Csv => Form::Csv,
+            Format::Warc => Form::Warc(Compression::of(path).map_or(Compression::None, |(_, how)| how)),
         };
-        Ok(Self { path: path.to_owned(), form, fields: output.fields.clone() })
+        let archive = match form {
+            Form::Warc(compression) => Some(warc_options(compression, warc, output.links)),
+            _ => None,
+        };
+        Ok(Self { path: path.to_owned(), form, fields: output.fields.clone(), archive })
     }
 
     /// What to call it.
@@ -175,7 +205,7 @@ impl Target {
 
     fn needs_links(&self) -> bool {
         match self.form {
-            Form::Human | Form::Jsonl | Form::Json | Form::Csv => false,
+            Form::Human | Form::Jsonl | Form::Json | Form::Csv | Form::Warc(_) => false,
         }
     }
 
@@ -183,8 +213,30 @@ impl Target {
         self.form.encoder(self.fields.as_deref(), self.is_stdout())
     }
 
+    /// Whether it holds what was exchanged, and no records: the order of these does not matter to it.
+    pub(crate) fn is_archive(&self) -> bool {
+        self.archive.is_some()
+    }
+
+    /// Refuses to begin an archive where one of several parts is: its parts would pass for the new one's.
+    pub(crate) fn check_new(&self) -> Result<(), Error> {
+        match warc::leftover(&self.path).filter(|_| self.is_archive()) {
+            None => Ok(()),
+            Some(part) => Err(Error::Config(format!(
+                "`{}` is there from an earlier run\nhint: move the files of that archive away, or name another",
+                part.display()
+            ))),
+        }
+    }
+
     /// Opens it, and empties it.
     fn open(&self, mode: Mode) -> Result<Output, Error> {
+        if let Some(options) = &self.archive {
+            return Ok(Output {
+                name: self.name(),
+                sink: Box::new(self.open_archive(options, &self.path, 0)?),
+            });
+        }
         let out: Box<dyn Write + Send> = match self.is_stdout() {
             true => Box::new(io::stdout()),
             false => Box::new(File::create(&self.path).map_err(|why| self.cannot_write(why))?),
@@ -199,10 +251,11 @@ impl Target {
     /// What the writer of a job keeps for it: the file itself, or for an ordered one a spool in the directory of the job.
     pub(crate) fn kept(&self, job: &Path, nth: usize, mode: Mode) -> Kept {
         let path = match mode {
-            Mode::Gather => job.join(format!("spool-{nth}")),
-            Mode::AsCompleted => self.path.clone(),
+            Mode::Gather if !self.is_archive() => job.join(format!("spool-{nth}")),
+            Mode::Gather | Mode::AsCompleted => self.path.clone(),
         };
-        Kept { path: std::path::absolute(&path).unwrap_or(path), kind: Kind::File }
+        let kind = if self.is_archive() { Kind::Archive } else { Kind::File };
+        Kept { path: std::path::absolute(&path).unwrap_or(path), kind }
     }
 
     /// Opens what is kept for it at this length. Adds to `cut` what of records is beyond.
@@ -213,6 +266,13 @@ impl Target {
         mode: Mode,
         cut: &mut u64,
     ) -> Result<JobSink, Error> {
+        let name = format!("`{}`", kept.path.display());
+        if let Some(options) = &self.archive {
+            let before = warc::total_length(&kept.path).map_err(|why| self.cannot_write(why))?;
+            *cut += before.saturating_sub(length);
+            let sink = self.open_archive(options, &kept.path, length)?;
+            return Ok(JobSink { name, meter: sink.gauge().map(watch), sink: Box::new(sink) });
+        }
         let encoder = self.encoder();
         let out = Tracked::open(&kept.path, length).map_err(|why| self.cannot_write(why))?;
         // What ends a form, as JSON has it, is written anew by each run.
@@ -224,17 +284,38 @@ impl Target {
             Mode::Gather => Box::new(Spool::new(encoder, out)),
             Mode::AsCompleted => Box::new(Lines::continued(encoder, out, length)),
         };
-        Ok(JobSink { name: format!("`{}`", kept.path.display()), sink, meter })
+        Ok(JobSink { name, sink, meter })
+    }
+
+    /// The archive at this length of it.
+    fn open_archive(&self, options: &WarcOptions, path: &Path, length: u64) -> Result<Warc, Error> {
+        match self.is_stdout() {
+            true => Ok(Warc::stream(Box::new(io::stdout()), options.clone())),
+            false => Warc::open(path, length, options.clone()).map_err(|why| self.cannot_write(why)),
+        }
     }
 
     /// A sink for stdout beside what a job keeps.
     pub(crate) fn to_stdout(&self) -> Output {
-        Output { name: self.name(), sink: Box::new(Lines::new(self.encoder(), io::stdout())) }
+        let sink: Box<dyn Sink> = match &self.archive {
+            Some(options) => Box::new(Warc::stream(Box::new(io::stdout()), options.clone())),
+            None => Box::new(Lines::new(self.encoder(), io::stdout())),
+        };
+        Output { name: self.name(), sink }
     }
 
     pub(crate) fn cannot_write(&self, why: io::Error) -> Error {
         Error::Io(format!("cannot write {}", self.name()), why)
     }
+}
+
+/// How an archive is to be written.
+fn warc_options(compression: Compression, args: &WarcArgs, outlinks: bool) -> WarcOptions {
+    let digest = match args.warc_digest {
+        WarcDigest::Sha1 => Digest::Sha1,
+        WarcDigest::Sha256 => Digest::Sha256,
+    };
+    WarcOptions { compression, digest, part_size: args.warc_size.0, info: args.warc_info.clone(), outlinks }
 }
 
 fn is_stdout(path: &Path) -> bool {

@@ -91,7 +91,9 @@ impl Settings {
         fail_on: FailOn,
         typed: &ArgMatches,
     ) -> Result<Self, Error> {
-        let RunArgs { seeds, threads, per_host, delay, rate, job, request, answer, output, stop, .. } = run;
+        let RunArgs {
+            seeds, threads, per_host, delay, rate, job, request, answer, output, warc, stop, ..
+        } = run;
         // Each has one worker at least, and an even share of the connections that are kept.
         plan.threads =
             threads.map_or_else(|| lanes_for(plan.workers), |threads| plan.workers.min(threads as usize));
@@ -110,12 +112,13 @@ impl Settings {
         plan.max_time = stop.max_time;
         plan.grace = stop.grace;
         plan.fail_fast = stop.fail_fast;
-        let places = Places::of(&output, job.job.as_deref())?;
+        let mut places = Places::of(&output, &warc, job.job.as_deref())?;
         plan.keep = keep(&output, &places)?;
         let keep_connections = keep_connections(plan.workers, delay).div_ceil(plan.threads);
         let (max_body, max_redirects) = (answer.max_body.0, answer.max_redirects);
         let options = http_options(request, &plan.robots_token)?;
         let options = HttpOptions { keep_connections, max_body, max_redirects, ..options };
+        places.archives_say(plan.politeness.robots && plan.obey_robots, &options.user_agent);
         let http = Http::new(options).map_err(|why| Error::Config(why.to_string()))?;
         let sources = Source::from_args(&seeds)?;
         outputs::not_over_the_input(&sources, &output.output)?;
@@ -249,7 +252,7 @@ fn keep(output: &OutputArgs, places: &Places) -> Result<Keep, Error> {
         links: show_links || places.need_links(),
         show_links,
         body_path: output.save_bodies.is_some(),
-        captures: false,
+        captures: places.need_captures(),
     })
 }
 

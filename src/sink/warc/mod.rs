@@ -23,7 +23,7 @@ use std::time::SystemTime;
 
 pub use self::digest::Digest;
 pub use self::member::Compression;
-pub use self::parts::{Gauge, leftover, total_length};
+pub use self::parts::{Gauge, cut, leftover, total_length};
 pub use self::reader::{Reader, Record};
 
 use self::index::{Entry, Index, Place};
@@ -52,12 +52,19 @@ pub struct WarcOptions {
     pub part_size: u64,
     /// Fields of the `warcinfo`, after `software`, `format` and `conformsTo`.
     pub info: Vec<(String, String)>,
+    /// List the links of a page in its `metadata`, if outcomes have them; default false.
+    pub outlinks: bool,
 }
 
 impl Default for WarcOptions {
     fn default() -> Self {
-        let info = Vec::new();
-        Self { compression: Compression::Gzip, digest: Digest::Sha1, part_size: 1_000_000_000, info }
+        Self {
+            compression: Compression::Gzip,
+            digest: Digest::Sha1,
+            part_size: 1_000_000_000,
+            info: Vec::new(),
+            outlinks: false,
+        }
     }
 }
 
@@ -278,12 +285,13 @@ impl About<'_> {
 impl Sink for Warc {
     fn write(&mut self, outcome: &Outcome) -> io::Result<()> {
         let response = outcome.response.as_deref();
+        let links = response.and_then(|response| response.links.as_deref()).filter(|_| self.options.outlinks);
         let about = About {
             source: outcome.source.as_ref(),
             depth: outcome.depth,
             attempts: outcome.attempts,
             charset: response.and_then(|response| response.charset.as_deref()),
-            links: response.and_then(|response| response.links.as_deref()).unwrap_or_default(),
+            links: links.unwrap_or_default(),
         };
         self.archive(&outcome.captures, &about)
     }

@@ -90,6 +90,14 @@ pub fn leftover(path: &Path) -> Option<PathBuf> {
     closed(path).next()
 }
 
+/// Cuts an archive to a length that it had.
+///
+/// # Errors
+/// When a part cannot be changed.
+pub fn cut(path: &Path, length: u64) -> io::Result<()> {
+    Parts::open(path, length)?.file.sync_data()
+}
+
 impl Parts {
     /// Opens the archive at a length that it had: what is beyond is cut off.
     pub(super) fn open(path: &Path, length: u64) -> io::Result<Self> {

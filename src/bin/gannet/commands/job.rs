@@ -154,6 +154,7 @@ fn as_text(
     for (Kept { path, kind }, length) in manifest.outputs.iter().zip(&state.outputs) {
         let size = match kind {
             Kind::File => ByteSize(*length).to_string(),
+            Kind::Archive => format!("{} in all its parts", ByteSize(*length)),
         };
         row("output", format!("`{}`, {size}", path.display()));
     }
