@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 
-use super::manifest::Manifest;
 use super::Kept;
+use super::manifest::Manifest;
 use crate::error::Error;
 use crate::frontier::store::DiskState;
 

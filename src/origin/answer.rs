@@ -10,6 +10,9 @@ use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::{GzEncoder, ZlibEncoder};
+
 use super::graph::Graph;
 use super::hash::Draw;
 use super::html::Html;
@@ -124,6 +127,21 @@ impl Kitchen {
         })
     }
 
+    /// A page in gzip, every other time in deflate.
+    fn encoded(&self, request: &Request, host: u32, n: u64) -> Answer {
+        let mut page = Vec::new();
+        self.html.render(&self.graph, host, request.what, &mut page);
+        let coding = if n.is_multiple_of(2) { "gzip" } else { "deflate" };
+        let field = Some(("Content-Encoding", coding));
+        compose(200, "text/html; charset=utf-8", field, request, |out| {
+            // Writing to a `Vec` cannot fail.
+            let _ = match coding {
+                "gzip" => write_to(GzEncoder::new(out, Compression::fast()), &page),
+                _ => write_to(ZlibEncoder::new(out, Compression::fast()), &page),
+            };
+        })
+    }
+
     fn leaf(&self, request: &Request, host: u32, leaf: Leaf, n: u64) -> Answer {
         if let Some(to) = self.graph.redirect(host, request.what) {
             let status = if leaf == Leaf::Chain { 301 } else { 302 };
@@ -133,6 +151,9 @@ impl Kitchen {
                 false => self.graph.url(to.host, to.what),
             };
             return plain_with(status, Some(("Location", url)), request, "elsewhere\n");
+        }
+        if leaf == Leaf::Encoded {
+            return self.encoded(request, host, n);
         }
         let status = match leaf {
             Leaf::Status(status) => status,
@@ -174,6 +195,11 @@ impl Kitchen {
         let mut failed = self.failed_once.lock().unwrap_or_else(PoisonError::into_inner);
         failed.len() < MAX_FLAKY && failed.insert((host, n))
     }
+}
+
+/// Writes all of it; the encoder ends when it is dropped.
+fn write_to(mut encoder: impl Write, bytes: &[u8]) -> std::io::Result<()> {
+    encoder.write_all(bytes)
 }
 
 /// A header field.

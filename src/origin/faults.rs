@@ -34,11 +34,13 @@ pub struct Faults {
     pub truncated: f64,
     /// Sends a good page in 16 pieces, 25 ms apart.
     pub drips: f64,
+    /// Sends a good page in gzip or deflate, whatever the request accepts, at a path that is not ASCII.
+    pub encoded: f64,
 }
 
 impl Faults {
     /// Kinds with their share, in a fixed order: the index is part of the draw.
-    pub(super) fn shares(&self) -> [(Kind, f64); 8] {
+    pub(super) fn shares(&self) -> [(Kind, f64); 9] {
         [
             (Kind::Error, self.errors),
             (Kind::Flaky, self.flaky),
@@ -48,6 +50,7 @@ impl Faults {
             (Kind::Loop, self.loops),
             (Kind::Truncated, self.truncated),
             (Kind::Drip, self.drips),
+            (Kind::Encoded, self.encoded),
         ]
     }
 }
@@ -63,6 +66,7 @@ pub(super) enum Kind {
     Loop,
     Truncated,
     Drip,
+    Encoded,
 }
 
 /// Time between a request and its answer, drawn once per URL. Default: none.

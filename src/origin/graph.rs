@@ -96,7 +96,7 @@ impl Graph {
             return Some(Expect::RobotsUnavailable);
         }
         Some(match what {
-            What::Page(_) | What::List(_) | What::Leaf(Leaf::Drip, _) => Expect::Page,
+            What::Page(_) | What::List(_) | What::Leaf(Leaf::Drip | Leaf::Encoded, _) => Expect::Page,
             What::Private(_) if matches!(self.site.robots, Robots::Rules { .. }) => Expect::RobotsDenied,
             What::Private(_) => Expect::Page,
             What::Leaf(Leaf::Status(200..=299), _) => Expect::Page,
@@ -234,6 +234,7 @@ fn leaf(kind: Kind, drawn: u64) -> Leaf {
         Kind::Loop => Leaf::Loop,
         Kind::Truncated => Leaf::Truncated,
         Kind::Drip => Leaf::Drip,
+        Kind::Encoded => Leaf::Encoded,
     }
 }
 

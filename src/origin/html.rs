@@ -9,7 +9,7 @@ use std::io::{self, Write};
 
 use super::graph::{Graph, Link};
 use super::hash::{Draw, below, hash};
-use super::path::What;
+use super::path::{Leaf, What};
 
 /// Renders pages. Holds text written in advance, so that filling a page is a copy.
 #[derive(Debug)]
@@ -120,6 +120,7 @@ fn anchor(graph: &Graph, from: u32, link: Link, drawn: u64, out: &mut Vec<u8>) -
             _ => writeln!(out, "<li><a href=\"{what}\">page {n}</a></li>"),
         },
         What::List(n) => writeln!(out, "<li><a href=\"/list?page={n}&amp;order=asc\">list {n}</a></li>"),
+        What::Leaf(Leaf::Encoded, n) => writeln!(out, "<li><a href=\"/x/caf\u{e9}/{n}\">caf\u{e9}</a></li>"),
         _ => writeln!(out, "<li><a href=\"{what}\">more</a></li>"),
     }
 }

@@ -55,6 +55,8 @@ pub enum Leaf {
     Redirect,
     /// `/x/chain/N`: N redirects (301) within the host, the last to `/`. Not part of any site.
     Chain,
+    /// `/x/caf%C3%A9/N`: a page with a Content-Encoding, by links that write its path as it is read.
+    Encoded,
     /// `/x/loop/N`: 302 to `/x/loop/N?b`.
     Loop,
     /// `/x/loop/N?b`: 302 to `/x/loop/N`.
@@ -118,7 +120,7 @@ impl Leaf {
 }
 
 /// How leaves are spelt; a status is its number, [`Leaf::LoopBack`] is `loop` with a query.
-const LEAVES: [(&str, Leaf); 9] = [
+const LEAVES: [(&str, Leaf); 10] = [
     ("flaky", Leaf::Flaky),
     ("stall", Leaf::Stall),
     ("reset", Leaf::Reset),
@@ -128,6 +130,7 @@ const LEAVES: [(&str, Leaf); 9] = [
     ("redirect", Leaf::Redirect),
     ("chain", Leaf::Chain),
     ("loop", Leaf::Loop),
+    ("caf%C3%A9", Leaf::Encoded),
 ];
 
 impl fmt::Display for What {

@@ -18,6 +18,7 @@ fn all_faults(share: f64) -> Faults {
         loops: share,
         truncated: share,
         drips: share,
+        encoded: share,
     }
 }
 

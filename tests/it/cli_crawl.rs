@@ -25,6 +25,7 @@ fn broken() -> Site {
         loops: 0.02,
         truncated: 0.02,
         drips: 0.02,
+        encoded: 0.1,
     };
     Site { hosts: 4, pages: 70, faults, trap: true, record: true, ..Site::default() }
 }

@@ -63,5 +63,6 @@ mod sitemaps;
 mod terminal;
 mod tls;
 mod url_conformance;
+mod warc;
 mod web;
 mod wpt_http1;

@@ -270,6 +270,7 @@ async fn a_crawl_over_sockets_finds_the_truth() {
         loops: share,
         truncated: share,
         drips: 0.03,
+        encoded: 0.1,
     };
     let site = Site { hosts: 3, pages: 30, faults, addressing: Addressing::Names, ..Site::default() };
     let (origin, _) = start(site).await;

@@ -195,7 +195,10 @@ impl Warc {
         let (head, offset) = (draft.head(self.options.digest, block), group.bytes.len());
         let parts: Vec<&[u8]> = [&head[..]].iter().chain(block).chain([&END]).copied().collect();
         self.options.compression.append(&mut group.bytes, &parts)?;
-        let length = (group.bytes.len() - offset) as u64;
+        let mut length = (group.bytes.len() - offset) as u64;
+        if self.options.compression == Compression::None {
+            length -= END.len() as u64; // as cdxj-indexer counts
+        }
         Ok(Place { part: 0, offset: offset as u64, length })
     }
 

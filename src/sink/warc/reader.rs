@@ -8,6 +8,8 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::GzDecoder;
 
+use super::record::END;
+
 /// The longest line of a head, and the most lines.
 const MAX_LINE: u64 = 1 << 20;
 const MAX_LINES: usize = 1000;
@@ -103,8 +105,10 @@ impl<R: Read> Reader<R> {
                 }
                 Some(_) => records(&mut self.source, self.keep, 1)?,
             };
+            // What ends a record belongs to its member, and to no record that stands alone (as cdxj-indexer has it).
+            let end = if matches!(first, Some(0x1f | 0x28)) { 0 } else { END.len() as u64 };
             if let Some(only) = records.first_mut() {
-                (only.offset, only.length) = (start, self.source.count - start);
+                (only.offset, only.length) = (start, self.source.count - start - end);
             }
             records.into_iter().try_for_each(&mut take)?;
         }

@@ -78,6 +78,9 @@ pub(crate) struct OriginArgs {
     /// Share of pages that link to a body that comes a byte at a time
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Faults")]
     pub(crate) drips: f64,
+    /// Share of pages that link to a compressed page at a path that is not ASCII
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Faults")]
+    pub(crate) encoded: f64,
     /// What robots.txt is: rules (with a /private/), missing (404) or unavailable (503)
     #[arg(long, value_name = "KIND", default_value = "rules")]
     pub(crate) robots: RobotsKind,

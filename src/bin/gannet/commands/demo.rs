@@ -65,6 +65,7 @@ fn site(args: &DemoArgs) -> Site {
             loops: 0.01,
             truncated: 0.02,
             drips: 0.0,
+            encoded: 0.0,
         },
         trap: true,
         ..Site::default()

@@ -54,6 +54,7 @@ fn site(args: &OriginArgs) -> Site {
             loops: args.redirect_loops,
             truncated: args.truncated,
             drips: args.drips,
+            encoded: args.encoded,
         },
         robots: match args.robots {
             RobotsKind::Rules => Robots::Rules { crawl_delay: args.crawl_delay },
