@@ -366,8 +366,9 @@ fn archives_of_others_are_read() {
         };
         let fine = found.as_ref().is_ok_and(|found| found.len() as u64 == count && found.iter().all(right));
         println!(
-            "{name}: {} records of {count}",
-            found.map_or_else(|why| why.to_string(), |f| f.len().to_string())
+            "{name}: {} records of {count}, passed: {}",
+            found.map_or_else(|why| why.to_string(), |f| f.len().to_string()),
+            fine
         );
         whole += u64::from(is_right);
         passed += u64::from(is_right && fine);

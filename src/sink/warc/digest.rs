@@ -40,8 +40,10 @@ impl Digest {
             "sha256" => Self::Sha256,
             _ => return None,
         };
-        let own = sum.of(&[bytes]).to_string();
-        Some(own.split_once(':').is_some_and(|(_, own)| own.eq_ignore_ascii_case(value)))
+        let sum = sum.of(&[bytes]);
+        // Both encodings are met for both (WARC 1.1 §5.8 names none).
+        let same = |own: String| own.trim_end_matches('=').eq_ignore_ascii_case(value.trim_end_matches('='));
+        Some(same(HEXLOWER.encode(sum.as_bytes())) || same(BASE32.encode(sum.as_bytes())))
     }
 }
 
@@ -49,6 +51,15 @@ fn digest<D: sha2::digest::Digest>(parts: &[&[u8]]) -> sha2::digest::Output<D> {
     let mut digest = D::new();
     parts.iter().for_each(|part| digest.update(part));
     digest.finalize()
+}
+
+impl Sum {
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Sha1(bytes) => bytes,
+            Self::Sha256(bytes) => bytes,
+        }
+    }
 }
 
 impl fmt::Display for Sum {
