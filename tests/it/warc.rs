@@ -135,8 +135,7 @@ fn bodies(found: &[Found]) -> BTreeMap<(String, u64), Vec<String>> {
         payloads.insert(digest, body.clone());
         let coding =
             head.lines().find_map(|line| line.strip_prefix("content-encoding: ")).unwrap_or_default();
-        let body =
-            decode_all(coding, &Bytes::from(body), u64::MAX).map_or_else(|(body, _)| body, |body| body);
+        let body = decode_all(coding, &Bytes::from(body), u64::MAX).unwrap_or_else(|(body, _)| body);
         let sum = Sha256::digest(&body.bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         bodies.entry((found.field("WARC-Target-URI").to_owned(), found.status())).or_default().push(sum);
     }
@@ -262,6 +261,15 @@ fn an_archive_on_stdout_is_plain_and_holds_no_secret() {
     let text = ran.text();
     assert!(!text.contains("secret") && !text.contains("hush") && !text.contains("bWU6c2VjcmV0"), "{text}");
     assert!(text.contains("cookie: ***\r\n") && text.contains("robots: ignore\r\n"), "{text}");
+}
+
+#[test]
+fn two_archives_do_not_share_an_index() {
+    let desk = Desk::new();
+    let [one, other] = ["a.warc", "a.warc.gz"].map(|name| desk.name(name));
+    let ran = run(["fetch", "http://127.0.0.1:1/", "-o", &one, "-o", &other]).exits(2);
+    ran.says(&["a.cdxj", "differ before the suffix"]);
+    assert!(!desk.path("a.warc").exists());
 }
 
 #[test]

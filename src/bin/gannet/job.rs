@@ -114,13 +114,12 @@ impl JobRun {
         if !Job::exists(directory) {
             targets.iter().try_for_each(Target::check_new)?;
         }
-        if mode == Mode::AsCompleted {
-            if let Some(target) = targets.iter().find(|target| is_special(&target.path)) {
-                return Err(Error::Config(format!(
-                    "{} is no ordinary file, so a job cannot cut it to what is known to be written\nhint: use `-o -`, which may show a record twice after a crash",
-                    target.name()
-                )));
-            }
+        let special = targets.iter().find(|target| is_special(&target.path));
+        if let (Mode::AsCompleted, Some(target)) = (mode, special) {
+            return Err(Error::Config(format!(
+                "{} is no ordinary file, so a job cannot cut it to what is known to be written\nhint: use `-o -`, which may show a record twice after a crash",
+                target.name()
+            )));
         }
         let kept = targets.iter().enumerate().map(|(nth, target)| target.kept(directory, nth, mode));
         let kept = kept.chain(reports.iter().map(|_| Reports::kept(directory))).collect();

@@ -3,6 +3,7 @@
 //! The suffix of a file says its form ([`SUFFIXES`]), `--format` that of stdout. Opening an output empties it, so all that
 //! can be said against any of them is said first. A job opens the same forms at the length that its journal names.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
@@ -109,7 +110,9 @@ impl Places {
                 return Err(Error::Config(format!("`{}` is given twice as output", path.display())));
             }
         }
-        let targets = files.iter().map(|path| Target::of(path, output, warc)).collect::<Result<_, _>>()?;
+        let targets =
+            files.iter().map(|path| Target::of(path, output, warc)).collect::<Result<Vec<_>, _>>()?;
+        one_index_each(&targets)?;
         let reports = Reports::of(&output.report)?;
         if output.output.iter().any(|path| is_stdout(path))
             && reports.as_ref().is_some_and(Reports::use_stdout)
@@ -307,6 +310,24 @@ impl Target {
     pub(crate) fn cannot_write(&self, why: io::Error) -> Error {
         Error::Io(format!("cannot write {}", self.name()), why)
     }
+}
+
+/// Two archives whose names differ in the suffix alone would write one index.
+fn one_index_each(targets: &[Target]) -> Result<(), Error> {
+    let files = targets.iter().filter(|target| target.is_archive() && !target.is_stdout());
+    let mut indexes = BTreeMap::new();
+    for Target { path, .. } in files {
+        let index = warc::index_path(&identity(path));
+        if let Some(other) = indexes.insert(index.clone(), path) {
+            return Err(Error::Config(format!(
+                "`{}` and `{}` would both have the index `{}`\nhint: give them names that differ before the suffix",
+                other.display(),
+                path.display(),
+                index.display()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// How an archive is to be written.

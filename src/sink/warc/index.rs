@@ -14,7 +14,7 @@ use super::sorter::Sorter;
 use super::surt::surt;
 use crate::sink::to_json;
 
-/// What is read of a block: more than a head of HTTP has (`docs/limits.md`: 408 KiB).
+/// What is read of a block: more than a head of HTTP has (the client takes 408 KiB).
 const HEAD: u64 = 512 << 10;
 
 /// What stands between a line and the number of its part; no line has it.

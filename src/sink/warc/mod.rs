@@ -23,7 +23,7 @@ use std::time::SystemTime;
 
 pub use self::digest::Digest;
 pub use self::member::Compression;
-pub use self::parts::{Gauge, cut, leftover, total_length};
+pub use self::parts::{Gauge, cut, index_path, leftover, total_length};
 pub use self::reader::{Reader, Record};
 
 use self::index::{Entry, Index, Place};

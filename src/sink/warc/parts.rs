@@ -51,8 +51,8 @@ pub(super) fn numbered(path: &Path, number: u32) -> PathBuf {
     path.with_file_name(format!("{stem}-{number:05}{suffix}"))
 }
 
-/// The name of the index.
-pub(super) fn index_path(path: &Path) -> PathBuf {
+/// The name of the index of an archive: `crawl.cdxj` beside `crawl.warc.gz`.
+pub fn index_path(path: &Path) -> PathBuf {
     path.with_file_name(format!("{}.cdxj", split(path).0))
 }
 
@@ -171,7 +171,12 @@ impl Parts {
     /// Gives the open part its number, and opens the next.
     pub(super) fn rotate(&mut self) -> io::Result<()> {
         self.file.sync_data()?;
-        std::fs::rename(&self.path, numbered(&self.path, self.closed))?;
+        let full = numbered(&self.path, self.closed);
+        if full.exists() {
+            let why = format!("`{}` is there already", full.display());
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+        }
+        std::fs::rename(&self.path, full)?;
         let file = Arc::new(OpenOptions::new().create_new(true).append(true).open(&self.path)?);
         if let Some(directory) = self.path.parent().filter(|directory| *directory != Path::new("")) {
             File::open(directory)?.sync_all()?;
