@@ -65,6 +65,7 @@
 //! A URL that fails is an [`Outcome`] with an [`ErrorKind`]; the run goes on. An [`Error`] is why a *run* failed.
 
 pub mod batch;
+pub mod content;
 pub mod crawl;
 pub mod error;
 pub mod extract;

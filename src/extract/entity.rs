@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 use memchr::memchr2;
 
 /// Decodes an attribute value: `&copy=1` and `&copyx` stay as they are, for old query strings.
-pub(super) fn attribute(raw: &[u8]) -> Cow<'_, str> {
+pub(crate) fn attribute(raw: &[u8]) -> Cow<'_, str> {
     decode(raw, true)
 }
 
@@ -25,7 +25,7 @@ pub(super) fn attribute_into(raw: &[u8], out: &mut String) {
 }
 
 /// Decodes text, where a name without `;` is a reference whatever follows.
-pub(super) fn text(raw: &[u8]) -> Cow<'_, str> {
+pub(crate) fn text(raw: &[u8]) -> Cow<'_, str> {
     decode(raw, false)
 }
 

@@ -12,14 +12,14 @@
 pub mod charset;
 mod css;
 mod directives;
-mod entity;
+pub(crate) mod entity;
 mod foreign;
 mod headers;
 mod html;
 mod known;
 mod links;
 mod resolve;
-mod scan;
+pub(crate) mod scan;
 mod sitemap;
 mod values;
 mod via;
@@ -292,7 +292,7 @@ fn declared_base(href: &[u8], page_url: &Url, encoding: &'static Encoding) -> Op
 }
 
 /// Whether a body is scanned. A content type that says nothing counts as missing (MIME Sniffing §7).
-fn is_html(content_type: Option<&str>, body: &[u8]) -> bool {
+pub(crate) fn is_html(content_type: Option<&str>, body: &[u8]) -> bool {
     let is = |name: &str| is(content_type, name);
     is("text/html")
         || is("application/xhtml+xml")
@@ -341,7 +341,7 @@ fn looks_like_html(body: &[u8]) -> bool {
 }
 
 /// A title as it is shown.
-fn tidy(raw: &[u8]) -> Option<String> {
+pub(crate) fn tidy(raw: &[u8]) -> Option<String> {
     let mut title = String::new();
     // Enough for any title; a page that never closes its title is not copied.
     for word in entity::text(&raw[..raw.len().min(64 * MAX_TITLE_LEN)]).split_ascii_whitespace() {

@@ -14,7 +14,7 @@ use memchr::{memchr, memchr2};
 use super::foreign::Foreign;
 
 /// Walks over the start tags of a page.
-pub(super) struct Scanner<'a> {
+pub(crate) struct Scanner<'a> {
     input: &'a [u8],
     at: usize,
     foreign: Foreign,
@@ -23,24 +23,34 @@ pub(super) struct Scanner<'a> {
 }
 
 /// A start tag.
-pub(super) struct Tag<'s, 'a> {
+pub(crate) struct Tag<'s, 'a> {
     /// The tag name in lower case.
-    pub(super) name: Name,
+    pub(crate) name: Name,
     /// What the tag says between its name and `>`.
-    pub(super) attrs: Attrs<'s, 'a>,
+    pub(crate) attrs: Attrs<'s, 'a>,
     /// Inside `svg` or `math`, where `<title>` is no title and `<link>` no link.
-    pub(super) foreign: bool,
+    pub(crate) foreign: bool,
+    /// There is a `/` before its `>`.
+    pub(crate) self_closing: bool,
     /// What a raw text element (`script`, `title`, …) holds; empty for all others.
-    pub(super) text: &'a [u8],
+    pub(crate) text: &'a [u8],
+}
+
+/// What a page is made of, for who reads more of it than start tags.
+pub(crate) enum Token<'s, 'a> {
+    /// As written, references included. A text may come in several parts.
+    Text(&'a [u8]),
+    Start(Tag<'s, 'a>),
+    End(Name),
 }
 
 impl<'a> Scanner<'a> {
-    pub(super) fn new(input: &'a [u8]) -> Self {
+    pub(crate) fn new(input: &'a [u8]) -> Self {
         Self { input, at: 0, foreign: Foreign::default(), attrs: Seen::default() }
     }
 
     /// The next start tag ("data state", §13.2.5.1).
-    pub(super) fn next_tag(&mut self) -> Option<Tag<'_, 'a>> {
+    pub(crate) fn next_tag(&mut self) -> Option<Tag<'_, 'a>> {
         loop {
             let open = find(b'<', self.input, self.at, 1)?;
             match *self.input.get(open + 1)? {
@@ -49,6 +59,35 @@ impl<'a> Scanner<'a> {
                 b'!' => self.at = self.declaration(open + 2)?,
                 b'?' => self.at = self.bogus_comment(open + 2)?,
                 _ => self.at = open + 1,
+            }
+        }
+    }
+
+    /// The next text, start tag or end tag; comments and their like are passed over, and so is what raw text elements
+    /// hold, which comes with their tag.
+    pub(crate) fn next_token(&mut self) -> Option<Token<'_, 'a>> {
+        loop {
+            let start = self.at;
+            let end = memchr(b'<', self.input.get(start..)?).map_or(self.input.len(), |at| start + at);
+            let end = match self.input.get(end + 1) {
+                // No markup, so it is text.
+                Some(b'a'..=b'z' | b'A'..=b'Z' | b'/' | b'!' | b'?') => end,
+                _ => self.input.len().min(end + 1),
+            };
+            if start < end {
+                self.at = end;
+                return Some(Token::Text(&self.input[start..end]));
+            }
+            match *self.input.get(start + 1)? {
+                b'/' => {
+                    let name_end = until(self.input, start + 2, TAG_NAME_END);
+                    let name = Name::new(&self.input[start + 2..name_end]);
+                    self.at = self.end_tag(start + 2)?;
+                    return Some(Token::End(name));
+                }
+                b'!' => self.at = self.declaration(start + 2)?,
+                b'?' => self.at = self.bogus_comment(start + 2)?,
+                _ => return self.start_tag(start + 1).map(Token::Start),
             }
         }
     }
@@ -68,7 +107,7 @@ impl<'a> Scanner<'a> {
                 tag_end(self.input, at + 2 + name.as_bytes().len()).map_or(self.input.len(), |end| end.0)
             }
         };
-        Some(Tag { name, attrs, foreign, text: &self.input[end..text_end.unwrap_or(end)] })
+        Some(Tag { name, attrs, foreign, self_closing, text: &self.input[end..text_end.unwrap_or(end)] })
     }
 
     /// What follows `</` ("end tag open state", §13.2.5.7). Returns where to go on.
@@ -189,7 +228,7 @@ fn is_tag(input: &[u8], at: usize, name: &[u8]) -> bool {
 
 /// A tag name in lower case. Names longer than any that matters are kept as the empty name.
 #[derive(Clone, Copy)]
-pub(super) struct Name {
+pub(crate) struct Name {
     bytes: [u8; Name::MAX],
     len: u8,
 }
@@ -207,7 +246,7 @@ impl Name {
         Self { bytes, len: written.len() as u8 } // at most MAX
     }
 
-    pub(super) fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
     }
 }
@@ -253,7 +292,7 @@ impl<'a> Seen<'a> {
 
 /// The attributes of a tag in order, duplicates included.
 #[derive(Clone, Copy)]
-pub(super) struct Attrs<'s, 'a> {
+pub(crate) struct Attrs<'s, 'a> {
     seen: &'s [Attr<'a>],
     input: &'a [u8],
     at: usize,
@@ -261,7 +300,7 @@ pub(super) struct Attrs<'s, 'a> {
 
 impl<'a> Attrs<'_, 'a> {
     /// The values of the named attributes (in lower case; an empty name stands for none). Of duplicates the first counts (§13.2.5.33).
-    pub(super) fn pick<const N: usize>(self, names: [&str; N]) -> [Option<&'a [u8]>; N] {
+    pub(crate) fn pick<const N: usize>(self, names: [&str; N]) -> [Option<&'a [u8]>; N] {
         let mut picked = [None; N];
         let mut take = |(name, value): Attr<'a>| {
             for (wanted, slot) in names.iter().zip(&mut picked) {
