@@ -12,7 +12,7 @@ mod received;
 mod record;
 
 pub use self::aside::{Aside, Record};
-pub use self::received::{Keep, LinkRecord, Received, ShowBody, body_path, content_type};
+pub use self::received::{Keep, LinkRecord, Received, ShowBody, body_path, content_type, file_stem};
 pub use self::record::{FIELDS, SCHEMA, WithLinks};
 pub use crate::frontier::Position;
 
@@ -222,6 +222,12 @@ impl Outcome {
     /// The HTTP status, if a head came.
     pub fn status(&self) -> Option<u16> {
         self.response.as_ref().and_then(|r| r.status)
+    }
+
+    /// Another page with the same content was met before.
+    pub fn is_duplicate(&self) -> bool {
+        let content = self.response.as_ref().and_then(|response| response.content.as_ref());
+        content.and_then(|content| content.mark.as_ref()).is_some_and(|mark| mark.duplicate_of.is_some())
     }
 
     /// The URL as it may be shown, or for a seed that is none, the seed.

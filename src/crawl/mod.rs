@@ -5,6 +5,7 @@
 //! the four rules and the proofs are in `docs/architecture.md`. This is the only place where tasks are
 //! spawned, and each is joined here.
 
+mod content;
 mod dispatcher;
 mod hops;
 mod lanes;
@@ -32,6 +33,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+pub use self::content::Reading;
 pub use self::progress::Progress;
 pub use self::selection::Selection;
 pub use self::shutdown::Handle;
@@ -82,6 +84,8 @@ pub struct Plan {
     pub fallback: Option<Arc<serde_json::Value>>,
     /// What of a response is kept.
     pub keep: Keep,
+    /// What is read of the content of pages; default nothing.
+    pub reading: Reading,
     /// Take up the sitemaps that the robots.txt of each host names, else its `/sitemap.xml`; needs
     /// [`Politeness::robots`].
     pub sitemaps: bool,
@@ -127,6 +131,7 @@ impl Plan {
             body: None,
             fallback: None,
             keep: Keep::default(),
+            reading: Reading::default(),
             sitemaps: false,
             max_sitemap: MAX_SITEMAP_BYTES as u64,
             obey_robots: true,

@@ -26,6 +26,7 @@ impl Summary {
             statuses: summary.statuses.clone(),
             errors: summary.errors.iter().map(named).collect(),
             failed_seeds: summary.failed_seeds,
+            duplicates: summary.duplicates,
             links_found: summary.links.found,
             links_seen: summary.links.seen,
             links_rejected: summary
@@ -59,6 +60,7 @@ impl Summary {
             skipped: note.skipped.iter().filter_map(|(name, n)| Some((skip(name)?, *n))).collect(),
             statuses: note.statuses.clone(),
             failed_seeds: note.failed_seeds,
+            duplicates: note.duplicates,
             retries: note.retries,
             robots: note.robots,
             wire_bytes: note.wire_bytes,
@@ -85,8 +87,15 @@ mod tests {
 
     #[test]
     fn a_note_gives_the_summary_back() {
-        let mut summary =
-            Summary { seeds: 10, discovered: 5, finished: 3, failed: 2, retries: 1, ..Summary::default() };
+        let mut summary = Summary {
+            seeds: 10,
+            discovered: 5,
+            finished: 3,
+            failed: 2,
+            retries: 1,
+            duplicates: 1,
+            ..Summary::default()
+        };
         summary.skipped.insert(Skip::RobotsDenied, 4);
         summary.statuses.insert(404, 2);
         let group = ErrorGroup { count: 2, example: "http://h/".into(), message: "refused".into() };

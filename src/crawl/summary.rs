@@ -48,6 +48,8 @@ pub struct Summary {
     pub errors: BTreeMap<ErrorKind, ErrorGroup>,
     /// Seeds that failed.
     pub failed_seeds: u64,
+    /// Finished URLs with the content of another, where that was looked for.
+    pub duplicates: u64,
     /// Links met on pages.
     pub links: Links,
     /// Tries after the first.
@@ -130,6 +132,7 @@ pub(super) struct Tally {
     status: Option<u16>,
     error: Option<(ErrorKind, String, String)>,
     skipped: Option<Skip>,
+    is_duplicate: bool,
     bytes: (u64, u64),
     queue: Option<Duration>,
     total: Option<Duration>,
@@ -148,6 +151,7 @@ impl Tally {
             status: outcome.status().filter(|status| *status < 400 || !is_guess),
             error: error.map(|e| (e.kind, outcome.name().into_owned(), e.message.clone())),
             skipped: outcome.skipped,
+            is_duplicate: outcome.is_duplicate(),
             bytes,
             queue: outcome.queue,
             total: outcome.timings.map(|t| t.total),
@@ -191,6 +195,7 @@ impl Default for Summary {
             statuses: BTreeMap::new(),
             errors: BTreeMap::new(),
             failed_seeds: 0,
+            duplicates: 0,
             links: Links::default(),
             retries: 0,
             robots: 0,
@@ -220,6 +225,7 @@ impl Summary {
             *self.skipped.entry(skip).or_default() += 1;
         }
         self.failed_seeds += u64::from(tally.seed && tally.is_failure());
+        self.duplicates += u64::from(tally.is_duplicate);
         if let (OutcomeKind::Finished, Some(status)) = (tally.kind, tally.status) {
             *self.statuses.entry(status).or_default() += 1;
         }

@@ -196,6 +196,13 @@ impl<F: Fetch> Shared<F> {
             }
             Err(_) => extract::Page::default(),
         };
+        let content = match &result {
+            // Boxed, so that its state is no part of every worker.
+            Ok(response) if plan.reading.is_asked() => {
+                Box::pin(plan.reading.read(response, entry, &found)).await
+            }
+            _ => None,
+        };
         let response = result.as_ref().ok();
         let answered = response.or_else(|| result.as_ref().err()?.partial.as_deref());
         let on_public = answered.map(|response| response.is_public);
@@ -210,6 +217,9 @@ impl<F: Fetch> Shared<F> {
         outcome = outcome.or_fallback(plan.fallback.as_ref());
         outcome.queue = Some(started.saturating_duration_since(entry.admitted));
         self.describe(&mut outcome, &mut found);
+        if let Some(response) = &mut outcome.response {
+            response.content = content;
+        }
         let mut page = Page::done(outcome, decision.signal);
         if let Some(follow) = follow {
             // What a seed redirects to takes its place, and tells of the sitemaps of its own host: they get its root.

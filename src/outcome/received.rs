@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 
+use crate::content::Content;
 use crate::extract::Link;
 use crate::fetch::{HeaderMap, HopRecord, Response, Truncated};
 use crate::url::CrawlUrl;
@@ -47,6 +48,8 @@ pub struct Received {
     pub show_body: ShowBody,
     /// File that holds the body, below the directory of `--save-bodies`.
     pub body_path: Option<String>,
+    /// What was read of its content; on request.
+    pub content: Option<Box<Content>>,
     /// The address that answered.
     pub remote_ip: Option<std::net::IpAddr>,
     /// Links found; on request.
@@ -134,6 +137,7 @@ impl Received {
             body: keep.body.then(|| body.bytes.clone()),
             show_body: keep.show_body,
             body_path: None,
+            content: None,
             remote_ip: response.remote.map(|a| a.ip()),
             links: None,
             show_links: keep.show_links,
@@ -187,14 +191,19 @@ pub fn body_path(url: Option<&CrawlUrl>, response: &Received) -> String {
         ("image/webp", "webp"),
         ("image/svg+xml", "svg"),
     ];
-    let body = response.body.as_deref().unwrap_or_default();
-    // A password has no part in it: who has the record could try to guess it.
-    let url = url.map_or_else(String::new, ToString::to_string);
-    let hash = sha256(&[url.as_bytes(), b"\n", body].concat());
+    let stem = file_stem(url, response.body.as_deref().unwrap_or_default());
     let content_type = response.content_type.as_deref().unwrap_or_default();
     let suffix =
         SUFFIXES.iter().find(|(essence, _)| *essence == content_type).map_or("bin", |(_, suffix)| suffix);
-    format!("{}/{}.{suffix}", &hash[..2], &hash[2..42])
+    format!("{stem}.{suffix}")
+}
+
+/// The same without suffix, for what is made of the body.
+pub fn file_stem(url: Option<&CrawlUrl>, body: &[u8]) -> String {
+    // A password has no part in it: who has the record could try to guess it.
+    let url = url.map_or_else(String::new, ToString::to_string);
+    let hash = sha256(&[url.as_bytes(), b"\n", body].concat());
+    format!("{}/{}", &hash[..2], &hash[2..42])
 }
 
 fn sha256(bytes: &[u8]) -> String {

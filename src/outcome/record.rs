@@ -9,6 +9,7 @@ use encoding_rs::{Encoding, UTF_8};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{Outcome, Received, ShowBody, Skip};
+use crate::content::Content;
 use crate::extract::Via;
 use crate::extract::charset::is_text;
 use crate::fetch::HeaderMap;
@@ -38,10 +39,18 @@ pub const FIELDS: &[&str] = &[
     "wire_bytes",
     "truncated",
     "sha256",
+    "simhash",
+    "duplicate_of",
     "headers",
     "body",
     "body_b64",
     "body_path",
+    "text",
+    "markdown",
+    "meta",
+    "text_path",
+    "markdown_path",
+    "meta_path",
     "remote_ip",
     "depth",
     "source",
@@ -140,6 +149,10 @@ impl Received {
         map.serialize_entry("wire_bytes", &self.wire_bytes)?;
         put(map, "truncated", self.truncated)?;
         put(map, "sha256", self.sha256.as_ref())?;
+        if let Some(mark) = self.content.as_ref().and_then(|content| content.mark.as_ref()) {
+            put(map, "simhash", mark.print.simhash.map(|hash| format!("{hash:016x}")))?;
+            put(map, "duplicate_of", mark.duplicate_of.as_ref())?;
+        }
         put(map, "headers", self.headers.as_ref().map(Headers))?;
         if let Some(body) = self.body.as_deref().filter(|_| with_body && self.show_body != ShowBody::No) {
             match self.text(body) {
@@ -148,6 +161,9 @@ impl Received {
             }
         }
         put(map, "body_path", self.body_path.as_ref())?;
+        if let Some(content) = self.content.as_ref().filter(|_| with_body) {
+            serialize_content(content, map)?;
+        }
         put(map, "remote_ip", self.remote_ip.map(|address| address.to_string()))
     }
 
@@ -161,6 +177,20 @@ impl Received {
         let encoding = charset.and_then(|name| Encoding::for_label(name.as_bytes())).unwrap_or(UTF_8);
         encoding.decode_without_bom_handling_and_without_replacement(body)
     }
+}
+
+/// What a page says, or the files that hold it.
+fn serialize_content<M: SerializeMap>(content: &Content, map: &mut M) -> Result<(), M::Error> {
+    let Content { text, markdown, meta, stem, .. } = content;
+    let Some(stem) = stem else {
+        put(map, "text", text.as_ref())?;
+        put(map, "markdown", markdown.as_ref())?;
+        return put(map, "meta", meta.as_ref());
+    };
+    let path = |suffix: &str| format!("{stem}.{suffix}");
+    put(map, "text_path", text.as_ref().map(|_| path("txt")))?;
+    put(map, "markdown_path", markdown.as_ref().map(|_| path("md")))?;
+    put(map, "meta_path", meta.as_ref().map(|_| path("meta.json")))
 }
 
 fn put<M: SerializeMap, T: Serialize>(

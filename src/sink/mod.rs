@@ -6,6 +6,7 @@
 //! thick, a millisecond later.
 
 mod bodies;
+mod contents;
 mod csv;
 mod human;
 mod json;
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 pub use self::bodies::Bodies;
+pub use self::contents::Contents;
 pub use self::csv::Csv;
 pub use self::human::Human;
 pub use self::json::{Json, JsonLines};

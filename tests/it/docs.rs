@@ -280,7 +280,9 @@ fn relative_links_lead_somewhere() {
             let (to, anchor) = target.split_once('#').unwrap_or((target, ""));
             let to = if to.is_empty() { path.clone() } else { path.parent().unwrap().join(to) };
             assert!(to.exists(), "{file} links to `{target}`");
-            let slug = |line: &str| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+            let slug = |line: &str| {
+                line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-").replace(',', "")
+            };
             let anchors = || std::fs::read_to_string(&to).unwrap();
             let known = anchor.is_empty()
                 || anchors().lines().any(|line| line.starts_with('#') && slug(line) == anchor);

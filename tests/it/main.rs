@@ -19,11 +19,13 @@ mod cli_redirects;
 mod cli_robots;
 mod cli_stop;
 mod cli_text;
+mod content;
 mod curl_replies;
 mod data;
 mod decoding;
 #[cfg(feature = "cli")]
 mod docs;
+mod duplicates;
 mod engine;
 mod engine_cases;
 mod engine_faults;

@@ -355,6 +355,15 @@ pub(crate) struct OutputArgs {
     /// Write bodies to files below this directory, named in `body_path`
     #[arg(long, value_name = "DIR")]
     pub(crate) save_bodies: Option<PathBuf>,
+    /// Put what HTML pages say into the records: their main content as text or Markdown, what they say of themselves
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
+    pub(crate) extract: Vec<Extract>,
+    /// Write that to files below this directory instead, named in `text_path`, `markdown_path` and `meta_path`
+    #[arg(long, value_name = "DIR", requires = "extract")]
+    pub(crate) extract_to: Option<PathBuf>,
+    /// Mark pages with the content of an earlier one in `duplicate_of`: the same bytes, or also nearly the same text
+    #[arg(long, value_name = "KIND")]
+    pub(crate) duplicates: Option<Duplicates>,
     /// Show progress on stderr; auto is when stderr is a terminal
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(crate) progress: When,
@@ -418,6 +427,19 @@ pub(crate) enum Format {
 pub(crate) enum BodyForm {
     Text,
     Raw,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Extract {
+    Text,
+    Markdown,
+    Meta,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Duplicates {
+    Exact,
+    Near,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
+use gannet::content::{Duplicates, Kind, Ledger};
 use gannet::crawl::Plan;
 use gannet::error::Error;
 use gannet::job::{Difference, Job, JobSink, Manifest, Started, Sync, deliver};
@@ -147,6 +148,16 @@ impl JobRun {
             free,
             notices,
         })
+    }
+
+    /// The contents that the job has met, which it goes on to note.
+    pub(crate) fn duplicates(&mut self, kind: Kind) -> Result<Duplicates, Error> {
+        let all = Duplicates::with_key(kind, self.job.manifest().key);
+        let path = self.directory().join("contents");
+        let name = format!("`{}`", path.display());
+        let ledger = Ledger::open(&path, &all).map_err(|why| Error::Io(format!("cannot use {name}"), why))?;
+        self.others.push(Output { name, sink: Box::new(ledger) });
+        Ok(all)
     }
 
     /// Begins a run.

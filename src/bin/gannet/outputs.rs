@@ -12,7 +12,7 @@ use gannet::error::Error;
 use gannet::job::{JobSink, Kept, Kind, Spool, Tracked, watch};
 use gannet::seeds::Source;
 use gannet::sink::warc::{self, Compression, Digest, Warc, WarcOptions};
-use gannet::sink::{Bodies, Csv, Encoder, Human, Json, JsonLines, Lines, Ordered, Sink};
+use gannet::sink::{Bodies, Contents, Csv, Encoder, Human, Json, JsonLines, Lines, Ordered, Sink};
 
 use crate::args::{Format, Mode, OutputArgs, WarcArgs, WarcDigest};
 use crate::reports::Reports;
@@ -93,6 +93,8 @@ pub(crate) struct Places {
     pub(crate) reports: Option<Reports>,
     /// Of `--save-bodies`.
     bodies: Option<PathBuf>,
+    /// Of `--extract-to`.
+    contents: Option<PathBuf>,
 }
 
 impl Places {
@@ -120,7 +122,7 @@ impl Places {
             let hint = "give the report a file, as in --report KIND:FILE";
             return Err(Error::Config(format!("both records and a report would go to stdout\nhint: {hint}")));
         }
-        Ok(Self { targets, reports, bodies: output.save_bodies.clone() })
+        Ok(Self { targets, reports, bodies: output.save_bodies.clone(), contents: output.extract_to.clone() })
     }
 
     /// Whether links are to be kept for one of them, whatever records show.
@@ -160,10 +162,22 @@ impl Places {
 
     /// Sinks that are no records: files which are the same however often they are written.
     pub(crate) fn beside(&self) -> Result<Vec<Output>, Error> {
-        let Some(directory) = &self.bodies else { return Ok(Vec::new()) };
-        let bodies = Bodies::new(directory.clone())
-            .map_err(|why| Error::Io(format!("cannot make `{}`", directory.display()), why))?;
-        Ok(vec![Output { name: format!("bodies below `{}`", directory.display()), sink: Box::new(bodies) }])
+        let cannot_make = |directory: &Path| {
+            let what = format!("cannot make `{}`", directory.display());
+            move |why| Error::Io(what, why)
+        };
+        let mut beside = Vec::new();
+        if let Some(directory) = &self.bodies {
+            let bodies = Bodies::new(directory.clone()).map_err(cannot_make(directory))?;
+            let name = format!("bodies below `{}`", directory.display());
+            beside.push(Output { name, sink: Box::new(bodies) });
+        }
+        if let Some(directory) = &self.contents {
+            let contents = Contents::new(directory.clone()).map_err(cannot_make(directory))?;
+            let name = format!("contents below `{}`", directory.display());
+            beside.push(Output { name, sink: Box::new(contents) });
+        }
+        Ok(beside)
     }
 }
 

@@ -178,6 +178,13 @@ pub(crate) fn summary(summary: &Summary, job: Option<&str>, verbose: bool) {
         }
         row(&mut text, "links", &links);
     }
+    if summary.duplicates > 0 {
+        row(
+            &mut text,
+            "duplicates",
+            &format!("{} with the content of another", plural(summary.duplicates, "page")),
+        );
+    }
     let tries = format!(
         "{} tried again, {} robots.txt, {}{}",
         summary.retries,

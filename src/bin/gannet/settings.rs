@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ArgMatches;
-use gannet::crawl::{Plan, Selection};
+use gannet::content::{self, Duplicates, Wanted};
+use gannet::crawl::{Plan, Reading, Selection};
 use gannet::error::Error;
 use gannet::fetch::{DenyPrivate, HeaderMap, HeaderName, HeaderValue, Http, HttpOptions, Method, user_agent};
 use gannet::frontier::Politeness;
@@ -16,7 +17,8 @@ use gannet::scope::{self, Scope, Traps};
 use gannet::seeds::Source;
 
 use crate::args::{
-    BodyForm, CrawlArgs, Deny, FetchArgs, Mode, OutputArgs, Reach, RequestArgs, RunArgs, ScopeArgs, When,
+    self, BodyForm, CrawlArgs, Deny, Extract, FetchArgs, Mode, OutputArgs, Reach, RequestArgs, RunArgs,
+    ScopeArgs, When,
 };
 use crate::exit::FailOn;
 use crate::job::JobRun;
@@ -114,6 +116,7 @@ impl Settings {
         plan.fail_fast = stop.fail_fast;
         let mut places = Places::of(&output, &warc, job.job.as_deref())?;
         plan.keep = keep(&output, &places)?;
+        plan.reading = reading(&output);
         let keep_connections = keep_connections(plan.workers, delay).div_ceil(plan.threads);
         let (max_body, max_redirects) = (answer.max_body.0, answer.max_redirects);
         let options = http_options(request, &plan.robots_token)?;
@@ -124,10 +127,17 @@ impl Settings {
         outputs::not_over_the_input(&sources, &output.output)?;
         plan.resumable = job.job.is_some();
         let to_terminal = places.use_terminal();
-        let (outputs, job) = match &job.job {
+        let (outputs, mut job) = match &job.job {
             None => (places.open(mode)?, None),
             Some(directory) => (Vec::new(), Some(JobRun::open(directory, &job, places, mode, &plan, typed)?)),
         };
+        plan.reading.duplicates = duplicates(&output)
+            .map(|kind| match &mut job {
+                Some(job) => job.duplicates(kind),
+                None => Ok(Duplicates::new(kind)),
+            })
+            .transpose()?
+            .map(Arc::new);
         let progress = match output.progress {
             When::Always => true,
             When::Never => false,
@@ -254,6 +264,32 @@ fn keep(output: &OutputArgs, places: &Places) -> Result<Keep, Error> {
         body_path: output.save_bodies.is_some(),
         captures: places.need_captures(),
     })
+}
+
+/// Whether a field is asked for by name.
+fn names(output: &OutputArgs, field: &str) -> bool {
+    output.fields.as_ref().is_some_and(|fields| fields.iter().any(|name| name == field))
+}
+
+/// What is read of the content of pages.
+fn reading(output: &OutputArgs) -> Reading {
+    let asked = |what, field| output.extract.contains(&what) || names(output, field);
+    let wanted = Wanted {
+        text: asked(Extract::Text, "text"),
+        markdown: asked(Extract::Markdown, "markdown"),
+        meta: asked(Extract::Meta, "meta"),
+    };
+    Reading { wanted, to_files: output.extract_to.is_some(), duplicates: None }
+}
+
+/// Which duplicates are looked for.
+fn duplicates(output: &OutputArgs) -> Option<content::Kind> {
+    match output.duplicates {
+        Some(args::Duplicates::Exact) => Some(content::Kind::Exact),
+        Some(args::Duplicates::Near) => Some(content::Kind::Near),
+        None if names(output, "simhash") => Some(content::Kind::Near),
+        None => names(output, "duplicate_of").then_some(content::Kind::Exact),
+    }
 }
 
 /// On a terminal, unless `NO_COLOR` is set and not empty (no-color.org).
