@@ -63,6 +63,8 @@ struct Reading {
     hint: Hint,
     robot: Arc<str>,
     fingerprinter: Fingerprinter,
+    /// The record says what links are called.
+    with_text: bool,
     /// Links that need not be told, unless the record is to list them.
     known: Option<Arc<Known>>,
 }
@@ -85,7 +87,8 @@ pub(super) async fn read(
     let url = response.final_url.to_url_after(&mut near.lock().unwrap_or_else(PoisonError::into_inner));
     let hint = Hint::of(entry, body, plan.max_sitemap);
     let known = (!plan.keep.links).then(|| Arc::clone(known));
-    let reading = Reading { wanted, hint, robot: Arc::clone(&plan.robots_token), fingerprinter, known };
+    let (robot, with_text) = (Arc::clone(&plan.robots_token), plan.keep.links);
+    let reading = Reading { wanted, hint, robot, fingerprinter, with_text, known };
     if wanted == Wanted::Head || (!hint.is_zipped && body.len() <= PARSE_INLINE) {
         return reading.parse(&response.headers, body, &url);
     }
@@ -114,6 +117,7 @@ impl Reading {
             headers: &said,
             robot: &self.robot,
             with_css: self.wanted == Wanted::AllLinks,
+            with_text: self.with_text,
             fingerprinter: self.fingerprinter,
             known: self.known.as_deref(),
         };

@@ -96,7 +96,7 @@ mod tests {
 
     fn link(tag: &str, attr: &str, kind: LinkKind) -> Link {
         let (url, via) = (CrawlUrl::parse("http://h/").unwrap(), Via::named(tag, attr));
-        Link { url, fingerprint: 0, via, kind, nofollow: false, shown_via: None, lastmod: None }
+        Link { url, fingerprint: 0, via, kind, nofollow: false, shown_via: None, lastmod: None, text: None }
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 
+use super::label::Label;
 use super::scan::{Attrs, Scanner, Tag, is_space};
 use super::{LinkKind, Via, css, entity, values};
 
@@ -25,6 +26,8 @@ pub(super) struct Found<'a> {
     /// The contents of each `<meta name=robots>`, or with the name of this robot.
     pub(super) robots: Vec<&'a [u8]>,
     pub(super) links: Vec<RawLink<'a>>,
+    /// What links are called, each with the place of its link in `links`; in order.
+    pub(super) labels: Vec<(usize, Box<str>)>,
 }
 
 /// A link before it is resolved.
@@ -193,14 +196,24 @@ pub(super) fn link_kind(rel: &[u8]) -> Option<LinkKind> {
 
 /// Reads a page.
 ///
-/// `with_css` says whether style sheets are read too: to look for `style` in every tag is not free.
-pub(super) fn read<'a>(body: &'a [u8], robot: &str, with_css: bool) -> Found<'a> {
+/// `with_css` says whether style sheets are read too: to look for `style` in every tag is not free. Nor is to look what
+/// links are called.
+pub(super) fn read<'a>(body: &'a [u8], robot: &str, with_css: bool, with_text: bool) -> Found<'a> {
     let mut found = Found { links: Vec::with_capacity(64), ..Found::default() };
     let mut scanner = Scanner::new(body);
     while let Some(tag) = scanner.next_tag() {
+        let before = found.links.len();
         found.take(&tag, robot);
+        let links = before..found.links.len();
         if with_css {
             found.styles(&tag);
+        }
+        if with_text
+            && !links.is_empty()
+            && let Some(label) = Label::of(&tag)
+            && let Some(text) = label.read(scanner.rest())
+        {
+            found.labels.extend(links.map(|link| (link, text.clone())));
         }
     }
     found

@@ -4,7 +4,7 @@ use super::super::Via;
 use super::{Found, LinkKind, Role, Value};
 
 fn read(page: &[u8]) -> Found<'_> {
-    super::read(page, "gannet", true)
+    super::read(page, "gannet", true, true)
 }
 
 fn links(page: &str) -> Vec<(String, &'static str, &'static str, LinkKind)> {
@@ -127,7 +127,7 @@ fn robots() {
                <meta name=robots content=d><meta name=robots>";
     assert_eq!(robots(all), [b"a", b"b", b"d"]);
     assert_eq!(read("<meta name=robots content=x>".repeat(100).as_bytes()).robots.len(), super::MAX_ROBOTS);
-    assert!(super::read(b"<meta name='' content=x>", "", true).robots.is_empty());
+    assert!(super::read(b"<meta name='' content=x>", "", true, false).robots.is_empty());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use memchr::{memchr, memchr2};
 
-use super::html::{RawLink, Role, Value};
+use super::html::{Found, RawLink, Role, Value};
 use super::resolve::Resolver;
 use super::{Known, Link, MAX_LINK_BYTES, MAX_LINK_LEN, Page, Source, entity};
 use crate::url::{CrawlUrl, Fingerprinter, Identity};
@@ -71,24 +71,34 @@ impl<'a> Links<'a> {
         }
     }
 
-    /// Takes the next link of the page.
-    pub(super) fn take(&mut self, link: &RawLink<'a>) {
+    /// Takes the next link of the page. Returns where it is kept, if it is a link to fetch.
+    pub(super) fn take(&mut self, link: &RawLink<'a>) -> Option<usize> {
         match &link.value {
-            Value::Decoded(text) => {
-                self.text(text, link.role);
-            }
+            Value::Decoded(text) => self.text(text, link.role),
             Value::Raw(value) => self.raw(trim(value), link.role),
         }
     }
 
+    /// Takes the links of the page with what they are called. Of several to one URL the text is that of the first that
+    /// has one and stands where the [`Link`] says.
+    pub(super) fn take_all(&mut self, found: &Found<'a>) {
+        let mut labels = found.labels.iter().peekable();
+        for (nth, raw) in found.links.iter().enumerate() {
+            let at = self.take(raw);
+            let Some((_, text)) = labels.next_if(|(of, _)| *of == nth) else { continue };
+            if let Some(link) = at.and_then(|at| self.links.get_mut(at)).filter(|l| l.via == raw.role.via) {
+                link.text.get_or_insert_with(|| text.clone());
+            }
+        }
+    }
+
     /// An attribute value, not yet decoded.
-    fn raw(&mut self, value: &'a [u8], role: Role) {
+    fn raw(&mut self, value: &'a [u8], role: Role) -> Option<usize> {
         if value.first() == Some(&b'#') {
-            return;
+            return None;
         }
         if value.len() <= MAX_LINK_LEN && self.plain(value) {
-            self.add(role);
-            return;
+            return self.add(role);
         }
         let key = without_fragment(value);
         let known = match self.parsed.get(key) {
@@ -96,12 +106,13 @@ impl<'a> Links<'a> {
             None => {
                 let kept = self.text(&entity::attribute(value), role);
                 self.parsed.insert(key, kept);
-                return;
+                return kept;
             }
         };
         if let Some(link) = known.and_then(|at| self.links.get_mut(at)) {
             link.role_or_better(role);
         }
+        known
     }
 
     /// Resolves a value that needs no parser, which with what it costs to take note of it is less than to look whether it

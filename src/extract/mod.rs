@@ -17,6 +17,7 @@ mod foreign;
 mod headers;
 mod html;
 mod known;
+mod label;
 mod links;
 mod resolve;
 pub(crate) mod scan;
@@ -35,6 +36,7 @@ use crate::url::{CrawlUrl, Fingerprinter};
 use directives::Directives;
 use html::{Found, Role};
 pub use known::Known;
+pub use label::MAX_TEXT;
 use links::Links;
 use resolve::Resolver;
 pub use via::Via;
@@ -73,6 +75,8 @@ pub struct Source<'a> {
     pub robot: &'a str,
     /// Whether style sheets are searched, in the page and as a body; costs time for every tag of a page.
     pub with_css: bool,
+    /// Whether links get their [`text`](Link::text); costs a walk over the text of each.
+    pub with_text: bool,
     /// Gives links their fingerprints.
     pub fingerprinter: Fingerprinter,
     /// Links that are of no interest any more.
@@ -90,6 +94,7 @@ impl<'a> Source<'a> {
             headers: &[],
             robot: "",
             with_css: true,
+            with_text: false,
             fingerprinter: Fingerprinter::random(),
             known: None,
         }
@@ -136,6 +141,9 @@ pub struct Link {
     pub shown_via: Option<Via>,
     /// When a sitemap or feed says that it was last changed, as written there; at most 40 bytes.
     pub lastmod: Option<Arc<str>>,
+    /// What it is called on its page, on [request](Source::with_text): the text of an `a`, the `alt` of an `img` or
+    /// `area`; decoded, white space folded, at most [`MAX_TEXT`] characters.
+    pub text: Option<Box<str>>,
 }
 
 /// What a link is for. In the order in which a crawl prefers them.
@@ -176,17 +184,19 @@ pub fn outlinks(source: &Source<'_>) -> Page {
     };
     let found = match is_sheet {
         true => html::read_sheet(&text),
-        false => html::read(&text, source.robot, source.with_css),
+        false => html::read(&text, source.robot, source.with_css, source.with_text),
     };
     let base = found.base.and_then(|base| declared_base(base, source.url, encoding));
     // Neither the base of the page nor its encoding is that of a header.
     let mut links =
         Links::new(source, Resolver::new(source.url.clone(), UTF_8), in_headers.len() + found.links.len());
-    in_headers.iter().for_each(|link| links.take(link));
+    for link in &in_headers {
+        links.take(link);
+    }
     if base.is_some() || encoding != UTF_8 {
         links.rebase(Resolver::new(base.as_ref().unwrap_or(source.url).clone(), encoding));
     }
-    found.links.iter().for_each(|link| links.take(link));
+    links.take_all(&found);
     links.into_page(Page { charset, base, ..about(&found, source) })
 }
 
@@ -216,7 +226,9 @@ pub fn url_list(source: &Source<'_>) -> Page {
 fn listed(map: sitemap::Map<'_>, source: &Source<'_>, encoding: &'static Encoding) -> Page {
     // URLs in XML are not written in the encoding of the document.
     let mut links = Links::new(source, Resolver::new(source.url.clone(), UTF_8), map.links.len());
-    headers::links(source.headers, source.url).iter().for_each(|link| links.take(link));
+    for link in &headers::links(source.headers, source.url) {
+        links.take(link);
+    }
     for found in &map.links {
         links.take_dated(&found.text, found.role, found.lastmod.as_ref());
     }
@@ -228,7 +240,7 @@ fn listed(map: sitemap::Map<'_>, source: &Source<'_>, encoding: &'static Encodin
 /// those who measure it.
 #[doc(hidden)]
 pub fn written_links(body: &[u8]) -> usize {
-    html::read(body, "", false).links.len()
+    html::read(body, "", false, false).links.len()
 }
 
 /// What a response says of itself, for callers that need no links: reads no further than `<body>`, and of a page that
@@ -264,12 +276,12 @@ impl Link {
     pub(crate) fn as_requisite(&self) -> Option<Self> {
         let via = self.shown_via?;
         let kind = LinkKind::Requisite;
-        Some(Self { via, kind, nofollow: false, shown_via: None, ..self.clone() })
+        Some(Self { via, kind, nofollow: false, shown_via: None, text: None, ..self.clone() })
     }
 
     fn new(url: CrawlUrl, fingerprint: u64, role: Role) -> Self {
         let Role { via, kind, nofollow } = role;
-        Self { url, fingerprint, via, kind, nofollow, shown_via: None, lastmod: None }
+        Self { url, fingerprint, via, kind, nofollow, shown_via: None, lastmod: None, text: None }
     }
 
     fn role_or_better(&mut self, other: Role) {
@@ -277,6 +289,9 @@ impl Link {
         let mut role = before;
         role.or_better(other);
         (self.via, self.kind, self.nofollow) = (role.via, role.kind, role.nofollow);
+        if role.via != before.via {
+            self.text = None;
+        }
         let mut requisites = [before, other].into_iter().filter(|role| role.kind == LinkKind::Requisite);
         if role.kind == LinkKind::Navigation {
             self.shown_via = self.shown_via.or(requisites.next().map(|role| role.via));

@@ -63,6 +63,11 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// What follows the last tag.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        &self.input[self.at..]
+    }
+
     /// The next text, start tag or end tag; comments and their like are passed over, and so is what raw text elements
     /// hold, which comes with their tag.
     pub(crate) fn next_token(&mut self) -> Option<Token<'_, 'a>> {

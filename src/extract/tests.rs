@@ -39,6 +39,35 @@ fn other_schemes_and_fragments_are_no_links() {
 }
 
 #[test]
+fn links_have_the_text_of_their_element() {
+    let texts = |body: &str| {
+        let url = Url::parse("http://h/").unwrap();
+        let page = outlinks(&Source { with_text: true, ..html(body.as_bytes(), &url) });
+        page.links.iter().map(|link| link.text.as_deref().unwrap_or("-").to_owned()).collect::<Vec<_>>()
+    };
+    let cases: [(&str, &[&str]); 12] = [
+        ("<a href=1> a\n<b>b</b>  c&amp;&nbsp;d </a>e", &["a b c& d"]),
+        ("<a href=1>one<a href=2>two</A >x", &["one", "two"]),
+        ("<a href=1><script>s('</a>')</script>t<!-- c </a> --> u < v</a>", &["t u < v"]),
+        ("<a href=1>never closed, <p>and</p> so on", &["never closed, and so on"]),
+        ("<a href=1>cut <b", &["cut"]),
+        ("<a href=1></a><a href=1>second</a><a href=1>third</a>", &["second"]),
+        ("<img src=i alt='A &lt; B'><area href=z alt=Z><link rel=next href=n>", &["A < B", "Z", "-"]),
+        ("<a href=i><img src=i alt=alt></a>", &["-"]),
+        ("<img src=i alt=alt><a href=i>text</a>", &["text"]),
+        ("<img src=i srcset='j 1x, k 2x' alt=x>", &["x", "x", "x"]),
+        ("<a href=1>\u{202e}\x1b[2J</a>", &["\u{202e}\x1b[2J"]),
+        ("<svg><a href=1 xlink:href=2><text>in</text></a></svg><abbr>x</abbr>", &["in", "in"]),
+    ];
+    for (body, expected) in cases {
+        assert_eq!(texts(body), expected, "{body}");
+    }
+    let long = texts(&format!("<a href=1>{}</a>", "\u{e9} ".repeat(5000)));
+    assert!(long[0].chars().count() <= MAX_TEXT && long[0].len() > MAX_TEXT, "{}", long[0]);
+    assert!(page("<a href=1>text</a>").links[0].text.is_none());
+}
+
+#[test]
 fn a_bad_link_leaves_its_neighbours_alone() {
     let body =
         "<a href=1><a href=http://[h/><a href='http://h:port'><a href=http://><a href='//\0/'><a href=2>";

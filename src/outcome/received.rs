@@ -72,6 +72,9 @@ pub struct LinkRecord {
     /// It says `rel=nofollow`; written only then.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub nofollow: bool,
+    /// What it is called there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<Box<str>>,
 }
 
 impl From<&Link> for LinkRecord {
@@ -82,6 +85,7 @@ impl From<&Link> for LinkRecord {
             attr: link.via.attr(),
             kind: link.kind.as_str(),
             nofollow: link.nofollow,
+            text: link.text.clone(),
         }
     }
 }

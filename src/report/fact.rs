@@ -45,6 +45,8 @@ pub struct Fact {
     pub source: Option<String>,
     /// The element it was found in.
     pub tag: Option<String>,
+    /// The attribute it was found in.
+    pub attr: Option<String>,
     /// The redirects before the last request.
     pub chain: Vec<Hop>,
     /// The links of the page.
@@ -81,6 +83,11 @@ pub struct LinkFact {
     pub tag: String,
     /// The attribute.
     pub attr: String,
+    /// It says `rel=nofollow`.
+    #[serde(default)]
+    pub nofollow: bool,
+    /// What it is called there.
+    pub text: Option<String>,
 }
 
 impl Fact {

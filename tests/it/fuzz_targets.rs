@@ -136,6 +136,7 @@ fn url(data: &[u8]) {
         let page = format!("<a href=\"{href}\">");
         let target = url.to_url();
         let source = Source {
+            with_text: true,
             content_type: Some("text/html"),
             charset: Some("utf-8"),
             ..Source::new(page.as_bytes(), &target)
