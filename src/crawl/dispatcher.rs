@@ -400,7 +400,7 @@ impl<R: Frontier> Dispatcher<R> {
             *self.summary.links.rejected.entry(reason).or_default() += count;
         }
         if let Some(tally) = tally {
-            let failed = tally.is_failure() || (self.plan.http_errors_fail && tally.is_http_error());
+            let failed = tally.is_failure() || tally.has_status_in(&self.plan.failing);
             self.seeds_waiting = self.seeds_waiting.saturating_sub(u64::from(tally.is_seed()));
             self.progress.settled(&tally);
             self.summary.count(tally);

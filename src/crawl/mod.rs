@@ -22,6 +22,7 @@ mod summary;
 mod worker;
 
 use std::io;
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -103,8 +104,8 @@ pub struct Plan {
     pub grace: Duration,
     /// The first failure cancels all others.
     pub fail_fast: bool,
-    /// A status of 400 or above is a failure for `fail_fast`.
-    pub http_errors_fail: bool,
+    /// Statuses that are failures for `fail_fast`, as no answer is; default none.
+    pub failing: Vec<RangeInclusive<u16>>,
     /// Another run will go on: what a kill calls off stays pending, and is not recorded as cancelled.
     pub resumable: bool,
     /// Seeds wait outside while so many URLs are queued; default 10,000, or four per worker.
@@ -140,7 +141,7 @@ impl Plan {
             max_time: None,
             grace: Duration::from_secs(10),
             fail_fast: false,
-            http_errors_fail: false,
+            failing: Vec::new(),
             resumable: false,
             high_water: (workers as u64 * 4).max(10_000),
             capacity: workers.min(1024),

@@ -4,6 +4,7 @@
 //! is bounded: kinds and statuses are few, latencies are histograms, hosts are capped.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -169,6 +170,11 @@ impl Tally {
 
     pub(super) fn is_http_error(&self) -> bool {
         self.kind == OutcomeKind::Finished && self.status.is_some_and(|s| s >= 400)
+    }
+
+    pub(super) fn has_status_in(&self, statuses: &[RangeInclusive<u16>]) -> bool {
+        let is_in = |status| statuses.iter().any(|range| range.contains(&status));
+        self.kind == OutcomeKind::Finished && self.status.is_some_and(is_in)
     }
 
     pub(super) fn bytes(&self) -> (u64, u64) {

@@ -95,6 +95,11 @@ impl Fact {
     pub fn name(&self) -> &str {
         self.url.as_deref().or(self.input.as_deref()).unwrap_or_default()
     }
+
+    /// Whether nobody said that it is there: a `/sitemap.xml` that no robots.txt names.
+    pub fn is_guess(&self) -> bool {
+        self.tag.as_deref() == Some("robots") && self.attr.as_deref() == Some("default")
+    }
 }
 
 /// Writes outcomes as [`Facts`] reads them: records with all links and without bodies.

@@ -118,6 +118,50 @@ fn what_fails_a_run_is_a_choice() {
 }
 
 #[test]
+fn a_limit_says_how_much_may_fail() {
+    let web = Web::plain();
+    let urls = ["/p/1", "/p/2", "/x/404/1", "/x/reset/1"].map(|path| web.url(path));
+    let fetch = |fail_on: &str| {
+        call(
+            ["fetch", "--retries", "0", "--fail-on", fail_on]
+                .into_iter()
+                .chain(urls.iter().map(String::as_str)),
+        )
+        .run()
+    };
+    for (fail_on, code) in [
+        ("50%", 0),
+        ("49.9%", 3),
+        ("2", 0),
+        ("error:1", 0),
+        ("status>=500", 0),
+        ("status=404,error_kind=tls", 3),
+        ("error_kind=connection_lost", 3),
+        ("seeds:25%", 0),
+    ] {
+        assert_eq!(fetch(fail_on).code, Some(code), "{fail_on}");
+    }
+    fetch("1")
+        .exits(3)
+        .says(&["warning: 2 of 4 URLs (50.0 %) failed or answered 400 or above; --fail-on allows 1\n"]);
+    fetch("5%,x").exits(2).says(&["`x` is no condition", "hint: seeds, error"]);
+    let ran = fetch("error");
+    assert!(!ran.stderr.contains("warning"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_first_failure_is_what_fail_on_names() {
+    let web = Web::plain();
+    let (missing, stall) = (web.url("/x/404/1"), web.url("/x/stall/1"));
+    let crawl = ["crawl", &missing, &stall, "--fail-fast", "--fail-on"];
+    let ran = call(crawl.into_iter().chain(["status=404:5"])).run().exits(0);
+    assert!(ran.count("cancelled") > 0, "{}", ran.stderr);
+    let ran =
+        call(crawl.into_iter().chain(["status>=500", "--timeout", "300ms", "--retries", "0"])).run().exits(0);
+    assert_eq!(ran.count("failed"), 1, "{}", ran.stderr);
+}
+
+#[test]
 fn a_broken_link_fails_a_crawl_only_when_asked() {
     let faults = Faults { resets: 1.0, ..Faults::default() };
     let web = Web::start(Site { pages: 3, faults, ..Site::default() });

@@ -14,7 +14,8 @@ use gannet::job::Sync;
 use gannet::scope::Traps;
 
 use self::values::{duration, frontier_memory, parameter, positive, rate, robots_token, sync};
-use crate::exit::{FailOn, TABLE};
+use crate::exit::TABLE;
+use crate::fail_on::FailOn;
 use crate::reports::Report;
 
 pub(crate) use self::origin::{DemoArgs, OriginArgs, RobotsKind};
@@ -99,7 +100,8 @@ pub(crate) struct CrawlArgs {
     pub(crate) scope: ScopeArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
-    /// Which failures make the exit code 3 or 4
+    /// Which failures make the exit code 3 or 4, and how many of them: none, seeds, error, status, status>=500, status=404,
+    /// error_kind=tls, each with a limit as :5% or :10; 5% alone is status:5%; several with commas
     #[arg(long, value_name = "WHAT", default_value = "seeds", help_heading = "Stopping")]
     pub(crate) fail_on: FailOn,
 }
@@ -120,7 +122,8 @@ pub(crate) struct FetchArgs {
     /// The request's body, or @FILE; the method becomes POST unless given
     #[arg(long, value_name = "TEXT|@FILE", help_heading = "Requests")]
     pub(crate) data: Option<String>,
-    /// Which failures make the exit code 3 or 4
+    /// Which failures make the exit code 3 or 4, and how many of them: none, seeds, error, status, status>=500, status=404,
+    /// error_kind=tls, each with a limit as :5% or :10; 5% alone is status:5%; several with commas
     #[arg(long, value_name = "WHAT", default_value = "error", help_heading = "Stopping")]
     pub(crate) fail_on: FailOn,
 }

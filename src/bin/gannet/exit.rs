@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use gannet::crawl::{Ended, Summary};
 use gannet::error::Error;
 
+use crate::fail_on::FailOn;
+
 /// The table as `--help` prints it.
 pub(crate) const TABLE: &str = "\
 Exit codes:
@@ -30,19 +32,6 @@ pub(crate) enum Code {
     Terminated = 143,
 }
 
-/// Which failures count for the exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum FailOn {
-    /// None.
-    None,
-    /// Seeds that got no answer.
-    Seeds,
-    /// Any URL that got no answer.
-    Error,
-    /// Any URL that got no answer, or a status of 400 and above.
-    Status,
-}
-
 impl Code {
     /// The code for a run that could not be started or not be finished.
     pub(crate) fn of(error: &Error) -> Self {
@@ -53,23 +42,15 @@ impl Code {
     }
 
     /// The code for a run that ended; it looks at all URLs.
-    pub(crate) fn for_run(summary: &Summary, fail_on: FailOn) -> Self {
-        let failures = match fail_on {
-            FailOn::None => 0,
-            FailOn::Seeds => summary.failed_seeds,
-            FailOn::Error => summary.failed,
-            FailOn::Status => summary.failed + summary.http_errors(),
-        };
-        // A fallback is an answer; what was skipped or cancelled is no failure of its own.
-        let answered = summary.finished + summary.fallback;
-        let good = if fail_on == FailOn::Status { answered - summary.http_errors() } else { answered };
+    pub(crate) fn for_run(summary: &Summary, fail_on: &FailOn) -> Self {
+        let has_failed = fail_on.is_exceeded(summary);
         let work_left = summary.pending > 0 || summary.input_left;
         let limited = matches!(summary.ended, Ended::MaxPages | Ended::MaxTime) && work_left;
         match () {
             // Work that is left is said whatever else happened.
             () if limited => Self::Limit,
-            () if failures > 0 && good == 0 && summary.cancelled == 0 => Self::AllFailed,
-            () if failures > 0 => Self::SomeFailed,
+            () if has_failed && fail_on.good(summary) == 0 && summary.cancelled == 0 => Self::AllFailed,
+            () if has_failed => Self::SomeFailed,
             () => Self::Done,
         }
     }

@@ -7,6 +7,7 @@
 mod args;
 mod commands;
 mod exit;
+mod fail_on;
 mod job;
 mod outputs;
 mod report;

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -56,9 +57,9 @@ impl Report {
     }
 
     /// Makes it of these facts.
-    fn write(&self, facts: &Facts) -> io::Result<()> {
+    fn write(&self, facts: &Facts, run: &About) -> io::Result<()> {
         let write = |out: &mut dyn Write| match self.kind {
-            ReportKind::Junit => report::junit(facts, out),
+            ReportKind::Junit => report::junit(facts, &run.failing, out),
         };
         let written = match &self.path {
             None => write(&mut io::stdout().lock()),
@@ -75,9 +76,19 @@ impl Report {
 /// What the sink of all reports is called; the report that could not be written is in the error.
 const NAME: &str = "a report";
 
+/// What reports know of a run besides its outcomes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct About {
+    /// The statuses of failures.
+    pub(crate) failing: Vec<RangeInclusive<u16>>,
+}
+
 /// All reports of a run.
 #[derive(Clone, Debug)]
-pub(crate) struct Reports(Vec<Report>);
+pub(crate) struct Reports {
+    reports: Vec<Report>,
+    pub(crate) run: About,
+}
 
 impl Reports {
     /// `None` if there are none.
@@ -93,24 +104,24 @@ impl Reports {
                 return Err(Error::Config(format!("cannot write a report to `{}`: {why}", path.display())));
             }
         }
-        Ok((!asked.is_empty()).then(|| Self(asked.to_vec())))
+        Ok((!asked.is_empty()).then(|| Self { reports: asked.to_vec(), run: About::default() }))
     }
 
     /// Whether one of them goes to stdout.
     pub(crate) fn use_stdout(&self) -> bool {
-        self.0.iter().any(|report| report.path.is_none())
+        self.reports.iter().any(|report| report.path.is_none())
     }
 
     /// Whether they are about links.
     pub(crate) fn need_links(&self) -> bool {
-        self.0.iter().any(|report| match report.kind {
+        self.reports.iter().any(|report| match report.kind {
             ReportKind::Junit => false,
         })
     }
 
     fn make(&self, path: &Path) -> Make {
-        let (reports, facts) = (self.0.clone(), Facts::of(path));
-        Box::new(move || reports.iter().try_for_each(|report| report.write(&facts)))
+        let (Self { reports, run }, facts) = (self.clone(), Facts::of(path));
+        Box::new(move || reports.iter().try_for_each(|report| report.write(&facts, &run)))
     }
 
     /// A sink for a run that is no job.

@@ -108,6 +108,7 @@ pub(crate) fn run_settings(settings: Settings) -> Result<Code, Error> {
     if let Some(text) = report::ended(&summary) {
         warn(&text);
     }
+    fail_on.why(&summary).iter().for_each(|text| warn(text));
     match output_error.or(error) {
         Some(error) => {
             if let Some(job) = &job {
@@ -118,7 +119,7 @@ pub(crate) fn run_settings(settings: Settings) -> Result<Code, Error> {
             }
             Err(error)
         }
-        None => Ok(signal.map_or_else(|| Code::for_run(&summary, fail_on), Signal::code)),
+        None => Ok(signal.map_or_else(|| Code::for_run(&summary, &fail_on), Signal::code)),
     }
 }
 

@@ -20,9 +20,10 @@ use crate::args::{
     self, BodyForm, CrawlArgs, Deny, Extract, FetchArgs, Mode, OutputArgs, Reach, RequestArgs, RunArgs,
     ScopeArgs, When,
 };
-use crate::exit::FailOn;
+use crate::fail_on::FailOn;
 use crate::job::JobRun;
 use crate::outputs::{self, Output, Places};
+use crate::reports::About;
 
 /// A run, ready to start.
 pub(crate) struct Settings {
@@ -82,7 +83,6 @@ impl Settings {
         plan.method = Method::from_bytes(method.as_bytes())
             .map_err(|_| Error::Config(format!("`--method {method}` is no HTTP method")))?;
         plan.method_name = String::leak(method);
-        plan.http_errors_fail = args.fail_on == FailOn::Status;
         Self::build(plan, args.run, args.mode, args.fail_on, typed)
     }
 
@@ -113,8 +113,11 @@ impl Settings {
         plan.max_pages = stop.max_pages;
         plan.max_time = stop.max_time;
         plan.grace = stop.grace;
-        plan.fail_fast = stop.fail_fast;
+        (plan.fail_fast, plan.failing) = (stop.fail_fast, fail_on.statuses());
         let mut places = Places::of(&output, &warc, job.job.as_deref())?;
+        if let Some(reports) = &mut places.reports {
+            reports.run = About { failing: fail_on.statuses_to_report() };
+        }
         plan.keep = keep(&output, &places)?;
         plan.reading = reading(&output);
         let keep_connections = keep_connections(plan.workers, delay).div_ceil(plan.threads);
