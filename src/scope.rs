@@ -34,6 +34,7 @@ pub struct Scope {
     include: Option<RegexSet>,
     exclude: Option<RegexSet>,
     max_depth: Option<u16>,
+    checks_outside: bool,
     strip: StripQuery,
 }
 
@@ -90,6 +91,12 @@ impl Scope {
     /// Follows links at most this many steps from a seed; `None` is no limit.
     pub fn max_depth(mut self, depth: Option<u16>) -> Self {
         self.max_depth = depth;
+        self
+    }
+
+    /// Takes what is out of reach as well, only to see whether it is there: see [`Bounds::is_outside`].
+    pub fn check_outside(mut self, check: bool) -> Self {
+        self.checks_outside = check;
         self
     }
 
@@ -163,7 +170,7 @@ impl Bounds<'_> {
     pub fn judge(&self, url: &CrawlUrl, depth: u16) -> Verdict {
         let matches = |set: &Option<RegexSet>| set.as_ref().map(|set| set.is_match(url.as_str()));
         match () {
-            () if !self.is_near(url) => Verdict::Reject(Reason::OutOfScope),
+            () if !self.is_near(url) && !self.scope.checks_outside => Verdict::Reject(Reason::OutOfScope),
             () if !self.scope.admits_depth(depth) => Verdict::Reject(Reason::TooDeep),
             () if matches(&self.scope.include) == Some(false) => Verdict::Reject(Reason::NotIncluded),
             () if matches(&self.scope.exclude) == Some(true) => Verdict::Reject(Reason::Excluded),
@@ -183,6 +190,11 @@ impl Bounds<'_> {
             () if is_excluded() => Verdict::Reject(Reason::Excluded),
             () => Verdict::Accept,
         }
+    }
+
+    /// Whether it was taken only to be checked, so that nothing is taken up that it leads to, but for a redirect.
+    pub fn is_outside(&self, url: &CrawlUrl) -> bool {
+        self.scope.checks_outside && !self.is_near(url)
     }
 
     fn is_near(&self, url: &CrawlUrl) -> bool {
@@ -265,6 +277,14 @@ mod tests {
         assert_eq!(bounds.judge_sitemap(&url("http://h/map.xml"), &map), Verdict::Accept);
         assert_eq!(bounds.judge_sitemap(&elsewhere, &map), Verdict::Reject(Reason::OutOfScope));
         assert_eq!(bounds.judge_sitemap(&url("http://o/old.xml"), &map), Verdict::Reject(Reason::Excluded));
+        let checking =
+            Scope::new(Reach::Host).exclude(&["no"]).unwrap().max_depth(Some(1)).check_outside(true);
+        let bounds = checking.within(&root);
+        assert_eq!(judge(&checking, "http://h/", "http://o/a"), Verdict::Accept);
+        assert_eq!(judge(&checking, "http://h/", "http://o/no"), Verdict::Reject(Reason::Excluded));
+        assert_eq!(bounds.judge(&elsewhere, 2), Verdict::Reject(Reason::TooDeep));
+        assert!(bounds.is_outside(&elsewhere) && !bounds.is_outside(&url("http://h/x")));
+        assert!(!strict.within(&root).is_outside(&elsewhere));
         let shallow = Scope::new(Reach::Any).max_depth(Some(0));
         assert_eq!(judge(&shallow, "http://h/", "http://h/a"), Verdict::Reject(Reason::TooDeep));
         assert!(shallow.admits_depth(0) && Scope::default().admits_depth(u16::MAX));

@@ -79,6 +79,7 @@ pub(super) async fn read(
     near: &Mutex<Near>,
 ) -> extract::Page {
     let wanted = match () {
+        () if is_checked_only(entry, plan) => Wanted::Head,
         () if plan.keep.links || (plan.follow.is_some() && plan.selection.takes_css()) => Wanted::AllLinks,
         () if plan.follow.is_some() => Wanted::Links,
         () => Wanted::Head,
@@ -100,6 +101,13 @@ pub(super) async fn read(
             Err(_) => extract::Page::default(),
         },
     }
+}
+
+/// Whether a URL lies out of scope and is fetched to see whether it is there: nothing that it names is taken up. What
+/// stands for a seed is in scope always, and a sitemap may be anywhere.
+pub(super) fn is_checked_only(entry: &Entry, plan: &Plan) -> bool {
+    let is_outside = |scope: &Arc<Scope>| scope.within(entry.root()).is_outside(&entry.url);
+    !entry.is_for_seed() && !maps::is_sitemap(entry) && plan.follow.as_ref().is_some_and(is_outside)
 }
 
 impl Reading {

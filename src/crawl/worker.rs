@@ -260,7 +260,8 @@ impl<F: Fetch> Shared<F> {
 
     /// The sitemaps of its host, when they are wanted and it is the first to ask.
     fn sitemaps_of(&self, entry: &Entry, rules: Option<&Rules>) -> Option<Announcement> {
-        let wanted = self.plan.sitemaps && self.plan.follow.is_some();
+        let plan = &self.plan;
+        let wanted = plan.sitemaps && plan.follow.is_some() && !outlinks::is_checked_only(entry, plan);
         wanted.then(|| self.announced.by(entry, rules, &self.fingerprinter)).flatten()
     }
 

@@ -321,6 +321,80 @@ fn scopes_reach_as_far_as_they_say() {
 }
 
 #[test]
+fn links_that_leave_are_checked_and_lead_no_further() {
+    let moved = |to: &str| format!("HTTP/1.1 301 Moved\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n");
+    let robots = "HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\nUser-agent: *\nDisallow: /no/\n\n";
+    let mut pages = owned([
+        (
+            "http://one.test/",
+            &[
+                "/a",
+                "http://two.test/",
+                "http://two.test/no/x",
+                "http://two.test/skip",
+                "http://two.test/moved",
+            ],
+        ),
+        (
+            "http://one.test/a",
+            &["http://two.test/", "http://two.test/gone", "http://three.test/back", "/out"],
+        ),
+        ("http://two.test/", &["/deep", "http://one.test/secret", "http://four.test/"]),
+        ("http://three.test/end", &["/deep"]),
+        ("http://one.test/b", &["/c"]),
+    ]);
+    for (from, to) in [
+        ("http://two.test/moved", "http://three.test/end"),
+        ("http://three.test/back", "http://one.test/b"),
+        ("http://one.test/out", "http://two.test/out"),
+    ] {
+        pages.push((from.to_owned(), moved(to)));
+    }
+    pages.push(("http://two.test/robots.txt".to_owned(), robots.to_owned()));
+    pages.push(("http://three.test/sitemap.xml".to_owned(), links(&["http://three.test/map"])));
+    let (proxy, log) = site(pages);
+    let proxy = format!("http://127.0.0.1:{}", proxy.port());
+    let crawl = |more: &[&str]| {
+        let args =
+            ["crawl", "-x", &proxy, "http://one.test/", "--check-external", "--exclude", "skip", "--links"];
+        call(args.iter().chain(more)).run().exits(0)
+    };
+    let ran = crawl(&["--sitemaps"]);
+    let expected = "http://one.test/ http://one.test/a http://one.test/out http://one.test/b http://one.test/c \
+                    http://one.test/sitemap.xml http://two.test/ http://two.test/no/x http://two.test/moved \
+                    http://two.test/gone http://two.test/out http://three.test/back http://three.test/end";
+    assert_eq!(found(&ran), set(expected));
+    let records = ran.records();
+    let of = |url: &str| records.iter().find(|record| text(record, "url") == url).unwrap();
+    assert_eq!(text(of("http://two.test/no/x"), "skipped"), "robots_denied");
+    assert_eq!(of("http://two.test/gone")["status_code"], 404);
+    assert_eq!(of("http://two.test/")["depth"], 1);
+    assert_eq!(of("http://two.test/")["links"], serde_json::json!([]));
+    assert_eq!(of("http://one.test/a")["links"][0]["text"], "x");
+    assert_eq!(text(of("http://three.test/end"), "tag"), "redirect");
+    assert!(ran.row("links").ends_with("1 not followed, excluded 1"), "{}", ran.stderr);
+    let log = log.lock().unwrap();
+    assert_eq!(log.iter().filter(|url| *url == "http://two.test/").count(), 1, "{log:?}");
+    drop(log);
+    assert_eq!(found(&crawl(&["--depth", "0"])), set("http://one.test/"), "a link is a link");
+}
+
+#[test]
+fn a_seed_that_redirects_elsewhere_is_no_external_link() {
+    let (proxy, _log) = site([
+        (
+            "http://one.test/".to_owned(),
+            "HTTP/1.1 301 Moved\r\nLocation: http://two.test/\r\nContent-Length: 0\r\n\r\n".to_owned(),
+        ),
+        ("http://two.test/".to_owned(), links(&["/a"])),
+        ("http://two.test/a".to_owned(), links(&[])),
+    ]);
+    let proxy = format!("http://127.0.0.1:{}", proxy.port());
+    let ran = run(["crawl", "-x", &proxy, "http://one.test/", "--check-external"]).exits(0);
+    assert_eq!(found(&ran), set("http://one.test/ http://two.test/ http://two.test/a"));
+}
+
+#[test]
 fn depth_counts_links_from_the_seed() {
     let (server, log) = site(owned([("/", &["/1"]), ("/1", &["/2", "/"]), ("/2", &["/3"]), ("/3", &[])]));
     let seed = server.url("/").to_string();

@@ -271,6 +271,9 @@ pub(crate) struct ScopeArgs {
     /// How far links may lead: the seed's host, its registrable domain, its directory, or anywhere
     #[arg(long, value_name = "REACH", default_value = "host")]
     pub(crate) scope: Reach,
+    /// Also fetch each link that leads out of --scope, to see whether it is there; nothing that it leads to, but for redirects
+    #[arg(long)]
+    pub(crate) check_external: bool,
     /// Follow only URLs that match (repeatable)
     #[arg(long, value_name = "REGEX")]
     pub(crate) include: Vec<String>,

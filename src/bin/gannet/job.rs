@@ -20,6 +20,7 @@ use crate::reports::Reports;
 const FIXED: &[&str] = &[
     "seeds",
     "scope",
+    "check_external",
     "depth",
     "include",
     "exclude",

@@ -59,6 +59,7 @@ impl Settings {
         };
         let rules = Scope::new(reach)
             .max_depth(scope.depth)
+            .check_outside(scope.check_external)
             .include(&scope.include)
             .map_err(pattern("include"))?
             .exclude(&scope.exclude)
