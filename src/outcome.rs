@@ -12,7 +12,7 @@ mod received;
 mod record;
 
 pub use self::aside::{Aside, Record};
-pub use self::received::{Keep, LinkRecord, Received, ShowBody, body_path, content_type, file_stem};
+pub use self::received::{Keep, LinkRecord, Received, ShowBody, content_type, file_stem};
 pub use self::record::{FIELDS, SCHEMA, WithLinks};
 pub use crate::frontier::Position;
 

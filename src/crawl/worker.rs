@@ -238,9 +238,6 @@ impl<F: Fetch> Shared<F> {
         if let Some(encoding) = found.charset {
             response.charset = Some(encoding.name().to_ascii_lowercase());
         }
-        if keep.body_path && response.body_bytes > 0 {
-            response.body_path = Some(crate::outcome::body_path(outcome.url.as_ref(), response));
-        }
         if keep.links && outcome.kind == OutcomeKind::Finished {
             response.links = Some(found.links.iter().map(LinkRecord::from).collect());
         }

@@ -127,6 +127,10 @@ impl Received {
     pub(super) fn new(response: Response, keep: Keep) -> Self {
         let (content_type, charset) = content_type(&response.headers);
         let body = &response.body;
+        let is_named = keep.body_path && !body.bytes.is_empty();
+        let sha256 = (keep.digest || is_named).then(|| sha256(&body.bytes));
+        let path = || Some(body_path(sha256.as_ref()?, content_type.as_deref()));
+        let body_path = if is_named { path() } else { None };
         Self {
             content_type,
             charset,
@@ -137,10 +141,10 @@ impl Received {
             body_bytes: body.bytes.len() as u64,
             wire_bytes: body.wire_bytes,
             truncated: body.truncated,
-            sha256: keep.digest.then(|| sha256(&body.bytes)),
+            sha256: sha256.filter(|_| keep.digest),
             body: keep.body.then(|| body.bytes.clone()),
             show_body: keep.show_body,
-            body_path: None,
+            body_path,
             content: None,
             remote_ip: response.remote.map(|a| a.ip()),
             links: None,
@@ -173,10 +177,9 @@ pub fn content_type(headers: &HeaderMap) -> (Option<String>, Option<String>) {
     (essence, charset.filter(|c| !c.is_empty()))
 }
 
-/// A file name for a body below the directory of `--save-bodies`: two levels of the SHA-256 of URL and
-/// body, so that it is safe, bounded, the same in every run, and different when a URL changes; with a suffix by
-/// content type.
-pub fn body_path(url: Option<&CrawlUrl>, response: &Received) -> String {
+/// The file of a body below the directory of `--save-bodies`: the SHA-256 of its kept bytes, of which two digits are a
+/// directory, and a suffix by content type. So it is safe, bounded, the same in every run and for every URL with this content.
+fn body_path(sha256: &str, content_type: Option<&str>) -> String {
     const SUFFIXES: &[(&str, &str)] = &[
         ("text/html", "html"),
         ("application/xhtml+xml", "html"),
@@ -195,14 +198,13 @@ pub fn body_path(url: Option<&CrawlUrl>, response: &Received) -> String {
         ("image/webp", "webp"),
         ("image/svg+xml", "svg"),
     ];
-    let stem = file_stem(url, response.body.as_deref().unwrap_or_default());
-    let content_type = response.content_type.as_deref().unwrap_or_default();
-    let suffix =
-        SUFFIXES.iter().find(|(essence, _)| *essence == content_type).map_or("bin", |(_, suffix)| suffix);
-    format!("{stem}.{suffix}")
+    let is = |essence: &str| content_type == Some(essence);
+    let suffix = SUFFIXES.iter().find(|(essence, _)| is(essence)).map_or("bin", |(_, suffix)| suffix);
+    format!("{}/{}.{suffix}", &sha256[..2], &sha256[2..])
 }
 
-/// The same without suffix, for what is made of the body.
+/// The file, without suffix, of what is made of a body that was found at a URL: two levels of the SHA-256 of both, so that
+/// it is safe, bounded, the same in every run, and different when either changes.
 pub fn file_stem(url: Option<&CrawlUrl>, body: &[u8]) -> String {
     // A password has no part in it: who has the record could try to guess it.
     let url = url.map_or_else(String::new, ToString::to_string);
@@ -227,24 +229,23 @@ mod tests {
     proptest::proptest! {
         /// Two lower-case hexadecimal names and a known suffix: no `..`, no root, no device, no two that differ by case.
         #[test]
-        fn body_paths_are_safe(path in ".{0,80}", content_type in ".{0,80}", body: Vec<u8>) {
-            let url = CrawlUrl::parse(&format!("http://h/{path}")).ok();
-            let content_type = Some(content_type);
-            let response = Received { content_type, body: Some(body.into()), ..Received::default() };
-            let name = body_path(url.as_ref(), &response);
+        fn body_paths_are_safe(content_type in ".{0,80}", body: Vec<u8>) {
+            let hash = sha256(&body);
+            let name = body_path(&hash, Some(&content_type));
             let (directory, file) = name.split_once('/').unwrap();
             let (stem, suffix) = file.split_once('.').unwrap();
             let is_hex = |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-            assert!(directory.len() == 2 && stem.len() == 40 && is_hex(directory) && is_hex(stem), "{name}");
+            assert!(directory.len() == 2 && stem.len() == 62 && is_hex(directory) && is_hex(stem), "{name}");
+            assert_eq!(format!("{directory}{stem}"), hash);
             assert!((2..=4).contains(&suffix.len()) && suffix.bytes().all(|b| b.is_ascii_lowercase()), "{name}");
         }
     }
 
     #[test]
-    fn body_paths_tell_urls_apart_and_hold_no_password() {
-        let path = |url: &str| body_path(CrawlUrl::parse(url).ok().as_ref(), &Received::default());
-        assert_ne!(path("http://h/a"), path("http://h/A"));
-        assert_eq!(path("http://u:a@h/"), path("http://u:b@h/"));
+    fn file_stems_tell_urls_apart_and_hold_no_password() {
+        let stem = |url: &str| file_stem(CrawlUrl::parse(url).ok().as_ref(), b"");
+        assert_ne!(stem("http://h/a"), stem("http://h/A"));
+        assert_eq!(stem("http://u:a@h/"), stem("http://u:b@h/"));
     }
 
     #[test]

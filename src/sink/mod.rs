@@ -15,6 +15,7 @@ mod lines;
 mod ordered;
 mod printable;
 pub mod warc;
+mod whole;
 
 use std::io;
 use std::thread::JoinHandle;

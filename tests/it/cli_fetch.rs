@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::path::Path;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -175,12 +176,29 @@ fn saved_bodies_are_where_the_record_says() {
     for record in ran.records() {
         assert!(record.get("body").is_none(), "only on request");
         let path = text(&record, "body_path");
-        assert!(path.len() < 64 && !path.contains(".."), "{path}");
+        let (directory, file) = text(&record, "sha256").split_at(2);
+        assert!(path.starts_with(&format!("{directory}/{file}.")), "{path}");
         let saved = fs::metadata(bodies.join(path)).unwrap().len();
         assert_eq!(record["body_bytes"], saved);
-        assert_eq!(text(&record, "sha256").len(), 64);
     }
     assert_eq!(ran.records().len(), 2);
+}
+
+#[test]
+fn pages_with_one_content_share_a_file() {
+    let web = Web::plain();
+    let directory = tempfile::tempdir().unwrap();
+    let bodies = directory.path().to_str().unwrap();
+    let (one, two) = (web.url("/p/1?a=1"), web.url("/p/1?a=2"));
+    for _ in 0..2 {
+        let ran = run(["fetch", &one, &two, "--save-bodies", bodies]).exits(0);
+        let paths: Vec<_> = ran.records().iter().map(|record| text(record, "body_path").to_owned()).collect();
+        assert_eq!(paths[0], paths[1]);
+        assert!(ran.records().iter().all(|record| record.get("sha256").is_none()), "only on request");
+    }
+    let files = |path: &Path| fs::read_dir(path).unwrap().count();
+    let only = fs::read_dir(directory.path()).unwrap().next().unwrap().unwrap().path();
+    assert_eq!((files(directory.path()), files(&only)), (1, 1));
 }
 
 #[test]
