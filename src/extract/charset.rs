@@ -116,6 +116,28 @@ pub fn to_utf8<'a>(encoding: &'static Encoding, body: &'a [u8]) -> Cow<'a, [u8]>
     }
 }
 
+/// Where in `body` that begins which stands at these places of its UTF-8 form ([`to_utf8`]), which ascend; `None` for a place
+/// in the middle of what a broken letter and the one behind it became.
+pub(super) fn places(encoding: &'static Encoding, body: &[u8], wanted: &[usize]) -> Vec<Option<usize>> {
+    let mut decoder = encoding.new_decoder_without_bom_handling();
+    let (mut letter, mut decoded) = ([0; 32], 0);
+    let mut places = Vec::with_capacity(wanted.len());
+    for at in 0..=body.len() {
+        while let Some(&place) = wanted.get(places.len()).filter(|place| **place <= decoded) {
+            places.push((place == decoded).then_some(at));
+        }
+        if places.len() == wanted.len() {
+            break;
+        }
+        // Byte by byte, since a decoder does not say what it made of each.
+        if let Some(byte) = body.get(at..=at) {
+            decoded += decoder.decode_to_utf8(byte, &mut letter, false).2;
+        }
+    }
+    places.resize(wanted.len(), None);
+    places
+}
+
 /// What is known before the text is looked at: its byte order mark, then the label that came with it.
 fn certain(charset: Option<&str>, body: &[u8]) -> Option<&'static Encoding> {
     Encoding::for_bom(body).map(|(encoding, _)| encoding).or_else(|| charset.and_then(label))

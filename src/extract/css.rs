@@ -7,6 +7,7 @@
 //! Promises linear time without recursion, and no panic on any text.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use memchr::{memchr, memchr3};
 
@@ -34,6 +35,12 @@ pub(super) fn links(css: Cow<'_, str>) -> Vec<(Cow<'_, str>, Via)> {
     }
 }
 
+/// The links of a sheet, and where in it each is written, quotes and parentheses aside.
+pub(super) fn places(css: &str) -> Vec<(Range<usize>, Cow<'_, str>)> {
+    let mut scanner = Scanner::new(css);
+    std::iter::from_fn(|| scanner.next().map(|(url, _)| (scanner.written.clone(), url))).collect()
+}
+
 const URL: Via = Via::named("css", "url");
 const IMPORT: Via = Via::named("css", "import");
 
@@ -46,6 +53,8 @@ struct Scanner<'a> {
     depth: u32,
     /// How many were open when the `image-set(` began that is the last one.
     image_set: Option<u32>,
+    /// Where the last string or URL stands.
+    written: Range<usize>,
 }
 
 /// What the next URL is for.
@@ -78,7 +87,7 @@ impl<'a> Iterator for Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     fn new(css: &'a str) -> Self {
-        Self { css, at: 0, rule: Rule::Other, depth: 0, image_set: None }
+        Self { css, at: 0, rule: Rule::Other, depth: 0, image_set: None, written: 0..0 }
     }
 
     /// Consumes a token (§4.3.1), and gives its URL if it is one.
@@ -168,20 +177,21 @@ impl<'a> Scanner<'a> {
 
     /// What follows `url(` without a quote (§4.3.6).
     fn url(&mut self) -> Option<Cow<'a, str>> {
-        let mut text = Text::new(self.at);
+        let start = self.at;
+        let mut text = Text::new(start);
         loop {
-            let Some(byte) = self.byte(0) else { return Some(text.end(self.css, self.at)) };
+            let Some(byte) = self.byte(0) else { return Some(self.taken(text, start, self.at)) };
             match byte {
                 b')' => {
                     self.at += 1;
-                    return Some(text.end(self.css, self.at - 1));
+                    return Some(self.taken(text, start, self.at - 1));
                 }
                 b' ' | b'\t' | b'\n' | b'\r' | b'\x0c' => {
                     let end = self.at;
                     self.spaces();
                     if matches!(self.byte(0), None | Some(b')')) {
                         self.at = (self.at + 1).min(self.css.len());
-                        return Some(text.end(self.css, end));
+                        return Some(self.taken(text, start, end));
                     }
                     break;
                 }
@@ -210,19 +220,20 @@ impl<'a> Scanner<'a> {
     /// A string from its quote on (§4.3.5); `None` if a line ends in it.
     fn string(&mut self, quote: u8) -> Option<Cow<'a, str>> {
         self.at += 1;
-        let mut text = Text::new(self.at);
+        let start = self.at;
+        let mut text = Text::new(start);
         while let Some(byte) = self.byte(0) {
             match byte {
                 byte if byte == quote => {
                     self.at += 1;
-                    return Some(text.end(self.css, self.at - 1));
+                    return Some(self.taken(text, start, self.at - 1));
                 }
                 b'\n' | b'\r' | b'\x0c' => return None,
                 b'\\' => match self.byte(1) {
                     None => {
                         let end = self.at;
                         self.at += 1;
-                        return Some(text.end(self.css, end));
+                        return Some(self.taken(text, start, end));
                     }
                     Some(b'\n' | b'\r' | b'\x0c') => {
                         text.take(self.css, self.at);
@@ -235,7 +246,13 @@ impl<'a> Scanner<'a> {
                 _ => self.at += 1,
             }
         }
-        Some(text.end(self.css, self.at))
+        Some(self.taken(text, start, self.at))
+    }
+
+    /// A string or URL that is written from `start` to `end`.
+    fn taken(&mut self, text: Text, start: usize, end: usize) -> Cow<'a, str> {
+        self.written = start..end;
+        text.end(self.css, end)
     }
 
     /// A name (§4.3.12).

@@ -64,8 +64,8 @@ impl Role {
 }
 
 /// An element that has links.
-struct Element {
-    links: &'static [(Via, LinkKind)],
+pub(super) struct Element {
+    pub(super) links: &'static [(Via, LinkKind)],
     gate: Gate,
 }
 
@@ -93,7 +93,7 @@ macro_rules! element {
 }
 
 /// The table. `None` for elements without links.
-fn element(name: &[u8]) -> Option<&'static Element> {
+pub(super) fn element(name: &[u8]) -> Option<&'static Element> {
     Some(match name {
         b"a" => element!("a", [("href", Navigation)], Rel),
         b"area" => element!("area", [("href", Navigation)], Rel),
@@ -120,7 +120,7 @@ fn element(name: &[u8]) -> Option<&'static Element> {
 }
 
 /// The same for elements of SVG.
-fn foreign_element(name: &[u8]) -> Option<&'static Element> {
+pub(super) fn foreign_element(name: &[u8]) -> Option<&'static Element> {
     Some(match name {
         b"a" => element!("a", [("href", Navigation), ("xlink:href", Navigation)], Rel),
         b"image" => element!("image", [("href", Requisite), ("xlink:href", Requisite)], Open),

@@ -186,7 +186,7 @@ fn without_fragment(value: &[u8]) -> &[u8] {
 }
 
 /// Whether a link begins with a scheme that is not fetched: `mailto:`, `javascript:`, `data:`.
-fn other_scheme(link: &[u8]) -> bool {
+pub(super) fn other_scheme(link: &[u8]) -> bool {
     let in_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
     let len = link.iter().take_while(|byte| in_scheme(byte)).count();
     let scheme = &link[..len];

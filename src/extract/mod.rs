@@ -19,6 +19,7 @@ mod html;
 mod known;
 mod label;
 mod links;
+mod relink;
 mod resolve;
 pub(crate) mod scan;
 mod sitemap;
@@ -38,6 +39,7 @@ use html::{Found, Role};
 pub use known::Known;
 pub use label::MAX_TEXT;
 use links::Links;
+pub(crate) use relink::{Kind, relink};
 use resolve::Resolver;
 pub use via::Via;
 

@@ -97,6 +97,11 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Where the next tag is looked for: behind the last one, and its text.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
     /// A start tag whose name begins at `start`.
     fn start_tag(&mut self, start: usize) -> Option<Tag<'_, 'a>> {
         let name_end = until(self.input, start, TAG_NAME_END);

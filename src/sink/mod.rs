@@ -12,6 +12,7 @@ mod human;
 mod json;
 mod late;
 mod lines;
+mod mirror;
 mod ordered;
 mod printable;
 pub mod warc;
@@ -30,6 +31,7 @@ pub use self::human::Human;
 pub use self::json::{Json, JsonLines};
 pub use self::late::{Late, Make};
 pub use self::lines::Lines;
+pub use self::mirror::{Mirror, Mirrored};
 pub use self::ordered::Ordered;
 pub use self::printable::{printable, printable_lines, to_json};
 

@@ -15,7 +15,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("frontier", &["url", "scope", "robots", "extract", "fetch", "error"]),
     ("outcome", &["url", "scope", "robots", "extract", "content", "fetch", "frontier", "error"]),
     ("seeds", &["url", "fetch", "frontier", "outcome", "error"]),
-    ("sink", &["url", "content", "fetch", "frontier", "outcome", "error"]),
+    ("sink", &["url", "extract", "content", "fetch", "frontier", "outcome", "error"]),
     ("batch", &["url", "fetch", "frontier", "outcome", "error"]),
     ("report", &["url", "outcome", "sink", "error"]),
     ("job", &["url", "fetch", "frontier", "outcome", "sink", "error"]),
