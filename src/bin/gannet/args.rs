@@ -361,6 +361,9 @@ pub(crate) struct OutputArgs {
     /// Write bodies to files below this directory, named in `body_path`
     #[arg(long, value_name = "DIR")]
     pub(crate) save_bodies: Option<PathBuf>,
+    /// Write a copy to browse below this directory: DIR/HOST/index.html, with links to what was fetched made relative
+    #[arg(long, value_name = "DIR")]
+    pub(crate) mirror: Option<PathBuf>,
     /// Put what HTML pages say into the records: their main content as text or Markdown, what they say of themselves
     #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
     pub(crate) extract: Vec<Extract>,

@@ -12,9 +12,10 @@ use gannet::error::Error;
 use gannet::job::{JobSink, Kept, Kind, Spool, Tracked, watch};
 use gannet::seeds::Source;
 use gannet::sink::warc::{self, Compression, Digest, Warc, WarcOptions};
-use gannet::sink::{Bodies, Contents, Csv, Encoder, Human, Json, JsonLines, Lines, Ordered, Sink};
+use gannet::sink::{Bodies, Contents, Csv, Encoder, Human, Json, JsonLines, Lines, Mirror, Ordered, Sink};
 
 use crate::args::{Format, Mode, OutputArgs, WarcArgs, WarcDigest};
+use crate::report;
 use crate::reports::Reports;
 use crate::settings::use_colour;
 
@@ -95,6 +96,10 @@ pub(crate) struct Places {
     bodies: Option<PathBuf>,
     /// Of `--extract-to`.
     contents: Option<PathBuf>,
+    /// Of `--mirror`.
+    mirror: Option<PathBuf>,
+    /// Nothing is said of it at the end.
+    is_quiet: bool,
 }
 
 impl Places {
@@ -122,7 +127,14 @@ impl Places {
             let hint = "give the report a file, as in --report KIND:FILE";
             return Err(Error::Config(format!("both records and a report would go to stdout\nhint: {hint}")));
         }
-        Ok(Self { targets, reports, bodies: output.save_bodies.clone(), contents: output.extract_to.clone() })
+        Ok(Self {
+            targets,
+            reports,
+            bodies: output.save_bodies.clone(),
+            contents: output.extract_to.clone(),
+            mirror: output.mirror.clone(),
+            is_quiet: output.quiet > 0,
+        })
     }
 
     /// Whether links are to be kept for one of them, whatever records show.
@@ -176,6 +188,17 @@ impl Places {
             let contents = Contents::new(directory.clone()).map_err(cannot_make(directory))?;
             let name = format!("contents below `{}`", directory.display());
             beside.push(Output { name, sink: Box::new(contents) });
+        }
+        if let Some(directory) = &self.mirror {
+            let (shown, is_quiet) = (directory.clone(), self.is_quiet);
+            let done = move |mirrored| {
+                if !is_quiet {
+                    report::mirrored(&shown, mirrored);
+                }
+            };
+            let mirror = Mirror::new(directory.clone(), done).map_err(cannot_make(directory))?;
+            let name = format!("the mirror below `{}`", directory.display());
+            beside.push(Output { name, sink: Box::new(mirror) });
         }
         Ok(beside)
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -13,7 +14,7 @@ use bytesize::ByteSize;
 use gannet::crawl::{Ended, Progress, Summary};
 use gannet::error::Error;
 use gannet::frontier::store::Recovery;
-use gannet::sink::{printable, printable_lines};
+use gannet::sink::{Mirrored, printable, printable_lines};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::settings::use_colour;
@@ -35,6 +36,13 @@ pub(crate) fn error(error: &Error) {
 /// `warning: …`.
 pub(crate) fn warning(text: &str) {
     say(format_args!("{} {}", paint("warning:", "1;33"), printable_lines(text)));
+}
+
+/// `mirror: …`, once its links are rewritten.
+pub(crate) fn mirrored(directory: &Path, mirrored: Mirrored) {
+    let name = directory.display().to_string();
+    let (files, links) = (plural(mirrored.files, "file"), plural(mirrored.links, "link"));
+    say(format_args!("mirror: {files} below `{}`, {links} rewritten", printable(&name)));
 }
 
 fn paint(text: &str, code: &str) -> String {

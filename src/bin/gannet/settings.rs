@@ -260,7 +260,7 @@ fn keep(output: &OutputArgs, places: &Places) -> Result<Keep, Error> {
     let show_links = output.links || named(&["links"]);
     Ok(Keep {
         headers: output.response_headers || named(&["headers"]),
-        body: show_body != ShowBody::No || output.save_bodies.is_some(),
+        body: show_body != ShowBody::No || output.save_bodies.is_some() || output.mirror.is_some(),
         show_body,
         digest: output.digest || named(&["sha256"]),
         links: show_links || places.need_links(),
