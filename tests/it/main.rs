@@ -14,6 +14,7 @@ mod cli_crawl;
 mod cli_fetch;
 mod cli_input;
 mod cli_links;
+mod cli_mirror;
 mod cli_outputs;
 mod cli_redirects;
 mod cli_robots;
