@@ -3,7 +3,7 @@
 //! [`relink`] walks over a text as `html` does, by the same tables, but for where each link is written. Whoever calls says
 //! which URLs there is a file for; links to these become relative, all others absolute, so that the page can stand anywhere.
 //! Everything else of the page stays as it was, byte for byte and in its own encoding ([`edits`](self::edits)), but for
-//! what stops to hold: `<base href>`, and `integrity` and `crossorigin` of what is no longer asked of a server.
+//! what stops to hold: `<base href>`, a policy that names hosts, and `integrity` and `crossorigin` of what is no longer asked of a server.
 //! A text whose encoding only its server told says it itself from now on.
 //!
 //! Promises: linear time, no panic on any bytes, at most [`MAX_LINK_BYTES`] more than there was.
@@ -81,7 +81,7 @@ pub(crate) fn relink(
     }
     let links = page.edits.links();
     let mut edits = page.edits;
-    if must_say(encoding, kind, source.body) {
+    if must_say(encoding, kind, source) {
         let (at, label) = declaration(encoding, kind, &text);
         edits.insert(at, label);
     }
@@ -112,7 +112,8 @@ fn base(text: &[u8]) -> Option<&[u8]> {
 }
 
 /// Whether a browser that has nothing but this file would read it in another encoding.
-fn must_say(encoding: &'static Encoding, kind: Kind, body: &[u8]) -> bool {
+fn must_say(encoding: &'static Encoding, kind: Kind, source: &Source<'_>) -> bool {
+    let body = source.body;
     let declared = match kind {
         Kind::Html => charset::declared(body),
         Kind::Css if body.starts_with(b"@charset \"") => Some(charset::sniff_css(None, body)),
@@ -124,6 +125,7 @@ fn must_say(encoding: &'static Encoding, kind: Kind, body: &[u8]) -> bool {
         && Encoding::for_bom(body).is_none()
         && encoding != UTF_16LE // a page cannot say this of itself
         && encoding != UTF_16BE
+        && !is(source.content_type, "application/xhtml+xml") // XML has no such tag, and is UTF-8 unless it says otherwise
         && !body.starts_with(b"<?xml")
 }
 
@@ -228,10 +230,13 @@ impl Relinker<'_, '_> {
     }
 
     fn meta(&mut self, attrs: Attrs<'_, '_>) {
-        if let [Some(content), Some(equiv)] = attrs.pick(["content", "http-equiv"])
-            && equiv.eq_ignore_ascii_case(b"refresh")
-        {
+        let [Some(content), Some(equiv)] = attrs.pick(["content", "http-equiv"]) else { return };
+        if equiv.eq_ignore_ascii_case(b"refresh") {
             self.attribute(content, Holds::Refresh);
+        }
+        // It names hosts, and would keep the page from its own files.
+        if equiv.eq_ignore_ascii_case(b"content-security-policy") {
+            self.disarm(attrs, &["http-equiv"]);
         }
     }
 

@@ -121,6 +121,12 @@ fn files_are_asked_for_nothing() {
 }
 
 #[test]
+fn a_policy_for_hosts_does_not_hold_for_files() {
+    let page = "<meta http-equiv='Content-Security-Policy' content='default-src https://h'>";
+    assert_eq!(html(page), page.replace("http-equiv", "data-http-equiv"));
+}
+
+#[test]
 fn bytes_stay_in_their_encoding() {
     let url = Url::parse("http://h/").unwrap();
     for encoding in [SHIFT_JIS, GBK, ISO_2022_JP, encoding_rs::WINDOWS_1252] {

@@ -14,7 +14,9 @@ use super::{MAX_REDIRECTS, Mirror, Mirrored, ORIGINALS, path, without_secrets};
 use crate::extract::{Kind, Source, relink};
 
 /// URLs of which is remembered where they lead: the pages of a site link to each other.
-const REMEMBERED: usize = 16 * 1024;
+const REMEMBERED: usize = 8 * 1024;
+/// The longest of them, bytes: what a server chose must not fill the memory.
+const MAX_REMEMBERED: usize = 512;
 
 impl Mirror {
     /// Rewrites all links.
@@ -65,7 +67,9 @@ impl Mirror {
                         failed = Some(why);
                         None
                     });
-                    known.insert(url.to_owned(), to.clone());
+                    if url.len() <= MAX_REMEMBERED {
+                        known.insert(url.to_owned(), to.clone());
+                    }
                     to
                 }
             };
