@@ -5,6 +5,7 @@
 //! people about it, `exit` names the codes. Records go to stdout, everything else to stderr.
 
 mod args;
+mod command_line;
 mod commands;
 mod exit;
 mod fail_on;

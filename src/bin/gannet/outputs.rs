@@ -16,7 +16,7 @@ use gannet::sink::{Bodies, Contents, Csv, Encoder, Human, Json, JsonLines, Lines
 
 use crate::args::{Format, Mode, OutputArgs, WarcArgs, WarcDigest};
 use crate::report;
-use crate::reports::Reports;
+use crate::reports::{Report, Reports};
 use crate::settings::use_colour;
 
 /// A sink, and what to call it.
@@ -59,7 +59,7 @@ impl Form {
             // Devices and pipes have no suffix.
             None => Ok(Self::Jsonl),
             Some(other) => Err(Error::Config(format!(
-                "`{}`: no format is known for `.{other}`\nhint: use .jsonl, .json, .csv, .txt or .warc.gz, or say --format",
+                "`{}`: no format is known for `.{other}`\nhint: use .jsonl, .json, .csv, .txt or .warc.gz, .html for a report, or say --format",
                 path.display()
             ))),
         }
@@ -106,21 +106,21 @@ impl Places {
     /// Those that were asked for; `job` is the directory of the job, if there is one. A report takes the place of records on
     /// stdout, unless `-o -` is given.
     pub(crate) fn of(output: &OutputArgs, warc: &WarcArgs, job: Option<&Path>) -> Result<Self, Error> {
-        let default = match job {
-            Some(job) => vec![job.join(records_of(output.format))],
-            None if output.report.is_empty() => vec![PathBuf::from("-")],
-            None => Vec::new(),
+        not_twice(&output.output)?;
+        let mut reports = output.report.clone();
+        reports.extend(output.output.iter().filter_map(|path| Report::of_output(path)));
+        let records = output.output.iter().filter(|path| Report::of_output(path).is_none());
+        let records: Vec<_> = records.cloned().collect();
+        let files = match (records.is_empty(), job) {
+            (false, _) => records,
+            (true, Some(job)) => vec![job.join(records_of(output.format))],
+            (true, None) if reports.is_empty() => vec![PathBuf::from("-")],
+            (true, None) => Vec::new(),
         };
-        let files = if output.output.is_empty() { &default } else { &output.output };
-        for (nth, path) in files.iter().enumerate() {
-            if files[..nth].iter().any(|other| identity(other) == identity(path)) {
-                return Err(Error::Config(format!("`{}` is given twice as output", path.display())));
-            }
-        }
         let targets =
             files.iter().map(|path| Target::of(path, output, warc)).collect::<Result<Vec<_>, _>>()?;
         one_index_each(&targets)?;
-        let reports = Reports::of(&output.report)?;
+        let reports = Reports::of(&reports)?;
         if output.output.iter().any(|path| is_stdout(path))
             && reports.as_ref().is_some_and(Reports::use_stdout)
         {
@@ -202,6 +202,15 @@ impl Places {
         }
         Ok(beside)
     }
+}
+
+fn not_twice(files: &[PathBuf]) -> Result<(), Error> {
+    for (nth, path) in files.iter().enumerate() {
+        if files[..nth].iter().any(|other| identity(other) == identity(path)) {
+            return Err(Error::Config(format!("`{}` is given twice as output", path.display())));
+        }
+    }
+    Ok(())
 }
 
 /// The file of a job's records when no other is named.

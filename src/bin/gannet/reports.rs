@@ -8,12 +8,14 @@ use std::io::{self, BufWriter, Write};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::SystemTime;
 
 use gannet::error::Error;
 use gannet::job::{JobSink, Kept, Kind, Tracked};
 use gannet::report::{self, FactLines, Facts};
 use gannet::sink::{Late, Make};
 
+use crate::command_line;
 use crate::outputs::{Output, whole};
 
 /// What `--report` takes: a kind, and where it goes.
@@ -28,10 +30,14 @@ pub(crate) struct Report {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReportKind {
     Junit,
+    Html,
 }
 
 /// Their names.
-const KINDS: &[(&str, ReportKind)] = &[("junit", ReportKind::Junit)];
+const KINDS: &[(&str, ReportKind)] = &[("junit", ReportKind::Junit), ("html", ReportKind::Html)];
+
+/// The ends of file names that make `-o FILE` a report.
+const SUFFIXES: &[(&str, ReportKind)] = &[(".html", ReportKind::Html), (".htm", ReportKind::Html)];
 
 impl FromStr for Report {
     type Err = String;
@@ -52,14 +58,25 @@ impl FromStr for Report {
 }
 
 impl Report {
+    /// The report that `-o` asks for with this file, if it is one.
+    pub(crate) fn of_output(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
+        let (_, kind) = SUFFIXES.iter().find(|(suffix, _)| name.ends_with(suffix))?;
+        Some(Self { kind: *kind, path: Some(path.to_owned()) })
+    }
+
     fn name(&self) -> String {
         self.path.as_ref().map_or_else(|| "stdout".into(), |path| format!("`{}`", path.display()))
     }
 
     /// Makes it of these facts.
-    fn write(&self, facts: &Facts, run: &About) -> io::Result<()> {
+    pub(crate) fn write(&self, facts: &Facts, run: &About) -> io::Result<()> {
         let write = |out: &mut dyn Write| match self.kind {
             ReportKind::Junit => report::junit(facts, &run.failing, out),
+            ReportKind::Html => {
+                let command = Some(command_line::shown(std::env::args()));
+                report::html(facts, &report::About { command, made: SystemTime::now() }, out)
+            }
         };
         let written = match &self.path {
             None => write(&mut io::stdout().lock()),
@@ -116,6 +133,7 @@ impl Reports {
     pub(crate) fn need_links(&self) -> bool {
         self.reports.iter().any(|report| match report.kind {
             ReportKind::Junit => false,
+            ReportKind::Html => true,
         })
     }
 

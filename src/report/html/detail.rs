@@ -1,0 +1,159 @@
+//! The second pass over a run: what can be told only once all numbers are known.
+//!
+//! The pages with broken links, the pages that share a title, the 95th percentile of each host that is shown, and what came
+//! when.
+
+use std::collections::HashMap;
+
+use hdrhistogram::Histogram;
+
+use super::survey::{Fate, Survey, host_of};
+use super::text::clipped;
+use super::timeline::Timeline;
+use super::times::micros;
+use super::{MOST_LIST, SHOWN_HOSTS};
+use crate::report::Fact;
+
+/// Broken links shown of one page, and pages shown of one title.
+const OF_ONE: usize = 20;
+
+/// A page and its links that lead nowhere.
+#[derive(Debug, Default)]
+pub(super) struct Page {
+    /// `None` for what was given as a seed.
+    pub(super) url: Option<String>,
+    pub(super) links: Vec<BrokenLink>,
+    /// How many there are in all.
+    pub(super) count: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct BrokenLink {
+    pub(super) url: String,
+    pub(super) tag: String,
+    pub(super) fate: Fate,
+    pub(super) kind: Box<str>,
+}
+
+/// A title and pages that have it.
+#[derive(Debug, Default)]
+pub(super) struct SameTitle {
+    pub(super) title: String,
+    pub(super) count: u64,
+    pub(super) pages: Vec<String>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Detail<'a> {
+    survey: &'a Survey,
+    pub(super) timeline: Option<Timeline>,
+    hosts: HashMap<&'a str, Histogram<u32>>,
+    /// By the page that has them.
+    pages: HashMap<Option<u64>, Page>,
+    /// Links on pages for which there was no room.
+    pub(super) more_links: u64,
+    titles: HashMap<u64, SameTitle>,
+    /// Titles of several pages, shown or not.
+    pub(super) repeated: u64,
+}
+
+impl<'a> Detail<'a> {
+    pub(super) fn new(survey: &'a Survey) -> Self {
+        let hosts = survey.hosts.sorted(|host| host.urls);
+        // Two digits, and it grows with the times that are put in.
+        let empty = || Histogram::new(2).unwrap_or_else(|_| unreachable!("two digits are valid"));
+        let hosts = hosts.into_iter().take(SHOWN_HOSTS).map(|(name, _)| (name, empty())).collect();
+        let mut titles: Vec<_> = survey.titles.iter().filter(|(_, count)| **count > 1).collect();
+        let repeated = titles.len() as u64;
+        titles.sort_unstable_by(|a, b| b.1.cmp(a.1));
+        let shown = titles.into_iter().take(MOST_LIST);
+        let titles = shown
+            .map(|(print, count)| (*print, SameTitle { count: *count, ..SameTitle::default() }))
+            .collect();
+        Self {
+            survey,
+            timeline: survey.span.map(Timeline::over),
+            hosts,
+            pages: HashMap::new(),
+            more_links: 0,
+            titles,
+            repeated,
+        }
+    }
+
+    pub(super) fn add(&mut self, fact: &Fact) {
+        let fate = Fate::of(fact);
+        if let Some(line) = self.timeline.as_mut().filter(|_| fate != Fate::NotAsked) {
+            line.add(fact, fate.is_bad());
+        }
+        if let (Some(ms), Some(name)) = (fact.time_total_ms, host_of(fact)) {
+            if let Some(times) = self.hosts.get_mut(name.as_str()) {
+                times.saturating_record(micros(ms));
+            }
+        }
+        if let Some(same) = self.survey.title_of(fact).and_then(|print| self.titles.get_mut(&print)) {
+            if same.pages.len() < OF_ONE {
+                same.title = clipped(fact.title.as_deref().unwrap_or_default()).into();
+                same.pages.push(clipped(fact.name()).into());
+            }
+        }
+        self.add_links(fact);
+    }
+
+    /// A broken URL itself says on which page it was found; the links of pages say the others.
+    fn add_links(&mut self, fact: &Fact) {
+        let survey = self.survey;
+        if survey.broken.is_empty() {
+            return;
+        }
+        if Fate::of(fact).is_bad() && survey.broken.contains_key(&survey.print(fact.name())) {
+            let tag = fact.tag.as_deref().unwrap_or_default();
+            self.add_link(fact.source.as_deref(), fact.name(), tag);
+        }
+        let page = (!fact.links.is_empty()).then(|| survey.print(fact.name()));
+        for link in &fact.links {
+            let broken = survey.broken.get(&survey.print(&link.url));
+            if broken.is_some_and(|broken| broken.source != page) {
+                self.add_link(Some(fact.name()), &link.url, &link.tag);
+            }
+        }
+    }
+
+    fn add_link(&mut self, page: Option<&str>, url: &str, tag: &str) {
+        let survey = self.survey;
+        let Some(broken) = survey.broken.get(&survey.print(url)) else { return };
+        let print = page.map(|page| survey.print(page));
+        if self.pages.len() >= MOST_LIST && !self.pages.contains_key(&print) {
+            self.more_links += 1;
+            return;
+        }
+        let entry = self.pages.entry(print).or_default();
+        entry.url = page.map(|page| clipped(page).into());
+        entry.count += 1;
+        if entry.links.len() < OF_ONE {
+            let [url, tag] = [url, tag].map(|text| clipped(text).into());
+            entry.links.push(BrokenLink { url, tag, fate: broken.fate, kind: broken.kind.clone() });
+        }
+    }
+
+    /// Milliseconds in which a host answered 95 of 100.
+    pub(super) fn p95(&self, host: &str) -> Option<f64> {
+        let times = self.hosts.get(host).filter(|times| !times.is_empty())?;
+        Some(times.value_at_quantile(0.95).min(times.max()) as f64 / 1e3)
+    }
+
+    /// Those with most broken links first.
+    pub(super) fn pages(&self) -> Vec<&Page> {
+        let mut pages: Vec<_> = self.pages.values().collect();
+        pages.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.url.cmp(&b.url)));
+        pages
+    }
+
+    /// Those of most pages first.
+    pub(super) fn titles(&self) -> Vec<&SameTitle> {
+        let mut titles: Vec<_> = self.titles.values().collect();
+        titles.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.title.cmp(&b.title)));
+        titles
+    }
+}

@@ -1,0 +1,1 @@
+//! Whole reports, made of records as they stand in files.
