@@ -1,11 +1,11 @@
 //! [`Fact`]: a record as a report reads it, by the names of schema 1.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize as _};
 
+use super::fact_file::FactFile;
 use crate::outcome::{Outcome, WithLinks};
 use crate::sink::Encoder;
 
@@ -13,6 +13,8 @@ use crate::sink::Encoder;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Fact {
+    /// The version of the record's form.
+    pub schema: Option<u32>,
     /// When the outcome was decided, RFC 3339.
     pub timestamp: String,
     /// Number of the URL in the order of admission.
@@ -114,30 +116,61 @@ impl Encoder for FactLines {
     }
 }
 
-/// A file of facts, to be read from its start as often as is needed.
+/// Files of facts, to be read from their start as often as is needed.
 #[derive(Clone, Debug)]
 pub struct Facts {
-    path: PathBuf,
+    /// Each with what to call it.
+    files: Vec<(PathBuf, String)>,
+}
+
+/// What is in files of facts that somebody gave.
+#[derive(Clone, Debug, Default)]
+pub struct Checked {
+    /// How many records.
+    pub records: u64,
+    /// The files that end within a record, as a killed run leaves them.
+    pub cut: Vec<String>,
 }
 
 impl Facts {
     /// Those of this file of JSON Lines.
     pub fn of(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        let path = path.into();
+        let name = path.display().to_string();
+        Self { files: vec![(path, name)] }
     }
 
-    /// All of them, in the order of the file.
+    /// Those of several files, each with what to call it, one after the other.
+    pub fn named(files: Vec<(PathBuf, String)>) -> Self {
+        Self { files }
+    }
+
+    /// All of them, in the order of the files. A record that breaks off at the end of a file is left out.
     ///
     /// # Errors
-    /// When it cannot be opened; as an item, when a line cannot be read or is no record.
+    /// When a file cannot be opened; as an item, when a line cannot be read or is no record.
     pub fn read(&self) -> io::Result<impl Iterator<Item = io::Result<Fact>> + use<>> {
-        let name = self.path.display().to_string();
-        let lines = BufReader::with_capacity(256 << 10, File::open(&self.path)?).split(b'\n');
-        Ok(lines.enumerate().map(move |(nth, line)| {
-            serde_json::from_slice(&line?).map_err(|why| {
-                let text = format!("`{name}`, line {}, is no record: {why}", nth + 1);
-                io::Error::new(io::ErrorKind::InvalidData, text)
-            })
-        }))
+        let open = |(path, name): &(PathBuf, String)| FactFile::open(path, name.clone());
+        let files = self.files.iter().map(open).collect::<io::Result<Vec<_>>>()?;
+        Ok(files.into_iter().flatten())
+    }
+
+    /// Reads all of them, to say what is there before something is made of it.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), the items included.
+    pub fn check(&self) -> io::Result<Checked> {
+        let mut checked = Checked::default();
+        for (path, name) in &self.files {
+            let mut file = FactFile::open(path, name.clone())?;
+            for fact in &mut file {
+                fact?;
+                checked.records += 1;
+            }
+            if file.is_cut() {
+                checked.cut.push(name.clone());
+            }
+        }
+        Ok(checked)
     }
 }

@@ -5,9 +5,10 @@
 //! report holds in memory what it shows, and not the run.
 
 mod fact;
+mod fact_file;
 mod html;
 mod junit;
 
-pub use self::fact::{Fact, FactLines, Facts, Hop, LinkFact};
+pub use self::fact::{Checked, Fact, FactLines, Facts, Hop, LinkFact};
 pub use self::html::{About, html};
 pub use self::junit::junit;

@@ -55,6 +55,12 @@ Examples:
   gannet fetch urls.txt --fail-fast --fail-on status -q --fields url,status_code,error_kind
   gannet fetch https://api.example.org/items -H 'Authorization: Bearer …' --data @item.json";
 
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  gannet report pages.jsonl -o report.html
+  gannet report monday.jsonl.gz tuesday.jsonl.gz -o both.html --report junit:both.xml
+  gannet report ./crawl/records.jsonl -o so-far.html     of a job, while it runs or after it was killed";
+
 const ROBOTS_EXAMPLES: &str = "\
 Examples:
   gannet robots https://example.org/ https://example.org/private/x
@@ -79,6 +85,12 @@ pub(crate) enum Command {
     /// URL is not allowed.
     #[command(after_help = TABLE, after_long_help = format!("{ROBOTS_EXAMPLES}\n\n{TABLE}"))]
     Robots(RobotsArgs),
+    /// Make reports from the records of a run
+    ///
+    /// As `gannet crawl -o report.html` makes them at its end: of a run that was killed, or of several runs together. Reports
+    /// about links need records that were made with --links.
+    #[command(after_help = TABLE, after_long_help = format!("{REPORT_EXAMPLES}\n\n{TABLE}"))]
+    Report(ReportArgs),
     /// Show what a --job directory holds, list what is left of it, check it
     Job(ShowJobArgs),
     /// Crawl a built-in synthetic site on loopback: no network needed
@@ -314,6 +326,19 @@ pub(crate) struct ScopeArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(crate) struct ReportArgs {
+    /// Files of records as `-o FILE.jsonl` writes them, also as .gz or .zst, or `-` for stdin
+    #[arg(value_name = "RECORDS", required = true)]
+    pub(crate) records: Vec<PathBuf>,
+    /// Write this report; .html (repeatable)
+    #[arg(short, long, value_name = "FILE", required_unless_present = "report")]
+    pub(crate) output: Vec<PathBuf>,
+    /// Make this report: junit or html, to stdout or to a file, as junit:FILE (repeatable)
+    #[arg(long, value_name = "KIND[:FILE]")]
+    pub(crate) report: Vec<Report>,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct RobotsArgs {
     /// URLs, or host names
     #[arg(value_name = "URL", required = true)]
@@ -334,10 +359,11 @@ pub(crate) struct RobotsArgs {
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
-    /// Write records to this file instead of stdout; .jsonl, .json, .csv, or .warc, .warc.gz, .warc.zst for a web archive (repeatable)
+    /// Write records to this file instead of stdout; .jsonl, .json, .csv, or .warc, .warc.gz, .warc.zst for a web archive;
+    /// .html is a report (repeatable)
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Vec<PathBuf>,
-    /// Make a report at the end: junit, to stdout in place of records or to a file, as junit:FILE (repeatable)
+    /// Make a report at the end: junit or html, to stdout in place of records or to a file, as junit:FILE (repeatable)
     #[arg(long, value_name = "KIND[:FILE]")]
     pub(crate) report: Vec<Report>,
     /// Form of the records; auto is human on a terminal, jsonl elsewhere, and the suffix for a file

@@ -13,6 +13,7 @@ use crate::settings::Settings;
 mod demo;
 mod job;
 mod origin;
+mod report;
 mod robots;
 
 /// Runs what was typed.
@@ -25,6 +26,7 @@ pub(crate) fn run(args: Args, typed: &clap::ArgMatches) -> Result<Code, Error> {
         Command::Crawl(args) => run_settings(Settings::crawl(args, &typed)?),
         Command::Fetch(args) => run_settings(Settings::fetch(args, &typed)?),
         Command::Robots(args) => robots::run(args),
+        Command::Report(args) => report::run(args),
         Command::Job(args) => job::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Origin(args) => origin::run(args),

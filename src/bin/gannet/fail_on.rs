@@ -12,7 +12,7 @@ use gannet::crawl::Summary;
 use gannet::fetch::ErrorKind;
 
 /// The statuses that say that something is wrong (RFC 9110 §15).
-const BAD: RangeInclusive<u16> = 400..=999;
+pub(crate) const BAD: RangeInclusive<u16> = 400..=999;
 
 /// The rules; none of them is `none`.
 #[derive(Clone, Debug, PartialEq)]

@@ -16,6 +16,7 @@ use gannet::report::{self, FactLines, Facts};
 use gannet::sink::{Late, Make};
 
 use crate::command_line;
+use crate::fail_on;
 use crate::outputs::{Output, whole};
 
 /// What `--report` takes: a kind, and where it goes.
@@ -70,7 +71,7 @@ impl Report {
     }
 
     /// Makes it of these facts.
-    pub(crate) fn write(&self, facts: &Facts, run: &About) -> io::Result<()> {
+    fn write(&self, facts: &Facts, run: &About) -> io::Result<()> {
         let write = |out: &mut dyn Write| match self.kind {
             ReportKind::Junit => report::junit(facts, &run.failing, out),
             ReportKind::Html => {
@@ -91,13 +92,20 @@ impl Report {
 }
 
 /// What the sink of all reports is called; the report that could not be written is in the error.
-const NAME: &str = "a report";
+pub(crate) const NAME: &str = "a report";
 
 /// What reports know of a run besides its outcomes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct About {
     /// The statuses of failures.
     pub(crate) failing: Vec<RangeInclusive<u16>>,
+}
+
+impl Default for About {
+    /// Nothing was said with `--fail-on`.
+    fn default() -> Self {
+        Self { failing: vec![fail_on::BAD] }
+    }
 }
 
 /// All reports of a run.
@@ -124,6 +132,11 @@ impl Reports {
         Ok((!asked.is_empty()).then(|| Self { reports: asked.to_vec(), run: About::default() }))
     }
 
+    /// Makes them of these facts.
+    pub(crate) fn write(&self, facts: &Facts) -> io::Result<()> {
+        self.reports.iter().try_for_each(|report| report.write(facts, &self.run))
+    }
+
     /// Whether one of them goes to stdout.
     pub(crate) fn use_stdout(&self) -> bool {
         self.reports.iter().any(|report| report.path.is_none())
@@ -138,8 +151,8 @@ impl Reports {
     }
 
     fn make(&self, path: &Path) -> Make {
-        let (Self { reports, run }, facts) = (self.clone(), Facts::of(path));
-        Box::new(move || reports.iter().try_for_each(|report| report.write(&facts, &run)))
+        let (reports, facts) = (self.clone(), Facts::of(path));
+        Box::new(move || reports.write(&facts))
     }
 
     /// A sink for a run that is no job.

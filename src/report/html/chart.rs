@@ -91,7 +91,7 @@ pub(super) fn over_time(name: &str, parts: &[Parts], step: u64, unit: &Unit) -> 
     let most = sums.fold(0.0, f64::max);
     let scale: Vec<_> = ticks(most / unit.size, 0.0).into_iter().map(|tick| tick * unit.size).collect();
     let mut svg = start(name) + &bars(parts, &scale, |value| number(value / unit.size));
-    let whole = step as f64 * parts.len() as f64;
+    let whole = step as f64 * parts.len().max(1) as f64;
     let (size, unit) = clock(whole);
     for tick in ticks(whole / size, 0.0).into_iter().filter(|tick| tick * size <= whole * 1.001) {
         let x = LEFT + (RIGHT - LEFT) * tick * size / whole;

@@ -3,7 +3,7 @@
 //! The pages with broken links, the pages that share a title, the 95th percentile of each host that is shown, and what came
 //! when.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use hdrhistogram::Histogram;
 
@@ -17,6 +17,9 @@ use crate::report::Fact;
 /// Broken links shown of one page, and pages shown of one title.
 const OF_ONE: usize = 20;
 
+/// Broken links of one page that are counted once, however often they come.
+const REMEMBERED: usize = 1_000;
+
 /// A page and its links that lead nowhere.
 #[derive(Debug, Default)]
 pub(super) struct Page {
@@ -25,6 +28,8 @@ pub(super) struct Page {
     pub(super) links: Vec<BrokenLink>,
     /// How many there are in all.
     pub(super) count: u64,
+    /// Those that were counted: a redirect to the page has the same links.
+    seen: HashSet<u64>,
 }
 
 #[derive(Debug)]
@@ -87,16 +92,16 @@ impl<'a> Detail<'a> {
         if let Some(line) = self.timeline.as_mut().filter(|_| fate != Fate::NotAsked) {
             line.add(fact, fate.is_bad());
         }
-        if let (Some(ms), Some(name)) = (fact.time_total_ms, host_of(fact)) {
-            if let Some(times) = self.hosts.get_mut(name.as_str()) {
-                times.saturating_record(micros(ms));
-            }
+        if let (Some(ms), Some(name)) = (fact.time_total_ms, host_of(fact))
+            && let Some(times) = self.hosts.get_mut(name.as_str())
+        {
+            times.saturating_record(micros(ms));
         }
-        if let Some(same) = self.survey.title_of(fact).and_then(|print| self.titles.get_mut(&print)) {
-            if same.pages.len() < OF_ONE {
-                same.title = clipped(fact.title.as_deref().unwrap_or_default()).into();
-                same.pages.push(clipped(fact.name()).into());
-            }
+        if let Some(same) = self.survey.title_of(fact).and_then(|print| self.titles.get_mut(&print))
+            && same.pages.len() < OF_ONE
+        {
+            same.title = clipped(fact.title.as_deref().unwrap_or_default()).into();
+            same.pages.push(clipped(fact.name()).into());
         }
         self.add_links(fact);
     }
@@ -107,28 +112,30 @@ impl<'a> Detail<'a> {
         if survey.broken.is_empty() {
             return;
         }
-        if Fate::of(fact).is_bad() && survey.broken.contains_key(&survey.print(fact.name())) {
+        if Fate::of(fact).is_bad() {
             let tag = fact.tag.as_deref().unwrap_or_default();
             self.add_link(fact.source.as_deref(), fact.name(), tag);
         }
-        let page = (!fact.links.is_empty()).then(|| survey.print(fact.name()));
+        // The page is where redirects led.
+        let page = fact.final_url.as_deref().unwrap_or_else(|| fact.name());
         for link in &fact.links {
-            let broken = survey.broken.get(&survey.print(&link.url));
-            if broken.is_some_and(|broken| broken.source != page) {
-                self.add_link(Some(fact.name()), &link.url, &link.tag);
-            }
+            self.add_link(Some(page), &link.url, &link.tag);
         }
     }
 
     fn add_link(&mut self, page: Option<&str>, url: &str, tag: &str) {
         let survey = self.survey;
-        let Some(broken) = survey.broken.get(&survey.print(url)) else { return };
-        let print = page.map(|page| survey.print(page));
-        if self.pages.len() >= MOST_LIST && !self.pages.contains_key(&print) {
+        let print = survey.print(url);
+        let Some(broken) = survey.broken.get(&print) else { return };
+        let page_print = page.map(|page| survey.print(page));
+        if self.pages.len() >= MOST_LIST && !self.pages.contains_key(&page_print) {
             self.more_links += 1;
             return;
         }
-        let entry = self.pages.entry(print).or_default();
+        let entry = self.pages.entry(page_print).or_default();
+        if entry.seen.len() < REMEMBERED && !entry.seen.insert(print) {
+            return;
+        }
         entry.url = page.map(|page| clipped(page).into());
         entry.count += 1;
         if entry.links.len() < OF_ONE {

@@ -43,7 +43,10 @@ pub(super) fn header(view: &View<'_>) -> String {
     if let Some(span) = survey.span {
         let (from, to) = (span.start(), span.start() + Duration::from_millis(span.millis()));
         let took = millis(span.millis() as f64);
-        text += &format!("<p class=\"when\">{} to {}, {took}</p>\n", moment(from), moment(to));
+        let (from, to) = (moment(from), moment(to));
+        let (day, time) = to.split_once(' ').unwrap_or(("", &to));
+        let to = if from.starts_with(day) { time } else { &to };
+        text += &format!("<p class=\"when\">{from} to {to} UTC, {took}</p>\n");
     }
     if let Some(command) = &view.about.command {
         text += &format!("<pre class=\"command\" dir=\"ltr\"><code>{}</code></pre>\n", Text(command));
@@ -88,7 +91,7 @@ type Kind = (&'static str, &'static str, &'static str);
 
 const KINDS: [Kind; 9] = [
     ("s2", "2xx", "answered"),
-    ("s3", "3xx", "a redirect that was not followed in place"),
+    ("s3", "3xx", "a redirect, not followed"),
     ("s4", "4xx", "refused by the server"),
     ("s5", "5xx", "an error of the server"),
     ("other", "other", "any other status"),

@@ -27,12 +27,12 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut sections = vec![
         overview::outcomes(view),
         overview::errors(view),
-        lists::broken(view),
         speed::latency(view),
         speed::throughput(view),
         web::hosts(view),
         web::depth(view),
         web::types(view),
+        lists::broken(view),
         lists::redirects(view),
         lists::extremes(view),
         lists::titles(view),

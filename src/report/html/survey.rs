@@ -103,8 +103,6 @@ pub(super) struct Redirect {
 pub(super) struct Broken {
     pub(super) fate: Fate,
     pub(super) kind: Box<str>,
-    /// The page that it was found on, which its own record names.
-    pub(super) source: Option<u64>,
 }
 
 /// See the module.
@@ -259,8 +257,7 @@ impl Survey {
         }
         self.broken_urls += 1;
         if self.broken.len() < MOST_MARKS {
-            let source = fact.source.as_deref().map(|page| self.print(page));
-            let broken = Broken { fate, kind: clipped(kind).into(), source };
+            let broken = Broken { fate, kind: clipped(kind).into() };
             self.broken.insert(self.print(fact.name()), broken);
         }
     }

@@ -121,6 +121,6 @@ mod tests {
         let mut one = Times::default();
         one.add(42.0);
         assert_eq!(one.bars(), [Bar { from: 30.0, to: 50.0, count: 1 }]);
-        assert_eq!((one.at(0.5), one.max()), (42.0, 42.0));
+        assert!([one.at(0.5), one.max()].iter().all(|ms| (ms - 42.0).abs() < 0.042));
     }
 }
