@@ -4,10 +4,10 @@
 
 use std::io::{Read, Write};
 
-use gannet::fetch::{ErrorKind, FetchError, HttpOptions, Phase, Response, Truncated};
+use gannet::fetch::{ErrorKind, FetchError, Http, HttpOptions, Phase, Request, Response, Truncated};
 
 use crate::pki::Identity;
-use crate::raw::{Raw, get, quick};
+use crate::raw::{Raw, fetch, get, quick};
 use crate::tls;
 
 async fn answer(bytes: impl Into<Vec<u8>>) -> Result<Response, FetchError> {
@@ -151,7 +151,8 @@ async fn over_http2(fields: Vec<u8>, endless: bool) -> Result<Response, FetchErr
         }
         while stream.read(&mut [0; 4096]).is_ok_and(|n| n > 0) {}
     });
-    get(HttpOptions { insecure: true, ..quick() }, server.https_url("/")).await
+    let http = Http::new(HttpOptions { insecure: true, ..quick() }).unwrap();
+    fetch(&http, Request { capture: true, ..Request::get(server.https_url("/")) }).await
 }
 
 /// Reads up to the HEADERS frame of the first request; before it are a preface of 24 bytes and settings.
@@ -173,6 +174,10 @@ async fn header_fields_over_http2() {
     let large = over_http2(field("x-large", 200_000), false).await.unwrap();
     assert_eq!((large.http_version, large.headers["x-large"].len()), ("HTTP/2", 200_000));
     assert_eq!(&large.body.bytes[..], b"ok");
+    // An archive has the head in the form of HTTP/1.1.
+    let capture = &large.captures[0];
+    assert!(capture.is_http2 && capture.head.starts_with(b"HTTP/1.1 200 OK\r\nx-large: xxx"));
+    assert!(capture.request.starts_with(b"GET / HTTP/1.1\r\n"));
     let many = over_http2(field("x-many", 100).repeat(1500), false).await.unwrap();
     assert_eq!(many.headers.len(), 1500);
     for (fields, endless) in [

@@ -275,11 +275,11 @@ fn reboot(desk: &Desk) {
 }
 
 /// A small file system in memory; gone with this.
-struct Small(PathBuf);
+pub(crate) struct Small(PathBuf);
 
 impl Small {
     /// `None` where that is not allowed.
-    fn mount(at: PathBuf, size: &str) -> Option<Self> {
+    pub(crate) fn mount(at: PathBuf, size: &str) -> Option<Self> {
         fs::create_dir(&at).unwrap();
         let options = format!("size={size}");
         let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&at).output();
@@ -292,7 +292,7 @@ impl Small {
         }
     }
 
-    fn grow(&self, size: &str) {
+    pub(crate) fn grow(&self, size: &str) {
         let options = format!("remount,size={size}");
         let grown = Command::new("mount").args(["-o", &options]).arg(&self.0).status().unwrap();
         assert!(grown.success());

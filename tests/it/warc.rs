@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::gannet::{call, run, text};
 use crate::job::{Desk, MS, Random, assert_truth, everywhere, records, troubled};
+use crate::job_faults::Small;
 use crate::raw::Raw;
 use crate::web::Web;
 use crate::{data, job};
@@ -325,6 +326,27 @@ fn a_job_that_is_killed_has_each_answer_in_its_archive() {
 #[test]
 fn so_it_does_in_parts() {
     killed("parts of an archive", &["--warc-size", "30KB"]);
+}
+
+#[test]
+fn a_full_disk_ends_the_run_and_not_the_archive() {
+    let (web, desk) = (Web::start(troubled(150)), Desk::new());
+    let Some(small) = Small::mount(desk.path("small"), "200k") else { return };
+    let (path, lines) = (desk.path("small/out.warc.gz"), desk.path("out.jsonl"));
+    let mut args = everywhere(&web);
+    args.extend(["-o", path.to_str().unwrap(), "-o", lines.to_str().unwrap(), "--digest"].map(str::to_owned));
+    args.extend(["--warc-size", "60KB"].map(str::to_owned));
+    let args: Vec<_> = args.iter().map(String::as_str).collect();
+    for _ in 0..2 {
+        desk.run(&args).exits(1).says(&["No space left on device", "out.warc.gz"]);
+    }
+    small.grow("64m");
+    desk.run(&args).exits(0);
+    let (found, records) = (archive(&path), records(&lines));
+    assert_truth(&records, web.graph());
+    assert_has(&found, &records);
+    check_index(&path, &found);
+    desk.assert_over();
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! journal says. An outcome without an exchange (no connection, a skipped URL) leaves nothing in it.
 
 mod digest;
+mod exchange;
 mod index;
 mod member;
 mod parts;
@@ -26,14 +27,14 @@ pub use self::member::Compression;
 pub use self::parts::{Gauge, cut, index_path, leftover, total_length};
 pub use self::reader::{Reader, Record};
 
-use self::index::{Entry, Index, Place};
+use self::exchange::{About, Composer, Exchange};
+use self::index::Index;
 use self::parts::Parts;
-use self::record::{Draft, END, Fields, Kind, date, uri};
-use self::seen::{First, Seen};
+use self::record::{Draft, Fields, Kind, date};
+use self::seen::Seen;
 use super::Sink;
 use crate::fetch::Capture;
-use crate::outcome::{Aside, LinkRecord, Outcome};
-use crate::url::CrawlUrl;
+use crate::outcome::{Aside, Outcome};
 
 /// Bytes gathered before they are written without a flush.
 const BUFFER: usize = 256 * 1024;
@@ -80,36 +81,11 @@ enum Target {
 pub struct Warc {
     target: Target,
     options: WarcOptions,
-    seen: Seen,
+    composer: Composer,
     /// Whole records that were not written yet.
     buffer: Vec<u8>,
     /// The `warcinfo` of this run stands in the open part.
     has_info: bool,
-}
-
-/// What is known of an exchange beside its bytes.
-struct About<'a> {
-    source: Option<&'a CrawlUrl>,
-    depth: u16,
-    attempts: u32,
-    charset: Option<&'a str>,
-    links: &'a [LinkRecord],
-}
-
-/// The records of one group, compressed, and what the index says of them: with the place in `bytes`.
-#[derive(Default)]
-struct Group {
-    bytes: Vec<u8>,
-    entries: Vec<(Written, Place)>,
-}
-
-/// An answer that was written.
-struct Written {
-    uri: String,
-    date: String,
-    digest: String,
-    head: bytes::Bytes,
-    is_revisit: bool,
 }
 
 impl Warc {
@@ -129,7 +105,9 @@ impl Warc {
     }
 
     fn to(target: Target, options: WarcOptions) -> Self {
-        Self { target, options, seen: Seen::default(), buffer: Vec::new(), has_info: false }
+        let (compression, digest) = (options.compression, options.digest);
+        let composer = Composer { compression, digest, seen: Seen::default() };
+        Self { target, options, composer, buffer: Vec::new(), has_info: false }
     }
 
     /// Something to watch its length by; `None` for a stream.
@@ -144,83 +122,29 @@ impl Warc {
     fn archive(&mut self, captures: &[Capture], about: &About<'_>) -> io::Result<()> {
         let mut before = about.source;
         for (nth, capture) in captures.iter().enumerate() {
-            let mut group = Group::default();
             let is_last = nth + 1 == captures.len();
-            self.exchange(capture, before, is_last.then_some(about), &mut group)?;
-            self.put(group)?;
+            let exchange = self.composer.exchange(capture, before, is_last.then_some(about))?;
+            self.put(&exchange)?;
             before = Some(&capture.url);
         }
         Ok(())
     }
 
-    /// The records of one exchange; with `about` also what is known of it.
-    fn exchange(
-        &mut self,
-        capture: &Capture,
-        before: Option<&CrawlUrl>,
-        about: Option<&About<'_>>,
-        group: &mut Group,
-    ) -> io::Result<()> {
-        let (uri, date, digest) = (uri(&capture.url), date(capture.sent), self.options.digest);
-        let payload = digest.of(&[&capture.body]);
-        let is_whole = capture.truncated.is_none() && !capture.body.is_empty();
-        let first = self.seen.first(payload).filter(|_| is_whole).cloned();
-        let kind = if first.is_some() { Kind::Revisit } else { Kind::Response };
-        let mut draft = Draft::new(kind, &date, Some(&uri)).from(capture.remote, capture.is_http2);
-        let id = draft.id;
-        let block: &[&[u8]] = match &first {
-            Some(First { uri, date }) => {
-                draft = draft.same_as(uri, date);
-                &[&capture.head]
-            }
-            None => &[&capture.head, &capture.body],
-        };
-        let place = self.record(draft.cut(capture.truncated).payload(payload), block, group)?;
-        let request = Draft::new(Kind::Request, &date, Some(&uri)).with(id);
-        self.record(request.from(capture.remote, capture.is_http2), &[&capture.request], group)?;
-        if let Some(about) = about {
-            let fields = about.fields(capture, before);
-            let metadata = Draft::new(Kind::Metadata, &date, Some(&uri)).with(id);
-            self.record(metadata, &[fields.as_bytes()], group)?;
-        }
-        if first.is_none() && is_whole {
-            self.seen.add(payload, &uri, &date);
-        }
-        let (head, digest) = (capture.head.clone(), payload.to_string());
-        group.entries.push((Written { uri, date, digest, head, is_revisit: first.is_some() }, place));
-        Ok(())
-    }
-
-    fn record(&self, draft: Draft, block: &[&[u8]], group: &mut Group) -> io::Result<Place> {
-        let (head, offset) = (draft.head(self.options.digest, block), group.bytes.len());
-        let parts: Vec<&[u8]> = [&head[..]].iter().chain(block).chain([&END]).copied().collect();
-        self.options.compression.append(&mut group.bytes, &parts)?;
-        let mut length = (group.bytes.len() - offset) as u64;
-        if self.options.compression == Compression::None {
-            length -= END.len() as u64; // as cdxj-indexer counts
-        }
-        Ok(Place { part: 0, offset: offset as u64, length })
-    }
-
-    /// Puts a group into the open part, or into the next if it does not fit.
-    fn put(&mut self, group: Group) -> io::Result<()> {
+    /// Puts an exchange into the open part, or into the next if it does not fit.
+    fn put(&mut self, exchange: &Exchange) -> io::Result<()> {
         let size = self.options.part_size;
         if let Target::Files { parts, .. } = &self.target {
             let used = parts.length() + self.buffer.len() as u64;
-            if size > 0 && used > 0 && used + group.bytes.len() as u64 > size {
+            if size > 0 && used > 0 && used + exchange.bytes.len() as u64 > size {
                 self.next_part()?;
             }
         }
         self.begin()?;
         if let Target::Files { parts, index, .. } = &mut self.target {
-            let start = parts.length() + self.buffer.len() as u64;
-            for (written, place) in group.entries {
-                let Written { uri, date, digest, head, is_revisit } = &written;
-                let place = Place { part: parts.number(), offset: start + place.offset, ..place };
-                index.add(&Entry { uri, date, digest, head, is_revisit: *is_revisit }, place)?;
-            }
+            let (entry, place) = exchange.entry(parts.number(), parts.length() + self.buffer.len() as u64);
+            index.add(&entry, place)?;
         }
-        self.buffer.extend_from_slice(&group.bytes);
+        self.buffer.extend_from_slice(&exchange.bytes);
         if self.buffer.len() >= BUFFER { self.hand_over() } else { Ok(()) }
     }
 
@@ -243,14 +167,8 @@ impl Warc {
         fields.add("format", "WARC File Format 1.1");
         fields.add("conformsTo", CONFORMS);
         self.options.info.iter().for_each(|(name, value)| fields.add(name, value));
-        let mut group = Group::default();
-        self.record(
-            Draft::new(Kind::Warcinfo, &date(SystemTime::now()), None),
-            &[fields.as_bytes()],
-            &mut group,
-        )?;
-        self.buffer.extend_from_slice(&group.bytes);
-        Ok(())
+        let info = Draft::new(Kind::Warcinfo, &date(SystemTime::now()), None);
+        self.composer.record(info, &[fields.as_bytes()], &mut self.buffer).map(drop)
     }
 
     fn hand_over(&mut self) -> io::Result<()> {
@@ -260,28 +178,6 @@ impl Warc {
         }
         self.buffer.clear();
         Ok(())
-    }
-}
-
-impl About<'_> {
-    /// The block of a `metadata` record.
-    fn fields(&self, capture: &Capture, before: Option<&CrawlUrl>) -> Fields {
-        let mut fields = Fields::default();
-        if let Some(before) = before {
-            fields.add("via", uri(before));
-        }
-        fields.add("depth", self.depth);
-        fields.add("fetchTimeMs", capture.took.as_millis());
-        fields.add("attempts", self.attempts);
-        if let Some(charset) = self.charset {
-            fields.add("charset", charset);
-        }
-        for LinkRecord { url, tag, attr, kind, .. } in self.links {
-            // As Heritrix writes it: E is what the page embeds, L where it leads.
-            let hop = if *kind == "requisite" { "E" } else { "L" };
-            fields.add("outlink", format_args!("{} {hop} {tag}/@{attr}", uri(url)));
-        }
-        fields
     }
 }
 
