@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::Scanner;
+use super::{Scanner, Token};
 
 /// The tags of a page as `name attr=value …`, raw text in braces.
 fn tags(input: &[u8]) -> Vec<String> {
@@ -253,6 +253,36 @@ proptest! {
     fn never_panics_on_tag_soup(pieces in prop::collection::vec(prop::sample::select(&PIECES[..]), 0..40)) {
         tags(pieces.concat().as_bytes());
     }
+
+    /// Who reads texts and end tags too sees the same start tags.
+    #[test]
+    fn tokens_hold_the_tags(pieces in prop::collection::vec(prop::sample::select(&PIECES[..]), 0..40)) {
+        let page = pieces.concat();
+        let (mut scanner, mut names, mut in_order) = (Scanner::new(page.as_bytes()), Vec::new(), Scanner::new(page.as_bytes()));
+        while let Some(token) = scanner.next_token() {
+            match token {
+                Token::Start(tag) => names.push((tag.name.as_bytes().to_vec(), tag.text.to_vec())),
+                Token::Text(text) => assert!(!text.is_empty()),
+                Token::End(_) => {}
+            }
+        }
+        let expected: Vec<_> = std::iter::from_fn(|| in_order.next_tag().map(|tag| (tag.name.as_bytes().to_vec(), tag.text.to_vec()))).collect();
+        prop_assert_eq!(names, expected);
+    }
+}
+
+#[test]
+fn tokens_are_texts_and_tags() {
+    let page = b"a < b<!-- x --> c<P class=d>e</p f><script>g</script></ h>1 <3 <4<? i >";
+    let (mut scanner, mut told) = (Scanner::new(page), String::new());
+    while let Some(token) = scanner.next_token() {
+        match token {
+            Token::Text(text) => told += &String::from_utf8_lossy(text),
+            Token::Start(tag) => told += &format!("[{}]", String::from_utf8_lossy(tag.name.as_bytes())),
+            Token::End(name) => told += &format!("[/{}]", String::from_utf8_lossy(name.as_bytes())),
+        }
+    }
+    assert_eq!(told, "a < b c[p]e[/p][script][/]1 <3 <4");
 }
 
 #[test]
