@@ -56,6 +56,7 @@ mod origin;
 mod pki;
 mod raw;
 mod replies;
+mod report_html;
 mod reports;
 mod robots_conformance;
 mod robots_fetch;

@@ -16,7 +16,7 @@ const TOP: f64 = 12.0;
 const BOTTOM: f64 = HEIGHT - 24.0;
 
 /// Labels below the plot at most.
-const LABELS: usize = 12;
+const LABELS: usize = 6;
 
 /// A bar in parts, from below: classes and heights.
 pub(super) type Parts = Vec<(&'static str, f64)>;
@@ -27,6 +27,12 @@ fn start(name: &str) -> String {
 
 fn text(x: f64, y: f64, anchor: &str, what: &str) -> String {
     format!("<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{what}</text>")
+}
+
+/// A label of the axis below the plot.
+fn below(x: f64, what: &str) -> String {
+    let (x, anchor) = if x > RIGHT - 24.0 { (RIGHT, "end") } else { (x, "middle") };
+    text(x, HEIGHT - 7.0, anchor, what)
 }
 
 /// Bars over an axis from zero; `scale` says what the lines are at.
@@ -67,14 +73,14 @@ pub(super) fn latencies(name: &str, times: &Times, marks: &[(&str, f64)]) -> Str
     let width = (RIGHT - LEFT) / steps.len().max(1) as f64;
     let edges = steps.iter().map(|bar| bar.from).chain(steps.last().map(|bar| bar.to));
     for (nth, edge) in edges.enumerate().step_by(steps.len().div_ceil(LABELS).max(1)) {
-        svg += &text(LEFT + width * nth as f64, HEIGHT - 8.0, "middle", &millis(edge));
+        svg += &below(LEFT + width * nth as f64, &millis(edge));
     }
     for (nth, (label, ms)) in marks.iter().enumerate() {
         let Some(x) = steps.iter().enumerate().find_map(|(nth, bar)| place(nth, bar, *ms)) else { continue };
         let x = LEFT + width * x;
         let (anchor, shift) = if x > RIGHT - 50.0 { ("end", -4.0) } else { ("start", 4.0) };
         svg += &format!("<line class=\"mark\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{BOTTOM}\"/>");
-        svg += &text(x + shift, TOP + 9.0 + 13.0 * nth as f64, anchor, label);
+        svg += &text(x + shift, TOP + 9.0 + 16.0 * nth as f64, anchor, label);
     }
     svg + "</svg>"
 }
@@ -95,8 +101,7 @@ pub(super) fn over_time(name: &str, parts: &[Parts], step: u64, unit: &Unit) -> 
     let (size, unit) = clock(whole);
     for tick in ticks(whole / size, 0.0).into_iter().filter(|tick| tick * size <= whole * 1.001) {
         let x = LEFT + (RIGHT - LEFT) * tick * size / whole;
-        let anchor = if x > RIGHT - 20.0 { "end" } else { "middle" };
-        svg += &text(x, HEIGHT - 8.0, anchor, &format!("{} {unit}", number(tick)));
+        svg += &below(x, &format!("{} {unit}", number(tick)));
     }
     svg + "</svg>"
 }

@@ -93,9 +93,10 @@ impl<'a> Detail<'a> {
             line.add(fact, fate.is_bad());
         }
         if let (Some(ms), Some(name)) = (fact.time_total_ms, host_of(fact))
-            && let Some(times) = self.hosts.get_mut(name.as_str())
+            && let Some(times) = self.hosts.get_mut(&*name)
         {
-            times.saturating_record(micros(ms));
+            // It grows as it must, which `saturating_record` does not let it.
+            let _ = times.record(micros(ms));
         }
         if let Some(same) = self.survey.title_of(fact).and_then(|print| self.titles.get_mut(&print))
             && same.pages.len() < OF_ONE

@@ -64,7 +64,7 @@ fn histogram(name: &str, times: &Times) -> String {
 fn figure(name: &str, unit: &str, svg: &str, numbers: &str) -> String {
     format!(
         "<figure><figcaption>{name} <small>{unit}</small></figcaption>\
-         <div class=\"scroll\" role=\"region\" aria-label=\"{name}\" tabindex=\"0\">{svg}</div>\
+         <div class=\"sheet\">{svg}</div>\
          <details><summary>Numbers</summary>{numbers}</details></figure>\n"
     )
 }

@@ -1,5 +1,6 @@
 //! The first pass over a run: all its numbers, and which things the second pass has to look for.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use super::tally::{Tally, Top};
@@ -8,7 +9,7 @@ use super::timeline::Span;
 use super::times::{Times, micros};
 use super::{MOST_HOSTS, MOST_LIST, MOST_MARKS, MOST_TOP};
 use crate::report::Fact;
-use crate::url::{CrawlUrl, Fingerprinter, redacted};
+use crate::url::{Fingerprinter, redacted};
 
 /// Names of types, kinds and reasons that are told apart; those of gannet are a few dozen.
 const NAMES: usize = 200;
@@ -63,10 +64,17 @@ impl Host {
     }
 }
 
-/// The scheme, host and port of a URL, if it is one.
-pub(super) fn host_of(fact: &Fact) -> Option<String> {
-    let url = CrawlUrl::parse(fact.url.as_deref()?).ok()?;
-    Some(url.host_key().as_str().to_owned())
+/// The scheme, host and port of a URL, if it is one: what stands before its path, since records have URLs in their normal
+/// form (WHATWG URL §4.5), without user and password.
+pub(super) fn host_of(fact: &Fact) -> Option<Cow<'_, str>> {
+    let url = fact.url.as_deref()?;
+    let scheme = ["http://", "https://"].into_iter().find(|scheme| url.starts_with(scheme))?;
+    let rest = &url[scheme.len()..];
+    let authority = &rest[..rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len())];
+    match authority.rfind('@') {
+        None => Some(url[..scheme.len() + authority.len()].into()),
+        Some(at) => Some(format!("{scheme}{}", &authority[at + 1..]).into()),
+    }
 }
 
 #[derive(Debug, Default)]
