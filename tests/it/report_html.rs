@@ -90,7 +90,7 @@ fn a_job_that_is_killed_has_the_report_of_all_its_records() {
 fn no_secret_is_in_a_report() {
     let server = Raw::serve(|mut conn| {
         while conn.request().is_some() {
-            let body = "<title>T</title><a href='http://u:hidden@127.0.0.1:1/'>";
+            let body = "<title>T</title><a href='http://u:s3cret@127.0.0.1:1/'>";
             conn.send(format!(
                 "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n{body}",
                 body.len()
@@ -98,13 +98,13 @@ fn no_secret_is_in_a_report() {
         }
     });
     let desk = Desk::new();
-    let url = server.url("/").to_string().replace("http://", "http://user:hidden@");
+    let url = server.url("/").to_string().replace("http://", "http://user:s3cret@");
     let args =
-        ["crawl", &url, "--scope", "any", "--retries", "0", "-H", "Authorization: hidden", "--ignore-robots"];
+        ["crawl", &url, "--scope", "any", "--retries", "0", "-H", "Authorization: s3cret", "--ignore-robots"];
     for more in [["-o", &desk.name("a.html")], ["--report", &format!("html:{}", desk.name("a.html"))]] {
         call(args.into_iter().chain(more)).run().exits(0);
         let report = fs::read_to_string(desk.path("a.html")).unwrap();
-        assert!(!report.contains("hidden") && report.contains("user:***@"), "{report}");
+        assert!(!report.contains("s3cret") && report.contains("user:***@"), "{report}");
         assert!(section(&report, "broken").contains("http://u:***@127.0.0.1:1/"), "{report}");
     }
 }

@@ -89,7 +89,9 @@ impl Display for Link<'_> {
 fn is_live(url: &str) -> bool {
     let starts =
         |scheme: &str| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-    (starts("http://") || starts("https://")) && url.len() <= LONGEST && printable(url) == url
+    // One without its password leads nowhere, and neither does one that was cut.
+    let is_whole = !url.contains("***@") && url.len() <= LONGEST;
+    (starts("http://") || starts("https://")) && is_whole && printable(url) == url
 }
 
 /// `12,345`.
