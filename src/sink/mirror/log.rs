@@ -1,10 +1,10 @@
 //! What stands where in a mirror: a file of JSON lines that only grows, and an index of it in memory.
 //!
 //! A line says in which file the content of a URL is, or where the URL redirects to; the last line of a URL counts. URLs are
-//! without user and password. Of each URL 16 bytes are kept in memory, and of each file as many, so that no two URLs get
-//! one; the rest is read from disk when it is asked for. A line that a process was killed in the middle of is cut off.
+//! without user and password. Of each URL 16 bytes are kept in memory, of each file as many and of each directory 8, so that no two URLs get
+//! one file and no file is where a directory must be; the rest is read from disk when it is asked for. A line that a process was killed in the middle of is cut off.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -45,6 +45,19 @@ pub(super) struct Log {
     lines: HashMap<u64, u64>,
     /// Whose a path is, letters of both cases being the same.
     owners: HashMap<u64, u64>,
+    /// The directories of these paths.
+    directories: HashSet<u64>,
+}
+
+/// Whether a URL may have a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It has it, or nobody does.
+    Free,
+    /// Another URL has it, or it is a directory.
+    Taken,
+    /// One of its directories is a file.
+    Blocked,
 }
 
 impl Log {
@@ -61,6 +74,7 @@ impl Log {
             fingerprinter: Fingerprinter::random(),
             lines: HashMap::new(),
             owners: HashMap::new(),
+            directories: HashSet::new(),
         };
         let mut lines = log.read()?;
         while let Some((at, entry)) = lines.next_line()? {
@@ -103,9 +117,17 @@ impl Log {
     }
 
     /// Whether this path may be that of this URL.
-    pub(super) fn is_free(&self, path: &str, url: &str) -> bool {
-        let owner = self.owners.get(&self.of_path(path));
-        owner.is_none_or(|owner| *owner == self.fingerprinter.fingerprint_str(url))
+    pub(super) fn place(&self, path: &str, url: &str) -> Place {
+        let own = self.of_path(path);
+        let is_owner = |owner: &u64| *owner == self.fingerprinter.fingerprint_str(url);
+        match self.owners.get(&own) {
+            Some(owner) if !is_owner(owner) => Place::Taken,
+            _ if self.directories.contains(&own) => Place::Taken,
+            _ if directories(path).any(|above| self.owners.contains_key(&self.of_path(above))) => {
+                Place::Blocked
+            }
+            _ => Place::Free,
+        }
     }
 
     /// All lines from the first on, the log being left as it is.
@@ -127,12 +149,20 @@ impl Log {
         self.lines.insert(url, at);
         if let Some(path) = &entry.path {
             self.owners.insert(self.of_path(path), url);
+            for directory in directories(path) {
+                self.directories.insert(self.of_path(directory));
+            }
         }
     }
 
     fn of_path(&self, path: &str) -> u64 {
         self.fingerprinter.fingerprint_str(&path.to_ascii_lowercase())
     }
+}
+
+/// The directories that a path leads through.
+fn directories(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').map(|(slash, _)| &path[..slash])
 }
 
 /// Walks over the lines of a log.
@@ -195,7 +225,12 @@ mod tests {
             std::fs::write(&path, [&whole, torn].concat()).unwrap();
             let mut log = Log::open(&path).unwrap();
             assert_eq!(log.get("a").unwrap(), Some(new.clone()));
-            assert!(!log.is_free("H/A", "b") && log.is_free("h/C", "a") && log.is_free("h/d", "b"));
+            let place = |path, url| log.place(path, url);
+            assert_eq!(
+                (place("H/A", "b"), place("h/C", "a"), place("h/d", "b")),
+                (Place::Taken, Place::Free, Place::Free)
+            );
+            assert_eq!((place("H", "b"), place("h/a/x/y", "a")), (Place::Taken, Place::Blocked));
             let late = entry("d", "h/d");
             log.put(&late).unwrap();
             assert_eq!(Log::open(&path).unwrap().get("d").unwrap(), Some(late));

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use self::log::{Entry, Log};
+use self::log::{Entry, Log, Place};
 use self::path::Name;
 use super::{Sink, whole};
 use crate::extract::Kind;
@@ -92,10 +92,12 @@ impl Mirror {
             _ => given.unwrap_or_default(),
         };
         let name = Name::of(&url, content_type);
-        let mut path = name.plain();
-        if !self.log.is_free(&path, url.as_str()) {
-            path = name.tagged(url.as_str());
-        }
+        let plain = name.plain();
+        let path = match self.log.place(&plain, url.as_str()) {
+            Place::Free => plain,
+            Place::Taken => name.tagged(url.as_str()),
+            Place::Blocked => name.aside(url.as_str()),
+        };
         self.log.put(&Entry {
             url: url.into(),
             path: Some(path.clone()),

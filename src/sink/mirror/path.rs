@@ -2,11 +2,11 @@
 //!
 //! A name is what the URL says, as long as every file system takes it: letters, digits and `-_.=+,@`, all else as `%XX`; no
 //! name begins or ends with a dot, is a device of Windows, or is longer than 200 bytes; a path has at most 800.
-//! A name of a file always ends with a suffix and that of a directory never does, so no file is where a directory must be.
 //! A suffix that does not go with the content type gets one that does behind it, since a browser has nothing else to tell.
 //!
 //! Two URLs may come to one name, on some file systems at least: `/a` and `/A`, `/a` and `/a.html`. [`Name::tagged`] is
-//! then for the second; `~`, which no URL can put into a name, sets its tag apart. Pure functions.
+//! then for the second, and [`Name::aside`] for one below a directory that is a file already; `~`, which no URL can put into a name, sets
+//! these apart. Pure functions.
 
 use sha2::{Digest as _, Sha256};
 use url::Url;
@@ -87,8 +87,7 @@ impl Name {
         let mut directory = format!("{host}/");
         for segment in segments {
             directory += &safe(segment);
-            // No file ends like this.
-            directory += if directory.rsplit('/').next().and_then(suffix_of).is_some() { "~/" } else { "/" };
+            directory.push('/');
         }
         if directory.len() > MAX_PATH - MAX_NAME {
             directory = format!("{host}/~{}/", digits(&directory));
@@ -112,10 +111,17 @@ impl Name {
         format!("{directory}{stem}{suffix}")
     }
 
-    /// Another path, which is that of this URL alone.
+    /// Another path beside it, which is that of this URL alone.
     pub(super) fn tagged(&self, url: &str) -> String {
         let Self { directory, stem, suffix } = self;
         format!("{directory}{stem}~{}{suffix}", digits(url))
+    }
+
+    /// Another one, in a directory that no URL names.
+    pub(super) fn aside(&self, url: &str) -> String {
+        let Self { directory, stem, suffix } = self;
+        let host = directory.split('/').next().unwrap_or_default();
+        format!("{host}/~/{stem}~{}{suffix}", digits(url))
     }
 }
 
@@ -232,7 +238,7 @@ mod tests {
             ("http://h/a.php?x=1&y=2", "text/html", "h/a.php@x=1%26y=2.html"),
             ("http://h/s.css?v=3", "text/css", "h/s@v=3.css"),
             ("http://h/v1.2/x", "image/png", "h/v1.2/x.png"),
-            ("http://h/a.html/b", "", "h/a.html~/b.bin"),
+            ("http://h/a.html/b", "", "h/a.html/b.bin"),
             ("http://h/x.tar.gz", "application/octet-stream", "h/x.tar.gz"),
             ("http://h/x.html", "text/plain", "h/x.html.txt"),
             ("http://h/x.php", "application/octet-stream", "h/x.php.bin"),
@@ -241,7 +247,7 @@ mod tests {
             ("http://h/~u//x", "text/plain", "h/%7Eu/_/x.txt"),
             ("http://h/.htaccess", "text/plain", "h/_htaccess.txt"),
             ("http://h/%2e%2e%2Fx/%5C..%5Cx", "text/plain", "h/%2e%2e%2Fx/%5C..%5Cx.txt"),
-            ("http://h/aux/com1.x.html/nul.html", "text/html", "h/_aux/_com1.x.html~/_nul.html"),
+            ("http://h/aux/com1.x.html/nul.html", "text/html", "h/_aux/_com1.x.html/_nul.html"),
             ("http://h/a./b..", "text/html", "h/a_/b._.html"),
             ("http://[::1]:80/", "text/html", "%5B%3A%3A1%5D/index.html"),
             ("http://a.example.org/", "text/html", "a.example.org/index.html"),
@@ -276,18 +282,17 @@ mod tests {
         ) {
             let Ok(url) = Url::parse(&format!("http://{host}/{path}{query}")) else { return Ok(()) };
             let name = Name::of(&url, &content_type);
-            for path in [name.plain(), name.tagged(url.as_str())] {
+            for path in [name.plain(), name.tagged(url.as_str()), name.aside(url.as_str())] {
                 prop_assert!(path.len() <= MAX_PATH + TAG, "{path}");
                 let names: Vec<_> = path.split('/').collect();
                 prop_assert!(names.len() >= 2);
-                for (nth, name) in names.iter().enumerate() {
+                prop_assert!(suffix_of(names[names.len() - 1]).is_some(), "{path}");
+                for name in names {
                     prop_assert!((1..=MAX_NAME).contains(&name.len()), "{path}");
                     prop_assert!(!name.starts_with('.') && !name.ends_with('.'), "{path}");
                     prop_assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.=+,@%~".contains(&b)), "{path}");
                     let stem = name.split('.').next().unwrap().trim_end_matches(|c: char| c.is_ascii_digit());
                     prop_assert!(!DEVICES.contains(&&*stem.to_ascii_lowercase()), "{path}");
-                    // What makes a directory of one URL never a file of another.
-                    prop_assert!(nth == 0 || suffix_of(name).is_some() == (nth == names.len() - 1), "{path}");
                 }
             }
             prop_assert_eq!(name.plain(), Name::of(&url, &content_type).plain());
