@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize as _};
 
 use super::fact_file::FactFile;
-use crate::outcome::{Outcome, WithLinks};
+use crate::outcome::{Outcome, Position, WithLinks};
 use crate::sink::Encoder;
 
 /// What a record says of one URL; its fields are those of `docs/output.md`, others are passed over.
@@ -21,6 +21,8 @@ pub struct Fact {
     pub seq: u64,
     /// The seed as written, where it is not the URL.
     pub input: Option<String>,
+    /// Of a seed: the number of its source and its line there, both from 0. Only [`FactLines`] write it.
+    pub position: Option<(u32, u64)>,
     /// The URL; `None` for a seed that is none.
     pub url: Option<String>,
     /// The URL that answered last.
@@ -77,7 +79,7 @@ pub struct Hop {
 }
 
 /// A link of a page.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct LinkFact {
     /// Where it points.
     pub url: String,
@@ -104,13 +106,25 @@ impl Fact {
     }
 }
 
+/// A record, and what only reports need.
+#[derive(serde::Serialize)]
+struct KeptFact<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<(u32, u64)>,
+    #[serde(flatten)]
+    record: WithLinks<'a>,
+}
+
 /// Writes outcomes as [`Facts`] reads them: records with all links and without bodies.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FactLines;
 
 impl Encoder for FactLines {
     fn encode(&mut self, outcome: &Outcome, out: &mut Vec<u8>) -> io::Result<()> {
-        WithLinks(outcome).serialize(&mut serde_json::Serializer::new(&mut *out))?;
+        let Position { source, line } = outcome.position;
+        let position = (outcome.position != Position::NONE).then_some((source, line));
+        let kept = KeptFact { position, record: WithLinks(outcome) };
+        kept.serialize(&mut serde_json::Serializer::new(&mut *out))?;
         out.push(b'\n');
         Ok(())
     }

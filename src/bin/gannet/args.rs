@@ -360,10 +360,11 @@ pub(crate) struct RobotsArgs {
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
     /// Write records to this file instead of stdout; .jsonl, .json, .csv, or .warc, .warc.gz, .warc.zst for a web archive;
-    /// .html is a report (repeatable)
+    /// .html is a report, .md one on links (repeatable)
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Vec<PathBuf>,
-    /// Make a report at the end: junit or html, to stdout in place of records or to a file, as junit:FILE (repeatable)
+    /// Make a report at the end: junit, html, or links (FILE is .md, .txt or .json), to stdout in place of records or to FILE;
+    /// github: annotations on stderr (repeatable)
     #[arg(long, value_name = "KIND[:FILE]")]
     pub(crate) report: Vec<Report>,
     /// Form of the records; auto is human on a terminal, jsonl elsewhere, and the suffix for a file

@@ -59,7 +59,7 @@ impl Form {
             // Devices and pipes have no suffix.
             None => Ok(Self::Jsonl),
             Some(other) => Err(Error::Config(format!(
-                "`{}`: no format is known for `.{other}`\nhint: use .jsonl, .json, .csv, .txt or .warc.gz, .html for a report, or say --format",
+                "`{}`: no format is known for `.{other}`\nhint: use .jsonl, .json, .csv, .txt or .warc.gz, .html or .md for a report, or say --format",
                 path.display()
             ))),
         }
@@ -106,11 +106,12 @@ impl Places {
     /// Those that were asked for; `job` is the directory of the job, if there is one. A report takes the place of records on
     /// stdout, unless `-o -` is given.
     pub(crate) fn of(output: &OutputArgs, warc: &WarcArgs, job: Option<&Path>) -> Result<Self, Error> {
-        not_twice(&output.output)?;
         let mut reports = output.report.clone();
         reports.extend(output.output.iter().filter_map(|path| Report::of_output(path)));
         let records = output.output.iter().filter(|path| Report::of_output(path).is_none());
         let records: Vec<_> = records.cloned().collect();
+        let written = reports.iter().filter_map(|report| report.path.as_ref()).chain(&records);
+        not_twice(&written.cloned().collect::<Vec<_>>())?;
         let files = match (records.is_empty(), job) {
             (false, _) => records,
             (true, Some(job)) => vec![job.join(records_of(output.format))],

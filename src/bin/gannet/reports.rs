@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 use gannet::error::Error;
 use gannet::job::{JobSink, Kept, Kind, Tracked};
-use gannet::report::{self, FactLines, Facts};
+use gannet::report::{self, FactLines, Facts, LinkForm, Lists};
 use gannet::sink::{Late, Make};
 
 use crate::command_line;
@@ -32,13 +32,28 @@ pub(crate) struct Report {
 pub(crate) enum ReportKind {
     Junit,
     Html,
+    Links(LinkForm),
+    Github,
 }
 
 /// Their names.
-const KINDS: &[(&str, ReportKind)] = &[("junit", ReportKind::Junit), ("html", ReportKind::Html)];
+const KINDS: &[(&str, ReportKind)] = &[
+    ("junit", ReportKind::Junit),
+    ("html", ReportKind::Html),
+    ("links", ReportKind::Links(LinkForm::Text)),
+    ("github", ReportKind::Github),
+];
 
 /// The ends of file names that make `-o FILE` a report.
-const SUFFIXES: &[(&str, ReportKind)] = &[(".html", ReportKind::Html), (".htm", ReportKind::Html)];
+const SUFFIXES: &[(&str, ReportKind)] = &[
+    (".html", ReportKind::Html),
+    (".htm", ReportKind::Html),
+    (".md", ReportKind::Links(LinkForm::Markdown)),
+];
+
+/// The forms of a report on links by the ends of file names.
+const LINK_FORMS: &[(&str, LinkForm)] =
+    &[(".md", LinkForm::Markdown), (".txt", LinkForm::Text), (".json", LinkForm::Json)];
 
 impl FromStr for Report {
     type Err = String;
@@ -54,8 +69,22 @@ impl FromStr for Report {
         if path.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
             return Err(format!("`{name}:` names no file"));
         }
-        Ok(Self { kind, path: path.filter(|path| path != Path::new("-")) })
+        let path = path.filter(|path| path != Path::new("-"));
+        let kind = match (kind, &path) {
+            (ReportKind::Links(_), Some(path)) => {
+                ReportKind::Links(link_form(path).ok_or_else(|| {
+                    format!("`{}`: a report on links is .md, .txt or .json", path.display())
+                })?)
+            }
+            (kind, _) => kind,
+        };
+        Ok(Self { kind, path })
     }
+}
+
+fn link_form(path: &Path) -> Option<LinkForm> {
+    let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
+    LINK_FORMS.iter().find(|(suffix, _)| name.ends_with(suffix)).map(|(_, form)| *form)
 }
 
 impl Report {
@@ -66,8 +95,16 @@ impl Report {
         Some(Self { kind: *kind, path: Some(path.to_owned()) })
     }
 
+    /// Whether it goes to stdout. Workflow commands go to stderr: the runner reads them there too.
+    fn is_for_stdout(&self) -> bool {
+        self.path.is_none() && self.kind != ReportKind::Github
+    }
+
     fn name(&self) -> String {
-        self.path.as_ref().map_or_else(|| "stdout".into(), |path| format!("`{}`", path.display()))
+        self.path.as_ref().map_or_else(
+            || if self.is_for_stdout() { "stdout" } else { "stderr" }.into(),
+            |path| format!("`{}`", path.display()),
+        )
     }
 
     /// Makes it of these facts.
@@ -78,8 +115,13 @@ impl Report {
                 let command = Some(command_line::shown(std::env::args()));
                 report::html(facts, &report::About { command, made: SystemTime::now() }, out)
             }
+            ReportKind::Links(form) => report::links(facts, &run.lists, form, out),
+            ReportKind::Github => report::github(facts, &run.lists, out),
         };
         let written = match &self.path {
+            None if self.kind == ReportKind::Github => {
+                write(&mut io::stderr().lock()).and_then(|()| summarise_step(facts, &run.lists))
+            }
             None => write(&mut io::stdout().lock()),
             Some(path) => whole(path, |file: &File| {
                 let mut out = BufWriter::with_capacity(256 << 10, file);
@@ -91,6 +133,16 @@ impl Report {
     }
 }
 
+/// Adds the report to the summary of the step, where the runner of GitHub says that one is wanted.
+fn summarise_step(facts: &Facts, lists: &Lists) -> io::Result<()> {
+    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else {
+        return Ok(());
+    };
+    let mut file = File::options().append(true).create(true).open(path)?;
+    let used = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    file.write_all(&report::step_summary(facts, lists, used)?)
+}
+
 /// What the sink of all reports is called; the report that could not be written is in the error.
 pub(crate) const NAME: &str = "a report";
 
@@ -99,12 +151,14 @@ pub(crate) const NAME: &str = "a report";
 pub(crate) struct About {
     /// The statuses of failures.
     pub(crate) failing: Vec<RangeInclusive<u16>>,
+    /// The names of the lists of seeds.
+    pub(crate) lists: Lists,
 }
 
 impl Default for About {
     /// Nothing was said with `--fail-on`.
     fn default() -> Self {
-        Self { failing: vec![fail_on::BAD] }
+        Self { failing: vec![fail_on::BAD], lists: Lists::new() }
     }
 }
 
@@ -118,7 +172,7 @@ pub(crate) struct Reports {
 impl Reports {
     /// `None` if there are none.
     pub(crate) fn of(asked: &[Report]) -> Result<Option<Self>, Error> {
-        if asked.iter().filter(|report| report.path.is_none()).count() > 1 {
+        if asked.iter().filter(|report| report.is_for_stdout()).count() > 1 {
             return Err(Error::Config("only one report can go to stdout\nhint: --report KIND:FILE".into()));
         }
         for path in asked.iter().filter_map(|report| report.path.as_ref()) {
@@ -139,14 +193,14 @@ impl Reports {
 
     /// Whether one of them goes to stdout.
     pub(crate) fn use_stdout(&self) -> bool {
-        self.reports.iter().any(|report| report.path.is_none())
+        self.reports.iter().any(Report::is_for_stdout)
     }
 
     /// Whether they are about links.
     pub(crate) fn need_links(&self) -> bool {
         self.reports.iter().any(|report| match report.kind {
             ReportKind::Junit => false,
-            ReportKind::Html => true,
+            ReportKind::Html | ReportKind::Links(_) | ReportKind::Github => true,
         })
     }
 

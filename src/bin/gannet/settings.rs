@@ -116,9 +116,6 @@ impl Settings {
         plan.grace = stop.grace;
         (plan.fail_fast, plan.failing) = (stop.fail_fast, fail_on.statuses());
         let mut places = Places::of(&output, &warc, job.job.as_deref())?;
-        if let Some(reports) = &mut places.reports {
-            reports.run = About { failing: fail_on.statuses_to_report() };
-        }
         plan.keep = keep(&output, &places)?;
         plan.reading = reading(&output);
         let keep_connections = keep_connections(plan.workers, delay).div_ceil(plan.threads);
@@ -128,6 +125,14 @@ impl Settings {
         places.archives_say(plan.politeness.robots && plan.obey_robots, &options.user_agent);
         let http = Http::new(options).map_err(|why| Error::Config(why.to_string()))?;
         let sources = Source::from_args(&seeds)?;
+        if let Some(reports) = &mut places.reports {
+            let list = |source: &Source| match source {
+                Source::File(path) => Some(path.display().to_string()),
+                _ => None,
+            };
+            let lists = sources.iter().map(list).collect();
+            reports.run = About { failing: fail_on.statuses_to_report(), lists };
+        }
         outputs::not_over_the_input(&sources, &output.output)?;
         plan.resumable = job.job.is_some();
         let to_terminal = places.use_terminal();

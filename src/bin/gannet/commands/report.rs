@@ -21,7 +21,7 @@ pub(super) fn run(args: ReportArgs) -> Result<Code, Error> {
     let ReportArgs { records, output, report: mut asked } = args;
     for path in &output {
         asked.push(Report::of_output(path).ok_or_else(|| {
-            let hint = "name it .html, or say what it is with --report KIND:FILE";
+            let hint = "name it .html or .md, or say what it is with --report KIND:FILE";
             Error::Config(format!("`{}` is no report by its name\nhint: {hint}", path.display()))
         })?);
     }

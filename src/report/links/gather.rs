@@ -1,0 +1,349 @@
+//! Finds what the report says, in three passes over the facts: what is wrong with URLs, which links lead there, and the
+//! names of what is known by then.
+//!
+//! Memory is that of what is wrong, up to [`MAX_TARGETS`] URLs, and 16 bytes for each title and each entry of a sitemap, up to
+//! [`MAX_PRINTS`] of them.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io;
+
+use super::{BadLink, BadPage, Capped, Fault, LinkReport, MOST, Measured, Moved, SameTitle, Target};
+use crate::report::fact::{Fact, Facts, LinkFact};
+use crate::url::Fingerprinter;
+
+/// Broken URLs, and redirects, that are told apart. What is more is counted.
+const MAX_TARGETS: usize = 100_000;
+
+/// Titles, and entries of sitemaps, that are told apart. Of more titles some are missed; of more entries nothing is said.
+const MAX_PRINTS: usize = 1 << 20;
+
+/// Links that are shown of one page.
+const LINKS_OF_A_PAGE: usize = 50;
+
+/// Pages that are shown where something has several.
+const PAGES_OF_A_TARGET: usize = 5;
+
+/// The slowest, and the largest, that are shown.
+const TOP: usize = 10;
+
+/// Redirects in a row that are followed.
+const MAX_HOPS: usize = 20;
+
+/// The names of the lists that the seeds came from, by the number of the source.
+pub type Lists = Vec<Option<String>>;
+
+/// A URL that redirects.
+#[derive(Debug)]
+struct Move {
+    /// Status of each redirect, and where it led.
+    hops: Vec<(u16, String)>,
+    pages: Capped<String>,
+    /// What a redirect led to is shown as what redirects.
+    is_redirected: bool,
+    /// The page that it was found on first.
+    found: Option<String>,
+}
+
+/// A URL that is broken or forbidden.
+#[derive(Debug)]
+struct Suspect {
+    target: Target,
+    is_forbidden: bool,
+    /// What a redirect led to is shown as what redirects.
+    is_redirected: bool,
+    /// Where it was found first.
+    found: Option<(String, LinkFact)>,
+    links: u64,
+}
+
+struct Gather<'a> {
+    lists: &'a Lists,
+    prints: Fingerprinter,
+    report: LinkReport,
+    suspects: HashMap<String, Suspect>,
+    moves: HashMap<String, Move>,
+    /// By depth and URL.
+    pages: BTreeMap<(u16, String), Capped<BadLink>>,
+    /// Some record has links.
+    has_links: bool,
+    /// Entries of sitemaps that are linked from nowhere yet.
+    listed: HashSet<u64>,
+    /// How many pages have each title.
+    titles: HashMap<u64, u32>,
+    same: BTreeMap<String, Capped<String>>,
+}
+
+impl LinkReport {
+    /// What the facts say; `lists` names the files that seeds came from.
+    ///
+    /// # Errors
+    /// When the facts cannot be read.
+    pub fn of(facts: &Facts, lists: &Lists) -> io::Result<Self> {
+        let mut gather = Gather {
+            lists,
+            prints: Fingerprinter::random(),
+            report: Self::default(),
+            suspects: HashMap::new(),
+            moves: HashMap::new(),
+            pages: BTreeMap::new(),
+            has_links: false,
+            listed: HashSet::new(),
+            titles: HashMap::new(),
+            same: BTreeMap::new(),
+        };
+        facts.read()?.try_for_each(|fact| fact.map(|fact| gather.judge(&fact)))?;
+        gather.resolve();
+        facts.read()?.try_for_each(|fact| fact.map(|fact| gather.search(&fact)))?;
+        gather.attribute();
+        facts.read()?.try_for_each(|fact| fact.map(|fact| gather.name(&fact)))?;
+        Ok(gather.finish())
+    }
+}
+
+impl Gather<'_> {
+    /// The first pass: what is wrong with this URL?
+    fn judge(&mut self, fact: &Fact) {
+        self.has_links |= !fact.links.is_empty();
+        let forbidden = [&fact.skipped, &fact.error_kind].map(|why| why.as_deref() == Some("robots_denied"));
+        if matches!(fact.outcome.as_str(), "skipped" | "cancelled") {
+            if forbidden[0] {
+                self.suspect(fact, Fault::default(), true);
+            }
+            return;
+        }
+        self.report.checked += u64::from(!fact.is_guess());
+        top(&mut self.report.slowest, fact, fact.time_total_ms.unwrap_or_default());
+        top(&mut self.report.largest, fact, fact.body_bytes.unwrap_or_default() as f64);
+        let ends_at = fact.final_url.clone().filter(|_| !fact.chain.is_empty());
+        if fact.error_kind.is_some() {
+            let (error_kind, error) = (fact.error_kind.clone(), fact.error.clone());
+            self.suspect(fact, Fault { status_code: None, error_kind, error, ends_at }, forbidden[1]);
+        } else if let Some(status) = fact.status_code.filter(|status| *status >= 400 && !fact.is_guess()) {
+            self.suspect(fact, Fault { status_code: Some(status), ends_at, ..Fault::default() }, false);
+        } else {
+            self.redirects(fact);
+            if fact.tag.as_deref() == Some("sitemap") && self.listed.len() <= MAX_PRINTS {
+                self.listed.insert(self.prints.fingerprint_str(fact.name()));
+            }
+        }
+    }
+
+    fn suspect(&mut self, fact: &Fact, fault: Fault, is_forbidden: bool) {
+        let url = fact.name().to_owned();
+        if self.suspects.len() >= MAX_TARGETS {
+            self.report.targets.more += u64::from(!is_forbidden);
+            return;
+        }
+        let place = fact.position.filter(|_| fact.source.is_none());
+        let file = place.and_then(|(source, _)| self.lists.get(source as usize).cloned().flatten());
+        let line = place.filter(|_| file.is_some()).map(|(_, line)| line + 1);
+        let found = fact.source.clone().map(|page| {
+            let [tag, attr] = [&fact.tag, &fact.attr].map(|name| name.clone().unwrap_or_default());
+            (page, LinkFact { url: url.clone(), tag, attr, ..LinkFact::default() })
+        });
+        let is_redirected = fact.tag.as_deref() == Some("redirect");
+        let target = Target { url: url.clone(), fault, file, line, ..Target::default() };
+        // A list may have a URL more than once; the first is as good as any.
+        let suspect = Suspect { target, is_forbidden, is_redirected, found, links: 0 };
+        self.suspects.entry(url).or_insert(suspect);
+    }
+
+    fn redirects(&mut self, fact: &Fact) {
+        let statuses = fact.chain.iter().map(|hop| hop.status_code);
+        let mut from: Vec<_> = fact.chain.iter().map(|hop| hop.url.clone()).skip(1).collect();
+        from.extend(fact.final_url.clone().filter(|_| !fact.chain.is_empty()));
+        let mut hops: Vec<_> = statuses.zip(from).collect();
+        hops.extend(fact.status_code.zip(fact.location.clone()));
+        if !hops.is_empty() && self.moves.len() < MAX_TARGETS {
+            let (is_redirected, found) = (fact.tag.as_deref() == Some("redirect"), fact.source.clone());
+            let moved = Move { hops, pages: Capped::default(), is_redirected, found };
+            self.moves.insert(fact.name().to_owned(), moved);
+        }
+    }
+
+    /// Follows redirects that are records of their own to where they end.
+    fn resolve(&mut self) {
+        let urls: Vec<_> = self.moves.keys().cloned().collect();
+        for url in urls {
+            let Some(Move { hops, .. }) = self.moves.get(&url) else { continue };
+            let mut all = hops.clone();
+            while let Some((_, to)) = all.last().filter(|_| all.len() < MAX_HOPS) {
+                let Some(next) = self.moves.get(to).filter(|_| *to != url) else { break };
+                all.extend(next.hops.iter().cloned());
+            }
+            let end = all.last().map(|(_, to)| to.clone()).unwrap_or_default();
+            match self.suspects.get(&end).filter(|suspect| !suspect.is_forbidden && end != url) {
+                Some(suspect) => {
+                    let mut fault = suspect.target.fault.clone();
+                    fault.ends_at.get_or_insert(end);
+                    let target = Target { url: url.clone(), fault, ..Target::default() };
+                    let suspect =
+                        Suspect { target, is_forbidden: false, is_redirected: false, found: None, links: 0 };
+                    self.moves.remove(&url);
+                    self.suspects.insert(url, suspect);
+                }
+                None => {
+                    if let Some(found) = self.moves.get_mut(&url) {
+                        found.hops = all;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The second pass: where do the links of this page lead?
+    fn search(&mut self, fact: &Fact) {
+        for link in &fact.links {
+            // A link to itself is no way to find a page.
+            if Some(&link.url) == fact.url.as_ref() || Some(&link.url) == fact.final_url.as_ref() {
+                continue;
+            }
+            if !matches!(&*link.tag, "sitemap" | "sitemapindex") {
+                self.listed.remove(&self.prints.fingerprint_str(&link.url));
+            }
+            if let Some(moved) = self.moves.get_mut(&link.url) {
+                moved.pages.push(PAGES_OF_A_TARGET, || fact.name().to_owned());
+                for (_, to) in &moved.hops {
+                    self.listed.remove(&self.prints.fingerprint_str(to));
+                }
+            }
+            self.blame(fact.name(), fact.depth, link);
+        }
+        if let Some(title) = title(fact, self.has_links) {
+            let (print, has_room) = (self.prints.fingerprint_str(title), self.titles.len() < MAX_PRINTS);
+            if has_room || self.titles.contains_key(&print) {
+                *self.titles.entry(print).or_default() += 1;
+            }
+        }
+    }
+
+    /// Takes note of the link if it is broken.
+    fn blame(&mut self, page: &str, depth: u16, link: &LinkFact) {
+        let Some(suspect) = self.suspects.get_mut(&link.url) else { return };
+        suspect.links += 1;
+        suspect.target.pages.push(PAGES_OF_A_TARGET, || page.to_owned());
+        if suspect.is_forbidden {
+            return;
+        }
+        self.report.broken_links += 1;
+        let bad = || BadLink {
+            url: link.url.clone(),
+            fault: suspect.target.fault.clone(),
+            tag: link.tag.clone(),
+            attr: link.attr.clone(),
+            text: link.text.clone(),
+            nofollow: link.nofollow,
+        };
+        let links = self.pages.entry((depth, page.to_owned())).or_insert_with(|| {
+            self.report.broken_pages += 1;
+            Capped::default()
+        });
+        links.push(LINKS_OF_A_PAGE, bad);
+        // All links of a page come in a row, so a page that was dropped does not come back.
+        if self.pages.len() > MOST
+            && let Some(((last, url), _)) = self.pages.last_key_value()
+            && (*last, url.as_str()) != (depth, page)
+        {
+            self.pages.pop_last();
+            self.report.pages.more += 1;
+        }
+    }
+
+    /// Records without links still say where a URL was found first.
+    fn attribute(&mut self) {
+        let lonely =
+            self.suspects.values_mut().filter(|suspect| suspect.links == 0 && !suspect.is_redirected);
+        let found: Vec<_> = lonely.filter_map(|suspect| suspect.found.take()).collect();
+        for (page, link) in found {
+            self.blame(&page, 0, &link);
+        }
+        for moved in self.moves.values_mut().filter(|moved| !moved.is_redirected && moved.pages.total() == 0)
+        {
+            moved.pages.shown.extend(moved.found.take());
+        }
+    }
+
+    /// The third pass: the names of what is known by its print.
+    fn name(&mut self, fact: &Fact) {
+        let (print, name) = (|text: &str| self.prints.fingerprint_str(text), || fact.name().to_owned());
+        if self.listed.len() <= MAX_PRINTS && self.listed.remove(&print(fact.name())) {
+            self.report.orphans.push(MOST, name);
+        }
+        let Some(title) = title(fact, self.has_links) else {
+            if is_page(fact, self.has_links) {
+                self.report.untitled.push(MOST, name);
+            }
+            return;
+        };
+        let is_repeated = self.titles.get(&print(title)).is_some_and(|count| *count > 1);
+        if is_repeated && (self.same.len() < MOST || self.same.contains_key(title)) {
+            self.same.entry(title.to_owned()).or_default().push(PAGES_OF_A_TARGET, name);
+        }
+    }
+
+    fn finish(self) -> LinkReport {
+        let mut report = self.report;
+        let pages = self.pages.into_iter();
+        let pages = pages.map(|((depth, url), links)| BadPage { url, depth, links }).collect();
+        report.pages.shown = pages;
+        report.pages.cut(MOST);
+        let (blocked, mut broken): (Vec<_>, Vec<_>) =
+            self.suspects.into_values().partition(|suspect| suspect.is_forbidden);
+        // What redirects there is in the list.
+        broken.retain(|suspect| suspect.links > 0 || !suspect.is_redirected);
+        report.broken = broken.len() as u64 + report.targets.more;
+        report.blocked = targets(blocked.into_iter().filter(|suspect| suspect.links > 0).collect());
+        let more = report.targets.more;
+        report.targets = targets(broken);
+        report.targets.more += more;
+        let mut moved: Vec<_> =
+            self.moves.into_iter().filter_map(|(url, found)| updated(url, found)).collect();
+        moved.sort_by(|a, b| (b.pages.total(), &a.url).cmp(&(a.pages.total(), &b.url)));
+        report.moved = Capped::of(moved);
+        let same = self.same.into_iter().map(|(title, pages)| SameTitle { title, pages });
+        report.titles = Capped::of(same.collect());
+        report.titles.more += (self.titles.values().filter(|count| **count > 1).count() as u64)
+            .saturating_sub(report.titles.total());
+        report.titles.shown.sort_by_key(|same| std::cmp::Reverse(same.pages.total()));
+        for list in [&mut report.orphans, &mut report.untitled] {
+            list.shown.sort();
+        }
+        report
+    }
+}
+
+/// Those with most links first.
+fn targets(mut suspects: Vec<Suspect>) -> Capped<Target> {
+    suspects.sort_by(|a, b| (b.links, &a.target.url).cmp(&(a.links, &b.target.url)));
+    Capped::of(suspects.into_iter().map(|suspect| suspect.target).collect())
+}
+
+/// What a link to a URL that redirects could say: up to the first redirect that is not for good.
+fn updated(url: String, Move { hops, pages, is_redirected, .. }: Move) -> Option<Moved> {
+    if is_redirected && pages.total() == 0 {
+        return None;
+    }
+    let permanent: Vec<_> = hops.into_iter().take_while(|(status, _)| matches!(status, 301 | 308)).collect();
+    let to = permanent.last().map(|(_, to)| to.clone()).filter(|to| *to != url)?;
+    Some(Moved { url, statuses: permanent.into_iter().map(|(status, _)| status).collect(), to, pages })
+}
+
+/// Whether it is a page of the site: HTML that answered well and by itself. What was only checked has no links.
+fn is_page(fact: &Fact, has_links: bool) -> bool {
+    let is_html = fact.content_type.as_deref().is_some_and(|essence| essence.contains("html"));
+    let is_good = fact.outcome == "finished" && fact.status_code.is_some_and(|status| status < 300);
+    is_html && is_good && fact.chain.is_empty() && (!has_links || !fact.links.is_empty())
+}
+
+fn title(fact: &Fact, has_links: bool) -> Option<&str> {
+    fact.title.as_deref().filter(|_| is_page(fact, has_links))
+}
+
+/// Keeps the greatest.
+fn top(list: &mut Vec<Measured>, fact: &Fact, value: f64) {
+    let at = list.partition_point(|other| other.value >= value);
+    if at < TOP && value > 0.0 {
+        list.insert(at, Measured { url: fact.name().to_owned(), value });
+        list.truncate(TOP);
+    }
+}
