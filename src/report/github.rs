@@ -27,8 +27,11 @@ pub fn github(facts: &Facts, lists: &Lists, out: &mut dyn Write) -> io::Result<(
         if let (Some(file), Some(line)) = (&target.file, target.line) {
             properties = vec![("file", file.clone()), ("line", line.to_string())];
         }
-        properties.push(("title", format!("broken link: {}", target.fault)));
+        properties.push(("title", format!("broken: {}", target.fault.name())));
         let mut message = target.url.clone();
+        if let Some(error) = &target.fault.error {
+            message += &format!("\n{error}");
+        }
         for page in &target.pages.shown {
             message += &format!("\nlinked from {page}");
         }

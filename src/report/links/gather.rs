@@ -64,6 +64,10 @@ struct Gather<'a> {
     moves: HashMap<String, Move>,
     /// By depth and URL.
     pages: BTreeMap<(u16, String), Capped<BadLink>>,
+    /// Where redirects led that are part of a record: such a page may have a record of its own, and counts once.
+    aliases: HashSet<u64>,
+    /// Those of them whose links were read.
+    read: HashSet<u64>,
     /// Some record has links.
     has_links: bool,
     /// Entries of sitemaps that are linked from nowhere yet.
@@ -86,6 +90,8 @@ impl LinkReport {
             suspects: HashMap::new(),
             moves: HashMap::new(),
             pages: BTreeMap::new(),
+            aliases: HashSet::new(),
+            read: HashSet::new(),
             has_links: false,
             listed: HashSet::new(),
             titles: HashMap::new(),
@@ -95,6 +101,7 @@ impl LinkReport {
         gather.resolve();
         facts.read()?.try_for_each(|fact| fact.map(|fact| gather.search(&fact)))?;
         gather.attribute();
+        gather.read.clear();
         facts.read()?.try_for_each(|fact| fact.map(|fact| gather.name(&fact)))?;
         Ok(gather.finish())
     }
@@ -152,6 +159,9 @@ impl Gather<'_> {
         let statuses = fact.chain.iter().map(|hop| hop.status_code);
         let mut from: Vec<_> = fact.chain.iter().map(|hop| hop.url.clone()).skip(1).collect();
         from.extend(fact.final_url.clone().filter(|_| !fact.chain.is_empty()));
+        if let Some(end) = from.last().filter(|_| self.aliases.len() < MAX_PRINTS) {
+            self.aliases.insert(self.prints.fingerprint_str(end));
+        }
         let mut hops: Vec<_> = statuses.zip(from).collect();
         hops.extend(fact.status_code.zip(fact.location.clone()));
         if !hops.is_empty() && self.moves.len() < MAX_TARGETS {
@@ -176,10 +186,11 @@ impl Gather<'_> {
                 Some(suspect) => {
                     let mut fault = suspect.target.fault.clone();
                     fault.ends_at.get_or_insert(end);
+                    let Some(Move { is_redirected, found, .. }) = self.moves.remove(&url) else { continue };
+                    let found =
+                        found.map(|page| (page, LinkFact { url: url.clone(), ..LinkFact::default() }));
                     let target = Target { url: url.clone(), fault, ..Target::default() };
-                    let suspect =
-                        Suspect { target, is_forbidden: false, is_redirected: false, found: None, links: 0 };
-                    self.moves.remove(&url);
+                    let suspect = Suspect { target, is_forbidden: false, is_redirected, found, links: 0 };
                     self.suspects.insert(url, suspect);
                 }
                 None => {
@@ -193,6 +204,8 @@ impl Gather<'_> {
 
     /// The second pass: where do the links of this page lead?
     fn search(&mut self, fact: &Fact) {
+        let Some(page) = self.page(fact) else { return };
+        self.count_title(fact);
         for link in &fact.links {
             // A link to itself is no way to find a page.
             if Some(&link.url) == fact.url.as_ref() || Some(&link.url) == fact.final_url.as_ref() {
@@ -202,13 +215,23 @@ impl Gather<'_> {
                 self.listed.remove(&self.prints.fingerprint_str(&link.url));
             }
             if let Some(moved) = self.moves.get_mut(&link.url) {
-                moved.pages.push(PAGES_OF_A_TARGET, || fact.name().to_owned());
+                moved.pages.push(PAGES_OF_A_TARGET, || page.to_owned());
                 for (_, to) in &moved.hops {
                     self.listed.remove(&self.prints.fingerprint_str(to));
                 }
             }
-            self.blame(fact.name(), fact.depth, link);
+            self.blame(page, fact.depth, link);
         }
+    }
+
+    /// The page that a record is of: where redirects within it led. `None` if that was read already.
+    fn page<'f>(&mut self, fact: &'f Fact) -> Option<&'f str> {
+        let page = fact.final_url.as_deref().filter(|_| !fact.chain.is_empty()).unwrap_or(fact.name());
+        let print = self.prints.fingerprint_str(page);
+        (!self.aliases.contains(&print) || self.read.insert(print)).then_some(page)
+    }
+
+    fn count_title(&mut self, fact: &Fact) {
         if let Some(title) = title(fact, self.has_links) {
             let (print, has_room) = (self.prints.fingerprint_str(title), self.titles.len() < MAX_PRINTS);
             if has_room || self.titles.contains_key(&print) {
@@ -217,32 +240,35 @@ impl Gather<'_> {
         }
     }
 
-    /// Takes note of the link if it is broken.
+    /// Takes note of the link if it is broken. A list may have a page more than once; its links count once.
     fn blame(&mut self, page: &str, depth: u16, link: &LinkFact) {
         let Some(suspect) = self.suspects.get_mut(&link.url) else { return };
+        let pages = &mut suspect.target.pages;
+        if pages.shown.iter().any(|known| known == page) {
+            return;
+        }
         suspect.links += 1;
-        suspect.target.pages.push(PAGES_OF_A_TARGET, || page.to_owned());
+        pages.push(PAGES_OF_A_TARGET, || page.to_owned());
         if suspect.is_forbidden {
             return;
         }
+        let fault = &suspect.target.fault;
+        let LinkFact { url, tag, attr, nofollow, text } = link.clone();
+        let bad = || BadLink { url, fault: fault.clone(), tag, attr, text, nofollow };
         self.report.broken_links += 1;
-        let bad = || BadLink {
-            url: link.url.clone(),
-            fault: suspect.target.fault.clone(),
-            tag: link.tag.clone(),
-            attr: link.attr.clone(),
-            text: link.text.clone(),
-            nofollow: link.nofollow,
-        };
         let links = self.pages.entry((depth, page.to_owned())).or_insert_with(|| {
             self.report.broken_pages += 1;
             Capped::default()
         });
         links.push(LINKS_OF_A_PAGE, bad);
-        // All links of a page come in a row, so a page that was dropped does not come back.
+        self.drop_last_page((depth, page));
+    }
+
+    /// Keeps as many pages as are shown. All links of a page come in a row, so one that was dropped does not come back.
+    fn drop_last_page(&mut self, current: (u16, &str)) {
         if self.pages.len() > MOST
-            && let Some(((last, url), _)) = self.pages.last_key_value()
-            && (*last, url.as_str()) != (depth, page)
+            && let Some(((depth, url), _)) = self.pages.last_key_value()
+            && (*depth, url.as_str()) != current
         {
             self.pages.pop_last();
             self.report.pages.more += 1;
@@ -265,19 +291,25 @@ impl Gather<'_> {
 
     /// The third pass: the names of what is known by its print.
     fn name(&mut self, fact: &Fact) {
-        let (print, name) = (|text: &str| self.prints.fingerprint_str(text), || fact.name().to_owned());
-        if self.listed.len() <= MAX_PRINTS && self.listed.remove(&print(fact.name())) {
-            self.report.orphans.push(MOST, name);
+        let listed = self.prints.fingerprint_str(fact.name());
+        if self.listed.len() <= MAX_PRINTS && self.listed.remove(&listed) {
+            self.report.orphans.push(MOST, || fact.name().to_owned());
         }
+        let Some(page) = self.page(fact) else { return };
+        let name = || page.to_owned();
         let Some(title) = title(fact, self.has_links) else {
             if is_page(fact, self.has_links) {
                 self.report.untitled.push(MOST, name);
             }
             return;
         };
-        let is_repeated = self.titles.get(&print(title)).is_some_and(|count| *count > 1);
+        let print = self.prints.fingerprint_str(title);
+        let is_repeated = self.titles.get(&print).is_some_and(|count| *count > 1);
         if is_repeated && (self.same.len() < MOST || self.same.contains_key(title)) {
-            self.same.entry(title.to_owned()).or_default().push(PAGES_OF_A_TARGET, name);
+            let pages = self.same.entry(title.to_owned()).or_default();
+            if !pages.shown.iter().any(|url| url == page) {
+                pages.push(PAGES_OF_A_TARGET, name);
+            }
         }
     }
 
@@ -300,10 +332,10 @@ impl Gather<'_> {
             self.moves.into_iter().filter_map(|(url, found)| updated(url, found)).collect();
         moved.sort_by(|a, b| (b.pages.total(), &a.url).cmp(&(a.pages.total(), &b.url)));
         report.moved = Capped::of(moved);
-        let same = self.same.into_iter().map(|(title, pages)| SameTitle { title, pages });
+        // A list may have a page more than once.
+        let same = self.same.into_iter().filter(|(_, pages)| pages.total() > 1);
+        let same = same.map(|(title, pages)| SameTitle { title, pages });
         report.titles = Capped::of(same.collect());
-        report.titles.more += (self.titles.values().filter(|count| **count > 1).count() as u64)
-            .saturating_sub(report.titles.total());
         report.titles.shown.sort_by_key(|same| std::cmp::Reverse(same.pages.total()));
         for list in [&mut report.orphans, &mut report.untitled] {
             list.shown.sort();
@@ -312,9 +344,10 @@ impl Gather<'_> {
     }
 }
 
-/// Those with most links first.
+/// Those with most links first, those of a list by their lines.
 fn targets(mut suspects: Vec<Suspect>) -> Capped<Target> {
-    suspects.sort_by(|a, b| (b.links, &a.target.url).cmp(&(a.links, &b.target.url)));
+    let line = |suspect: &Suspect| suspect.target.line.unwrap_or(u64::MAX);
+    suspects.sort_by(|a, b| (b.links, line(a), &a.target.url).cmp(&(a.links, line(b), &b.target.url)));
     Capped::of(suspects.into_iter().map(|suspect| suspect.target).collect())
 }
 
@@ -328,11 +361,12 @@ fn updated(url: String, Move { hops, pages, is_redirected, .. }: Move) -> Option
     Some(Moved { url, statuses: permanent.into_iter().map(|(status, _)| status).collect(), to, pages })
 }
 
-/// Whether it is a page of the site: HTML that answered well and by itself. What was only checked has no links.
+/// Whether it is a page of the site: HTML that answered well, and no sitemap. What was only checked has no links.
 fn is_page(fact: &Fact, has_links: bool) -> bool {
     let is_html = fact.content_type.as_deref().is_some_and(|essence| essence.contains("html"));
     let is_good = fact.outcome == "finished" && fact.status_code.is_some_and(|status| status < 300);
-    is_html && is_good && fact.chain.is_empty() && (!has_links || !fact.links.is_empty())
+    let is_map = matches!(fact.tag.as_deref(), Some("robots" | "sitemapindex"));
+    is_html && is_good && !is_map && (!has_links || !fact.links.is_empty())
 }
 
 fn title(fact: &Fact, has_links: bool) -> Option<&str> {

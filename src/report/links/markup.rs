@@ -1,8 +1,8 @@
 //! Writes the sections as text for people, or as Markdown.
 //!
-//! URLs and titles are what a server chose. In text they are printable and on one line; in Markdown each ASCII punctuation
-//! mark is escaped (CommonMark 0.31 §2.4), so that nothing in them is markup, HTML, a mention or a link, and there are no tables
-//! that one of them could break.
+//! URLs and titles are what a server chose. In text they are printable and on one line; in Markdown what could be markup is
+//! escaped (CommonMark 0.31 §2.4), so that nothing in them is HTML, a mention, a formula or a link; none of them begins a
+//! line, and there are no tables that one of them could break.
 
 use std::io::{self, Write};
 
@@ -47,7 +47,10 @@ pub(in crate::report) fn markdown(report: &LinkReport, out: &mut dyn Write) -> i
                 match part {
                     Part::Word(text) => write!(out, "{}", escaped(&text)),
                     Part::Url(url) => link(url, out),
-                    Part::Quote(text) => write!(out, "“{}”", escaped(text)),
+                    // Without these two nothing is taken for an address.
+                    Part::Quote(text) => {
+                        write!(out, "“{}”", escaped(text).replace('.', "\\.").replace(':', "\\:"))
+                    }
                 }?;
             }
             writeln!(out)?;
@@ -78,8 +81,7 @@ fn link(url: &str, out: &mut dyn Write) -> io::Result<()> {
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in printable(text).chars() {
-        // These mean nothing in the middle of a line.
-        if c.is_ascii_punctuation() && !matches!(c, ',' | ';' | '\'' | '"' | '%' | '/' | '?') {
+        if "\\`*_[]<>#|~&@$!(){}^=".contains(c) {
             out.push('\\');
         }
         out.push(c);

@@ -200,13 +200,20 @@ impl<T> Capped<T> {
     }
 }
 
+impl Fault {
+    /// `404`, `dns`.
+    pub(super) fn name(&self) -> String {
+        let status = self.status_code.map(|status| status.to_string());
+        self.error_kind.clone().or(status).unwrap_or_else(|| "blocked".into())
+    }
+}
+
 /// `404`, `dns: no such host`, `404 at http://…`.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.error_kind, self.status_code) {
-            (Some(kind), _) => write!(f, "{kind}: {}", self.error.as_deref().unwrap_or_default())?,
-            (None, Some(status)) => write!(f, "{status}")?,
-            (None, None) => f.write_str("blocked")?,
+        f.write_str(&self.name())?;
+        if let Some(error) = &self.error {
+            write!(f, ": {error}")?;
         }
         self.ends_at.as_ref().map_or(Ok(()), |url| write!(f, " at {url}"))
     }

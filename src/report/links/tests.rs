@@ -70,12 +70,19 @@ fn a_list_has_no_pages_but_lines() {
     let report = report(&[
         seed(json!({"position": [0, 4]})),
         seed(json!({"position": [0, 9]})),
+        with(page("h/twice", 0, &["h/y"]), json!({"position": [0, 5]})),
+        with(page("h/twice", 0, &["h/y"]), json!({"position": [0, 6]})),
+        seed(json!({"url": "h/y", "position": [0, 8]})),
         seed(
             json!({"url": null, "input": "no url", "outcome": "failed", "error_kind": "invalid_url", "position": [1, 0]}),
         ),
     ]);
+    assert_eq!((report.titles.total(), report.broken_links), (0, 1));
     let places: Vec<_> = report.targets.shown.iter().map(|t| (&*t.url, t.file.as_deref(), t.line)).collect();
-    assert_eq!(places, [("h/x", Some("urls.txt"), Some(5)), ("no url", None, None)]);
+    assert_eq!(
+        places,
+        [("h/y", Some("urls.txt"), Some(9)), ("h/x", Some("urls.txt"), Some(5)), ("no url", None, None)]
+    );
     let mut out = Vec::new();
     text(&report, &mut out).unwrap();
     assert!(
@@ -103,9 +110,24 @@ fn redirects_are_followed_over_records() {
         with(moved("h/pool", 301, "h/loop"), json!({"tag": "redirect"})),
     ]);
     assert_eq!(pages(&report), [("h/", vec!["404 at h/z h/x".to_owned()])]);
+    assert_eq!((report.broken, report.targets.total()), (1, 1));
     let moved: Vec<_> = report.moved.shown.iter().map(|m| (&*m.url, m.statuses.len(), &*m.to)).collect();
     assert!(moved.contains(&("h/a", 2, "h/c")) && moved.contains(&("h/in", 1, "h/new")), "{moved:?}");
     assert!(!moved.iter().any(|(url, ..)| ["h/tmp", "h/x", "h/b"].contains(url)), "{moved:?}");
+}
+
+#[test]
+fn a_page_behind_a_redirect_counts_once() {
+    let inline = json!({"chain": [{"url": "h/in", "status_code": 302}], "final_url": "h/b"});
+    let report = report(&[
+        with(page("h/in", 1, &["h/gone", "h/old"]), inline.clone()),
+        page("h/b", 1, &["h/gone", "h/old"]),
+        with(page("h/in2", 1, &["h/gone", "h/old"]), inline),
+        missing("h/gone"),
+        moved("h/old", 301, "h/b"),
+    ]);
+    assert_eq!(pages(&report), [("h/b", vec!["404 h/gone".to_owned()])]);
+    assert_eq!((report.broken_links, report.moved.shown[0].pages.total()), (1, 1));
 }
 
 #[test]
@@ -191,5 +213,5 @@ fn what_a_page_says_is_no_markup() {
     let title = r"\# \[x\]\(javascript\:y\) \<script\>\|\`\*\_\~ \@me \&lt; www\.h http\://h";
     assert_eq!(marked.matches(title).count(), 2, "{marked}");
     assert!(marked.contains("](<http://h/a|b_(c)?d=%3Ce%3E&amp;lt;%60[f]>)"), "{marked}");
-    assert!(marked.contains(r"[http\://h/a\|b\_\(c\)?d\=\<e\>\&lt;\`\[f\]]"), "{marked}");
+    assert!(marked.contains(r"[http://h/a\|b\_\(c\)?d\=\<e\>\&lt;\`\[f\]]"), "{marked}");
 }
