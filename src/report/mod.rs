@@ -12,7 +12,7 @@ mod junit;
 mod links;
 
 pub use self::fact::{Checked, Fact, FactLines, Facts, Hop, LinkFact};
-pub use self::html::{About, html};
 pub use self::github::{github, step_summary};
+pub use self::html::{About, html};
 pub use self::junit::junit;
 pub use self::links::{LinkForm, LinkReport, Lists, links};
