@@ -246,8 +246,8 @@ fn links_that_say_nofollow_are_heeded_on_request() {
         link.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         link
     };
-    assert_eq!(links[0], link("/meta", serde_json::json!({})));
-    assert_eq!(links[2], link("/link", serde_json::json!({"nofollow": true})));
+    assert_eq!(links[0], link("/meta", serde_json::json!({"text": "x"})));
+    assert_eq!(links[2], link("/link", serde_json::json!({"nofollow": true, "text": "x"})));
 }
 
 #[test]
