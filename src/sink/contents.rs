@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use super::Sink;
+use super::{Sink, whole};
 use crate::content::{Content, Ledger};
 use crate::outcome::Outcome;
 
@@ -41,7 +41,7 @@ impl Sink for Contents {
             if let Some(directory) = path.parent() {
                 fs::create_dir_all(directory)?;
             }
-            fs::write(path, bytes)?;
+            whole::write(&self.root, &path, &bytes)?;
         }
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! A file that is there as a whole or not at all, for [`Bodies`](super::Bodies) and [`Mirror`](super::Mirror).
+//! A file that is there as a whole or not at all, for [`Bodies`](super::Bodies), [`Contents`](super::Contents) and
+//! [`Mirror`](super::Mirror).
 //!
 //! It is written under a name of its own (`.gannet-….part`) in a directory of the same file system and renamed, so whatever ends the
 //! process leaves no half of it, and two processes that write one file do not meet. A process that is killed may leave such
