@@ -6,21 +6,21 @@
 //! what stops to hold: `<base href>`, a policy that names hosts, and `integrity` and `crossorigin` of what is no longer asked of a server.
 //! A text whose encoding only its server told says it itself from now on.
 //!
-//! Promises: linear time, no panic on any bytes, at most [`MAX_LINK_BYTES`] more than there was.
+//! Promises: linear time, no panic on any bytes, at most [`MAX_LINK_BYTES`](super::MAX_LINK_BYTES) more than there was.
 
 mod edits;
+mod encoding;
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use encoding_rs::{Encoding, ISO_2022_JP, UTF_8, UTF_16BE, UTF_16LE};
-use url::Url;
+use encoding_rs::UTF_8;
 
 use self::edits::Edits;
 use super::html::{self, Element};
 use super::links::other_scheme;
 use super::resolve::Resolver;
-use super::scan::{Attrs, Scanner, Tag, is_space};
+use super::scan::{Attrs, Scanner, Tag};
 use super::{MAX_LINK_LEN, Source, charset, css, declared_base, entity, is, is_html, values};
 
 /// A text that has links.
@@ -54,7 +54,7 @@ pub(crate) struct Relinked {
 /// Makes links relative or absolute: `local` gives for a URL without its fragment the relative URL of its file, in ASCII
 /// without quotes, white space and `&`, if there is one.
 ///
-/// The user and password of `source.url` come into no link.
+/// `source.url` has no user and password, or they would stand in links.
 pub(crate) fn relink(
     source: &Source<'_>,
     kind: Kind,
@@ -62,15 +62,14 @@ pub(crate) fn relink(
 ) -> Relinked {
     let encoding = source.charset().unwrap_or(UTF_8);
     let text = charset::to_utf8(encoding, source.body);
-    let url = public(source.url);
     let base = match kind {
-        Kind::Html => base(&text).and_then(|href| declared_base(href, &url, encoding)),
+        Kind::Html => base(&text).and_then(|href| declared_base(href, source.url, encoding)),
         Kind::Css => None,
     };
     let is_based = base.is_some();
     let mut page = Relinker {
         text: &text,
-        resolver: Resolver::new(base.unwrap_or(url), encoding),
+        resolver: Resolver::new(base.unwrap_or_else(|| source.url.clone()), encoding),
         is_based,
         edits: Edits::default(),
         local,
@@ -81,20 +80,11 @@ pub(crate) fn relink(
     }
     let links = page.edits.links();
     let mut edits = page.edits;
-    if must_say(encoding, kind, source) {
-        let (at, label) = declaration(encoding, kind, &text);
+    if encoding::is_missing(encoding, kind, source) {
+        let (at, label) = encoding::label(encoding, kind, &text);
         edits.insert(at, label);
     }
     Relinked { body: edits.apply(encoding, source.body), links }
-}
-
-/// A URL without user and password.
-fn public(url: &Url) -> Url {
-    let mut url = url.clone();
-    // Both fail only for URLs that can have none.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url
 }
 
 /// The first base that a page declares.
@@ -109,51 +99,6 @@ fn base(text: &[u8]) -> Option<&[u8]> {
         }
     }
     None
-}
-
-/// Whether a browser that has nothing but this file would read it in another encoding.
-fn must_say(encoding: &'static Encoding, kind: Kind, source: &Source<'_>) -> bool {
-    let body = source.body;
-    let declared = match kind {
-        Kind::Html => charset::declared(body),
-        Kind::Css if body.starts_with(b"@charset \"") => Some(charset::sniff_css(None, body)),
-        Kind::Css => None,
-    };
-    let is_plain = body.is_ascii() && encoding != ISO_2022_JP;
-    !is_plain
-        && declared != Some(encoding)
-        && Encoding::for_bom(body).is_none()
-        && encoding != UTF_16LE // a page cannot say this of itself
-        && encoding != UTF_16BE
-        && !is(source.content_type, "application/xhtml+xml") // XML has no such tag, and is UTF-8 unless it says otherwise
-        && !body.starts_with(b"<?xml")
-}
-
-/// What says in which encoding a text is, and where it belongs: of two the first counts.
-fn declaration(encoding: &'static Encoding, kind: Kind, text: &[u8]) -> (usize, String) {
-    match kind {
-        Kind::Html => (head(text), format!("<meta charset=\"{}\">", encoding.name())),
-        Kind::Css => (0, format!("@charset \"{}\";", encoding.name())),
-    }
-}
-
-/// Where the head of a page begins, behind `<html>` and `<head>` or at least behind its DOCTYPE.
-fn head(text: &[u8]) -> usize {
-    let mut scanner = Scanner::new(text);
-    let mut at = None;
-    while let Some(tag) = scanner.next_tag() {
-        if !matches!(tag.name.as_bytes(), b"html" | b"head") {
-            break;
-        }
-        at = Some(scanner.at());
-    }
-    let doctype = || {
-        let start = text.iter().position(|&byte| !is_space(byte))?;
-        let is_doctype = text.get(start..start + 9)?.eq_ignore_ascii_case(b"<!doctype");
-        let end = memchr::memchr(b'>', &text[start..])?;
-        is_doctype.then_some(start + end + 1)
-    };
-    at.or_else(doctype).unwrap_or(0)
 }
 
 /// One text in the making.

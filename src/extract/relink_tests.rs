@@ -1,12 +1,13 @@
-use encoding_rs::{GBK, ISO_2022_JP, SHIFT_JIS};
+use encoding_rs::{Encoding, GBK, ISO_2022_JP, SHIFT_JIS, UTF_16LE};
 use proptest::prelude::*;
+use url::Url;
 
 use super::*;
 use crate::extract::outlinks;
 
-/// What becomes of a text at `http://u:pw@h/d/p` when everything below `http://h/` but `/no…` has a file.
+/// What becomes of a text at `http://h/d/p` when everything below `http://h/` but `/no…` has a file.
 fn with(source: &Source<'_>, kind: Kind) -> (Vec<u8>, u64) {
-    let url = Url::parse("http://u:pw@h/d/p").unwrap();
+    let url = Url::parse("http://h/d/p").unwrap();
     let source = Source { url: &url, ..*source };
     let mut local = |url: &str| {
         let path = url.strip_prefix("http://h/")?;
