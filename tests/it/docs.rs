@@ -15,7 +15,8 @@ const DURABILITY: &str = include_str!("../../docs/durability.md");
 const POLITENESS: &str = include_str!("../../docs/politeness.md");
 const SECURITY: &str = include_str!("../../docs/security.md");
 const ARCHITECTURE: &str = include_str!("../../docs/architecture.md");
-const PROSE: [(&str, &str); 9] = [
+const CI: &str = include_str!("../../docs/ci.md");
+const PROSE: [(&str, &str); 10] = [
     ("README", README),
     ("guide", GUIDE),
     ("output", OUTPUT),
@@ -25,6 +26,7 @@ const PROSE: [(&str, &str); 9] = [
     ("security", SECURITY),
     ("architecture", ARCHITECTURE),
     ("changelog", CHANGELOG),
+    ("ci", CI),
 ];
 const COMMANDS: [&str; 8] = ["crawl", "fetch", "robots", "job", "demo", "origin", "completions", "man"];
 
@@ -265,6 +267,7 @@ fn relative_links_lead_somewhere() {
         "CHANGELOG.md",
         "docs/guide.md",
         "docs/output.md",
+        "docs/ci.md",
         "docs/errors.md",
         "docs/politeness.md",
         "docs/security.md",
@@ -359,4 +362,62 @@ fn the_limits_of_the_documentation_are_those_of_the_code() {
         parts.iter().for_each(|part| assert!(said.contains(part), "{what}: {part} is not in `{said}`"));
     }
     assert_eq!((robots::MAX_SITEMAPS, extract::MAX_SITEMAP_LINKS), (1000, 200_000));
+}
+
+/// The scripts of a workflow: what stands behind `run:`, or in a list below `script:`, on a line or in a block.
+fn scripts(workflow: &str) -> Vec<String> {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let (lines, mut scripts) = (workflow.lines().collect::<Vec<_>>(), Vec::new());
+    for (at, line) in lines.iter().enumerate() {
+        let begins = |prefix| line.trim_start().strip_prefix(prefix);
+        let Some(script) = begins("- run: ").or(begins("run: ")).or(begins("- ")) else { continue };
+        let body = || lines[at + 1..].iter().take_while(|below| indent(below) > indent(line));
+        match script {
+            "|" => scripts.push(body().map(|below| format!("{}\n", below.trim())).collect()),
+            script => scripts.push(script.to_owned()),
+        }
+    }
+    scripts.retain(|script| script.starts_with("gannet "));
+    scripts
+}
+
+#[test]
+fn the_workflows_run() {
+    let web = crate::web::Web::plain();
+    let mut ran = 0;
+    for block in CI.split("\n```yaml\n").skip(1) {
+        let workflow = block.split("\n```").next().unwrap();
+        let desk = crate::job::Desk::new();
+        std::fs::write(desk.path("urls.txt"), web.list(3)).unwrap();
+        for script in scripts(workflow) {
+            let script =
+                script.replace("http://127.0.0.1:8000/", &web.url("/")).replacen("gannet ", "\"$0\" ", 1);
+            let script = format!("cd {} && {script}", desk.name(""));
+            crate::gannet::shell(&script, [""; 0]).run().exits(0);
+            ran += 1;
+        }
+        let has = |file: &str| desk.path(file).metadata().is_ok_and(|meta| meta.len() > 0);
+        assert!(has("records.jsonl"), "{workflow}");
+        for file in ["report.md", "gannet.xml"].iter().filter(|file| workflow.contains(**file)) {
+            assert!(has(file), "{file}");
+        }
+    }
+    assert_eq!(ran, 5);
+}
+
+/// A parser of YAML is no dependency; Python often has one.
+#[test]
+fn the_workflows_are_yaml() {
+    for block in CI.split("\n```yaml\n").skip(1) {
+        let workflow = block.split("\n```").next().unwrap();
+        assert!(!workflow.contains('\t'), "{workflow}");
+        let script = "import sys; exec('try: import yaml\\nexcept ImportError: sys.exit(77)'); assert yaml.safe_load(sys.argv[1])";
+        match Command::new("python3").args(["-c", script, workflow]).output() {
+            Ok(output) if output.status.code() == Some(77) => {
+                eprintln!("skipped: Python has no module `yaml`")
+            }
+            Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
+            Err(_) => eprintln!("skipped: there is no `python3`"),
+        }
+    }
 }

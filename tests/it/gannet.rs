@@ -88,7 +88,15 @@ pub(crate) fn shell<A: AsRef<OsStr>>(script: &str, args: impl IntoIterator<Item 
 
 impl Call {
     fn of(mut command: Command) -> Self {
-        for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "NO_COLOR", "COLUMNS"] {
+        for name in [
+            "HTTP_PROXY",
+            "HTTPS_PROXY",
+            "ALL_PROXY",
+            "NO_PROXY",
+            "NO_COLOR",
+            "COLUMNS",
+            "GITHUB_STEP_SUMMARY",
+        ] {
             command.env_remove(name).env_remove(name.to_lowercase());
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

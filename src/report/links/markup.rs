@@ -62,7 +62,8 @@ pub(in crate::report) fn markdown(report: &LinkReport, out: &mut dyn Write) -> i
 /// A link, if it is a URL that may be clicked.
 fn link(url: &str, out: &mut dyn Write) -> io::Result<()> {
     let shown = escaped(url);
-    if !url.starts_with("http://") && !url.starts_with("https://") {
+    // What lost its password leads nowhere.
+    if !(url.starts_with("http://") || url.starts_with("https://")) || url.contains("***@") {
         return write!(out, "{shown}");
     }
     // Between the angle brackets escapes and references count, and neither `<`, `>` nor an end of line may stand (§6.3).
