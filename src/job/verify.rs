@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 use std::fs::File;
+use std::io::ErrorKind::InvalidData;
 use std::io::{self, BufRead, BufReader, Read};
 
-use super::Kept;
 use super::manifest::Manifest;
+use super::{Kept, Kind};
 use crate::error::Error;
 use crate::frontier::store::DiskState;
+use crate::sink::warc;
 
 /// One thing that was checked: what, and what was found or is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +104,18 @@ fn check_output(
     let io = |why| Error::Io(format!("cannot read `{name}`"), why);
     if kind.length(path).map_err(io)? < length {
         note(&format!("`{name}` has all its bytes"), Err(format!("it has less than {length}")));
+        return Ok(());
+    }
+    if *kind == Kind::Archive {
+        let found = match warc::check(path, length) {
+            Ok(warc::Checked { records, broken: 0 }) => Ok(format!("{records} records")),
+            Ok(warc::Checked { broken, .. }) => {
+                Err(format!("of {broken} the digest is another than they say"))
+            }
+            Err(why) if why.kind() == InvalidData => Err(why.to_string()),
+            Err(why) => return Err(io(why)),
+        };
+        note(&format!("`{name}` can be read, and has the digests that it says"), found);
         return Ok(());
     }
     let file = File::open(path).map_err(io)?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use gannet::fetch::decode_all;
 use gannet::origin::{Faults, Site};
-use gannet::sink::warc::{Digest, Reader, Record};
+use gannet::sink::warc::{Checked, Digest, Reader, Record, check as check_all};
 use rustix::process::Signal;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -361,6 +361,22 @@ fn a_gathered_list_has_an_archive_too() {
     assert_has(&found, &records(lines.as_ref()));
     assert_eq!(found.iter().filter(|found| found.is_answer()).count(), 30);
     desk.assert_over();
+}
+
+#[test]
+fn verify_reads_archives() {
+    let (web, desk) = (Web::plain(), Desk::new());
+    let path = desk.path("a.warc");
+    desk.run(&["fetch", &web.url("/p/1"), &web.url("/p/2"), "-o", path.to_str().unwrap()]).exits(0);
+    let text = desk.show(&["--verify"]).exits(0).text();
+    assert!(text.contains("has the digests that it says: 7 records"), "{text}");
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.len() / 2;
+    let text = bytes[at..].windows(3).position(|window| window == b"<p>").unwrap();
+    bytes[at + text + 1] = b'q';
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(check_all(&path, u64::MAX).unwrap(), Checked { records: 7, broken: 1 });
+    assert!(check_all(&path, at as u64).is_err(), "a record is cut there");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! after any end of the process: without a job at most its last member is cut, with one the next start cuts it where the
 //! journal says. An outcome without an exchange (no connection, a skipped URL) leaves nothing in it.
 
+mod check;
 mod digest;
 mod exchange;
 mod index;
@@ -22,6 +23,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+pub use self::check::{Checked, check};
 pub use self::digest::Digest;
 pub use self::member::Compression;
 pub use self::parts::{Gauge, cut, index_path, leftover, total_length};
@@ -216,7 +218,7 @@ impl Sink for Warc {
         }
         self.hand_over()?;
         let Target::Files { parts, mut index, mut earlier } = self.target else { return Ok(()) };
-        for ((path, length), number) in parts.all()?.into_iter().zip(0..) {
+        for ((path, length), number) in parts::files(parts.path())?.into_iter().zip(0..) {
             let here = length.min(earlier);
             index.read(&path, number, here)?;
             earlier -= here;

@@ -77,12 +77,18 @@ fn length_of(path: &Path) -> io::Result<u64> {
     }
 }
 
+/// The parts of an archive that are there, in order, with their lengths.
+pub(super) fn files(path: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
+    let open = path.exists().then(|| path.to_owned());
+    closed(path).chain(open).map(|part| length_of(&part).map(|length| (part, length))).collect()
+}
+
 /// Bytes of all parts of an archive; 0 if there is none.
 ///
 /// # Errors
 /// When a part cannot be looked at.
 pub fn total_length(path: &Path) -> io::Result<u64> {
-    closed(path).chain([path.to_owned()]).map(|part| length_of(&part)).sum()
+    Ok(files(path)?.iter().map(|(_, length)| length).sum())
 }
 
 /// A part of an earlier run, if there is one: a new archive would be taken for its end.
@@ -153,12 +159,6 @@ impl Parts {
     /// Bytes of the open part.
     pub(super) fn length(&self) -> u64 {
         self.length
-    }
-
-    /// Each part and its length.
-    pub(super) fn all(&self) -> io::Result<Vec<(PathBuf, u64)>> {
-        let closed = (0..self.closed).map(|number| numbered(&self.path, number));
-        closed.chain([self.path.clone()]).map(|path| Ok((path.clone(), length_of(&path)?))).collect()
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -234,7 +234,7 @@ mod tests {
             assert_eq!(total_length(&path).unwrap(), length);
             parts.write(b"XY").unwrap();
             let whole: Vec<u8> =
-                parts.all().unwrap().iter().flat_map(|(path, _)| std::fs::read(path).unwrap()).collect();
+                files(&path).unwrap().iter().flat_map(|(path, _)| std::fs::read(path).unwrap()).collect();
             assert_eq!(whole, [&b"abcdefghijkl"[..length as usize], b"XY"].concat(), "{length}");
             assert_eq!((parts.gauge().length(), total_length(&path).unwrap()), (length + 2, length + 2));
             parts.rotate().unwrap();
