@@ -28,7 +28,8 @@ const PROSE: [(&str, &str); 10] = [
     ("changelog", CHANGELOG),
     ("ci", CI),
 ];
-const COMMANDS: [&str; 8] = ["crawl", "fetch", "robots", "job", "demo", "origin", "completions", "man"];
+const COMMANDS: [&str; 9] =
+    ["crawl", "fetch", "robots", "report", "job", "demo", "origin", "completions", "man"];
 
 fn gannet(args: &[impl AsRef<std::ffi::OsStr>]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_gannet")).args(args).output().unwrap()

@@ -59,7 +59,7 @@ const REPORT_EXAMPLES: &str = "\
 Examples:
   gannet report pages.jsonl -o report.html
   gannet report monday.jsonl.gz tuesday.jsonl.gz -o both.html --report junit:both.xml
-  gannet report ./crawl/records.jsonl -o so-far.html     of a job, while it runs or after it was killed";
+  gannet report ./crawl/records.jsonl -o so-far.html     of a job, while it runs";
 
 const ROBOTS_EXAMPLES: &str = "\
 Examples:

@@ -34,8 +34,11 @@ pub(super) struct Page {
 
 #[derive(Debug)]
 pub(super) struct BrokenLink {
+    print: u64,
     pub(super) url: String,
     pub(super) tag: String,
+    /// What the page calls it.
+    pub(super) text: Option<String>,
     pub(super) fate: Fate,
     pub(super) kind: Box<str>,
 }
@@ -115,16 +118,16 @@ impl<'a> Detail<'a> {
         }
         if Fate::of(fact).is_bad() {
             let tag = fact.tag.as_deref().unwrap_or_default();
-            self.add_link(fact.source.as_deref(), fact.name(), tag);
+            self.add_link(fact.source.as_deref(), fact.name(), tag, None);
         }
         // The page is where redirects led.
         let page = fact.final_url.as_deref().unwrap_or_else(|| fact.name());
         for link in &fact.links {
-            self.add_link(Some(page), &link.url, &link.tag);
+            self.add_link(Some(page), &link.url, &link.tag, link.text.as_deref());
         }
     }
 
-    fn add_link(&mut self, page: Option<&str>, url: &str, tag: &str) {
+    fn add_link(&mut self, page: Option<&str>, url: &str, tag: &str, text: Option<&str>) {
         let survey = self.survey;
         let print = survey.print(url);
         let Some(broken) = survey.broken.get(&print) else { return };
@@ -135,13 +138,20 @@ impl<'a> Detail<'a> {
         }
         let entry = self.pages.entry(page_print).or_default();
         if entry.seen.len() < REMEMBERED && !entry.seen.insert(print) {
+            // The page knows what it calls the link, the record of the URL does not.
+            let nameless = |link: &&mut BrokenLink| link.text.is_none() && link.print == print;
+            if let (Some(text), Some(link)) = (text, entry.links.iter_mut().find(nameless)) {
+                link.text = Some(clipped(text).into());
+            }
             return;
         }
         entry.url = page.map(|page| clipped(page).into());
         entry.count += 1;
         if entry.links.len() < OF_ONE {
             let [url, tag] = [url, tag].map(|text| clipped(text).into());
-            entry.links.push(BrokenLink { url, tag, fate: broken.fate, kind: broken.kind.clone() });
+            let text = text.map(|text| clipped(text).into());
+            let (fate, kind) = (broken.fate, broken.kind.clone());
+            entry.links.push(BrokenLink { print, url, tag, text, fate, kind });
         }
     }
 

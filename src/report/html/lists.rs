@@ -28,7 +28,7 @@ pub(super) fn broken(view: &View<'_>) -> Section {
             plural(survey.broken_urls, "broken URL"),
             plural(links, "link"),
         );
-        let columns = [Column::Words("Link"), Column::Words("Problem"), Column::Words("Element")];
+        let columns = [Column::Words("Link"), Column::Words("Problem"), Column::Words("On the page")];
         let groups: String = pages.into_iter().map(group).collect();
         body += &table("Broken links by page", Use::Read, &columns, &groups);
     }
@@ -59,8 +59,9 @@ fn group(page: &Page) -> String {
     );
     for link in &page.links {
         let tag =
-            if link.tag.is_empty() { String::new() } else { format!("<code>{}</code>", Text(&link.tag)) };
-        let cells = [cell(Link(&link.url)), cell(mark(link.fate, &link.kind)), cell(tag)];
+            if link.tag.is_empty() { String::new() } else { format!("<code>{}</code> ", Text(&link.tag)) };
+        let text = link.text.as_deref().map_or_else(String::new, |text| Short(text).to_string());
+        let cells = [cell(Link(&link.url)), cell(mark(link.fate, &link.kind)), cell(tag + &text)];
         rows += &format!("<tr>{}</tr>\n", cells.concat());
     }
     let more = page.count - page.links.len() as u64;

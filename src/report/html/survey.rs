@@ -20,7 +20,7 @@ const EXAMPLES: usize = 5;
 /// What became of a URL, as the report counts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// An answer below 400, or a fallback that the user wanted.
+    /// An answer below 400, or any to a question that nobody had to answer.
     Good,
     /// An answer of 400 and above.
     Refused(u16),
@@ -33,7 +33,7 @@ pub(super) enum Fate {
 impl Fate {
     pub(super) fn of(fact: &Fact) -> Self {
         match (fact.outcome.as_str(), fact.status_code) {
-            ("finished", Some(status @ 400..)) => Self::Refused(status),
+            ("finished", Some(status @ 400..)) if !fact.is_guess() => Self::Refused(status),
             ("finished", _) => Self::Good,
             ("failed" | "fallback", _) => Self::Failed,
             _ => Self::NotAsked,

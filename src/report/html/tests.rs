@@ -83,21 +83,23 @@ fn one_url_has_a_report() {
 
 #[test]
 fn the_numbers_are_those_of_the_records() {
-    let mut records: String = (0..30).map(|nth| page(nth, "")).collect();
+    let mut records = String::from(
+        "{\"outcome\":\"finished\",\"url\":\"http://h/x\",\"status_code\":404,\"source\":\"http://h0/30\",\"tag\":\"a\",\"depth\":1}\n",
+    );
+    records.extend((0..30).map(|nth| page(nth, "")));
     records += &page(
         30,
-        ",\"title\":\"same\",\"links\":[{\"url\":\"http://h/x#a\",\"tag\":\"a\",\"attr\":\"href\"},{\"url\":\"http://h/fine\",\"tag\":\"a\",\"attr\":\"href\"}]",
+        ",\"title\":\"same\",\"links\":[{\"url\":\"http://h/x#a\",\"tag\":\"a\",\"attr\":\"href\",\"text\":\"more\"},{\"url\":\"http://h/fine\",\"tag\":\"a\",\"attr\":\"href\"}]",
     );
     records += &page(
         31,
-        ",\"title\":\"same\",\"links\":[{\"url\":\"http://h/x\",\"tag\":\"img\",\"attr\":\"src\"}]",
+        ",\"title\":\"same\",\"links\":[{\"url\":\"http://h/x\",\"tag\":\"img\",\"attr\":\"src\",\"text\":\"a cat\"}]",
     );
     // A redirect to a page has its title and its links.
     records += &page(
         32,
         ",\"title\":\"same\",\"final_url\":\"http://h1/31\",\"chain\":[{\"url\":\"http://h2/32\",\"status_code\":301}],\"links\":[{\"url\":\"http://h/x\",\"tag\":\"img\",\"attr\":\"src\"}]",
     );
-    records += "{\"outcome\":\"finished\",\"url\":\"http://h/x\",\"status_code\":404,\"source\":\"http://h0/30\",\"tag\":\"a\",\"depth\":1}\n";
     records += "{\"outcome\":\"failed\",\"url\":\"http://h/seed\",\"error\":\"why\",\"error_kind\":\"dns\",\"attempts\":3}\n";
     records += "{\"outcome\":\"skipped\",\"url\":\"http://h/no\",\"skipped\":\"robots_denied\"}\n";
     let report = report(&records);
@@ -114,8 +116,8 @@ fn the_numbers_are_those_of_the_records() {
     let broken = section(&report, "broken");
     assert!(broken.contains("2 broken URLs, and 3 links to what is broken"), "{broken}");
     for text in [
-        "http://h0/30 1 http://h/x#a 404 a",
-        "http://h1/31 1 http://h/x 404 img",
+        "http://h0/30 1 http://h/x 404 a more",
+        "http://h1/31 1 http://h/x 404 img a cat",
         "Given as seeds 1 http://h/seed dns",
     ] {
         assert!(broken.contains(text), "{text}: {broken}");
