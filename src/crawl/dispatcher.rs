@@ -509,6 +509,9 @@ impl<R: Frontier> Dispatcher<R> {
     }
 
     fn worker_lost(&mut self, end: Result<io::Result<()>, tokio::task::JoinError>) {
+        if self.stop.kill.is_cancelled() && matches!(end, Ok(Ok(()))) {
+            return; // it heard of a kill before this did
+        }
         self.note_end(end, Some("early"));
         self.break_off();
     }
