@@ -96,8 +96,7 @@ impl Warc {
     /// # Errors
     /// When a file cannot be opened, cut, made or renamed.
     pub fn open(path: &Path, length: u64, options: WarcOptions) -> io::Result<Self> {
-        let directory = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-        let index = Index::new(directory.to_owned());
+        let index = Index::new(parts::directory_of(path).to_owned());
         Ok(Self::to(Target::Files { parts: Parts::open(path, length)?, index, earlier: length }, options))
     }
 

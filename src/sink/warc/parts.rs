@@ -64,6 +64,11 @@ fn split(path: &Path) -> (String, String) {
     (stem, suffix)
 }
 
+/// The directory that a file is in.
+pub(super) fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))
+}
+
 /// The parts that are full, in order.
 fn closed(path: &Path) -> impl Iterator<Item = PathBuf> + '_ {
     (0..).map(|number| numbered(path, number)).take_while(|path| path.exists())
@@ -178,9 +183,7 @@ impl Parts {
         }
         std::fs::rename(&self.path, full)?;
         let file = Arc::new(OpenOptions::new().create_new(true).append(true).open(&self.path)?);
-        if let Some(directory) = self.path.parent().filter(|directory| *directory != Path::new("")) {
-            File::open(directory)?.sync_all()?;
-        }
+        File::open(directory_of(&self.path))?.sync_all()?;
         *self.gauge.file.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&file);
         (self.file, self.closed, self.length) = (file, self.closed + 1, 0);
         Ok(())
