@@ -330,10 +330,10 @@ pub(crate) struct ReportArgs {
     /// Files of records as `-o FILE.jsonl` writes them, also as .gz or .zst, or `-` for stdin
     #[arg(value_name = "RECORDS", required = true)]
     pub(crate) records: Vec<PathBuf>,
-    /// Write this report; .html, or .md for links (repeatable)
+    /// Write this report; .html, or .md for one on links (repeatable)
     #[arg(short, long, value_name = "FILE", required_unless_present = "report")]
     pub(crate) output: Vec<PathBuf>,
-    /// Make this report: junit, html, links or github, to stdout or to a file, as junit:FILE (repeatable)
+    /// Make this report: junit, html, links or github, as for a run (repeatable)
     #[arg(long, value_name = "KIND[:FILE]")]
     pub(crate) report: Vec<Report>,
 }
