@@ -1,12 +1,13 @@
 //! Finds what the report says, in three passes over the facts: what is wrong with URLs, which links lead there, and the
 //! names of what is known by then.
 //!
-//! Memory is that of what is wrong, up to [`MAX_TARGETS`] URLs, and 16 bytes for each title and each entry of a sitemap, up to
+//! Memory is that of what is wrong, up to [`MAX_TARGETS`] URLs and [`MAX_BYTES`], and 16 bytes for each title and each entry of a sitemap, up to
 //! [`MAX_PRINTS`] of them.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 
+use super::budget::{Budget, MAX_BYTES, length_of};
 use super::{BadLink, BadPage, Capped, Fault, LinkReport, MOST, Measured, Moved, SameTitle, Target};
 use crate::report::fact::{Fact, Facts, LinkFact};
 use crate::url::Fingerprinter;
@@ -58,6 +59,7 @@ struct Suspect {
 
 struct Gather<'a> {
     lists: &'a Lists,
+    budget: Budget,
     prints: Fingerprinter,
     report: LinkReport,
     suspects: HashMap<String, Suspect>,
@@ -83,8 +85,14 @@ impl LinkReport {
     /// # Errors
     /// When the facts cannot be read.
     pub fn of(facts: &Facts, lists: &Lists) -> io::Result<Self> {
+        Self::within(MAX_BYTES, facts, lists)
+    }
+
+    /// The same in so many bytes.
+    pub(super) fn within(bytes: usize, facts: &Facts, lists: &Lists) -> io::Result<Self> {
         let mut gather = Gather {
             lists,
+            budget: Budget(bytes),
             prints: Fingerprinter::random(),
             report: Self::default(),
             suspects: HashMap::new(),
@@ -137,7 +145,9 @@ impl Gather<'_> {
 
     fn suspect(&mut self, fact: &Fact, fault: Fault, is_forbidden: bool) {
         let url = fact.name().to_owned();
-        if self.suspects.len() >= MAX_TARGETS {
+        let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let texts = [3 * url.len(), length(&fact.source), length(&fault.error), length(&fault.ends_at)];
+        if self.suspects.len() >= MAX_TARGETS || !self.budget.take(&texts) {
             self.report.targets.more += u64::from(!is_forbidden);
             return;
         }
@@ -164,7 +174,11 @@ impl Gather<'_> {
         }
         let mut hops: Vec<_> = statuses.zip(from).collect();
         hops.extend(fact.status_code.zip(fact.location.clone()));
-        if !hops.is_empty() && self.moves.len() < MAX_TARGETS {
+        if hops.is_empty() || self.moves.len() >= MAX_TARGETS {
+            return;
+        }
+        let found = fact.source.as_ref().map_or(0, String::len);
+        if self.budget.take(&[3 * fact.name().len(), found, length_of(&hops)]) {
             let (is_redirected, found) = (fact.tag.as_deref() == Some("redirect"), fact.source.clone());
             let moved = Move { hops, pages: Capped::default(), is_redirected, found };
             self.moves.insert(fact.name().to_owned(), moved);
@@ -194,7 +208,9 @@ impl Gather<'_> {
                     self.suspects.insert(url, suspect);
                 }
                 None => {
-                    if let Some(found) = self.moves.get_mut(&url) {
+                    if let Some(found) = self.moves.get_mut(&url)
+                        && self.budget.take(&[length_of(&all)])
+                    {
                         found.hops = all;
                     }
                 }
@@ -215,7 +231,7 @@ impl Gather<'_> {
                 self.listed.remove(&self.prints.fingerprint_str(&link.url));
             }
             if let Some(moved) = self.moves.get_mut(&link.url) {
-                moved.pages.push(PAGES_OF_A_TARGET, || page.to_owned());
+                moved.pages.push_within(PAGES_OF_A_TARGET, page, &mut self.budget);
                 for (_, to) in &moved.hops {
                     self.listed.remove(&self.prints.fingerprint_str(to));
                 }
@@ -248,19 +264,19 @@ impl Gather<'_> {
             return;
         }
         suspect.links += 1;
-        pages.push(PAGES_OF_A_TARGET, || page.to_owned());
+        pages.push_within(PAGES_OF_A_TARGET, page, &mut self.budget);
         if suspect.is_forbidden {
             return;
         }
-        let fault = &suspect.target.fault;
         let LinkFact { url, tag, attr, nofollow, text } = link.clone();
-        let bad = || BadLink { url, fault: fault.clone(), tag, attr, text, nofollow };
+        let bad = BadLink { url, fault: suspect.target.fault.clone(), tag, attr, text, nofollow };
         self.report.broken_links += 1;
         let links = self.pages.entry((depth, page.to_owned())).or_insert_with(|| {
             self.report.broken_pages += 1;
             Capped::default()
         });
-        links.push(LINKS_OF_A_PAGE, bad);
+        let most = if self.budget.take(&bad.texts()) { LINKS_OF_A_PAGE } else { 0 };
+        links.push(most, || bad);
         self.drop_last_page((depth, page));
     }
 
@@ -270,7 +286,8 @@ impl Gather<'_> {
             && let Some(((depth, url), _)) = self.pages.last_key_value()
             && (*depth, url.as_str()) != current
         {
-            self.pages.pop_last();
+            let dropped = self.pages.pop_last().map(|(_, links)| links.shown).unwrap_or_default();
+            dropped.iter().for_each(|link| self.budget.give_back(&link.texts()));
             self.report.pages.more += 1;
         }
     }

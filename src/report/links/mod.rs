@@ -4,6 +4,7 @@
 //! CI alike, and `markup` writes those. Every list is [`Capped`], so that the report of any site can be read, and fits into
 //! memory. What a link points to is what the crawl made of it: fragments count for nothing.
 
+mod budget;
 mod gather;
 mod markup;
 mod sections;

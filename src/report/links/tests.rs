@@ -7,10 +7,14 @@ use serde_json::{Value, json};
 use super::*;
 
 fn report(records: &[Value]) -> LinkReport {
+    report_within(128 << 20, records)
+}
+
+fn report_within(bytes: usize, records: &[Value]) -> LinkReport {
     let file = tempfile::NamedTempFile::new().unwrap();
     let lines: String = records.iter().map(|record| format!("{record}\n")).collect();
     fs::write(file.path(), lines).unwrap();
-    LinkReport::of(&Facts::of(file.path()), &vec![Some("urls.txt".to_owned())]).unwrap()
+    LinkReport::within(bytes, &Facts::of(file.path()), &vec![Some("urls.txt".to_owned())]).unwrap()
 }
 
 fn page(url: &str, depth: u16, links: &[&str]) -> Value {
@@ -190,6 +194,18 @@ fn a_site_of_broken_links_has_a_report_that_can_be_read() {
     assert_eq!((links.shown.len(), links.more), (50, 50));
     assert_eq!((report.broken_links, report.broken_pages), (101_000, MOST as u64 + 10));
     assert_eq!(report.targets.shown[0].pages.total(), MOST as u64 + 10);
+}
+
+#[test]
+fn urls_of_any_length_have_a_report_of_bounded_size() {
+    let names: Vec<_> = (0..200).map(|n| format!("h/{n:03}{}", "x".repeat(1000))).collect();
+    let links: Vec<_> = names.iter().map(String::as_str).collect();
+    let mut records: Vec<_> = (0..3).map(|n| page(&format!("h/{n}"), 0, &links)).collect();
+    records.extend(links.iter().map(|url| missing(url)));
+    let report = report_within(400_000, &records);
+    assert_eq!((report.broken, report.targets.total()), (200, 200));
+    assert!((50..200).contains(&report.targets.shown.len()), "{}", report.targets.shown.len());
+    assert!(serde_json::to_vec(&report).unwrap().len() < 400_000);
 }
 
 /// What a renderer takes for markup, links or HTML.
