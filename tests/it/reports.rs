@@ -66,6 +66,18 @@ fn a_report_that_cannot_be_written_is_said() {
 }
 
 #[test]
+fn a_step_summary_that_cannot_be_written_is_said() {
+    let web = Web::plain();
+    let ran = call(["fetch", &web.url("/p/1"), "--report", "github"])
+        .env("GITHUB_STEP_SUMMARY", "/nonexistent/x")
+        .run();
+    ran.exits(1).says(&[
+        "::notice title=gannet::1 URL checked, 0 broken\n",
+        "`/nonexistent/x` of GITHUB_STEP_SUMMARY: ",
+    ]);
+}
+
+#[test]
 fn what_a_server_chose_stays_text() {
     let desk = Desk::new();
     let xml = format!("junit:{}", desk.name("a.xml"));

@@ -138,9 +138,14 @@ fn summarise_step(facts: &Facts, lists: &Lists) -> io::Result<()> {
     let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else {
         return Ok(());
     };
-    let mut file = File::options().append(true).create(true).open(path)?;
-    let used = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
-    file.write_all(&report::step_summary(facts, lists, used)?)
+    let add = || {
+        let mut file = File::options().append(true).create(true).open(&path)?;
+        let used = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+        file.write_all(&report::step_summary(facts, lists, used)?)
+    };
+    add().map_err(|why: io::Error| {
+        io::Error::new(why.kind(), format!("`{}` of GITHUB_STEP_SUMMARY: {why}", Path::new(&path).display()))
+    })
 }
 
 /// What the sink of all reports is called; the report that could not be written is in the error.
