@@ -142,6 +142,8 @@ pub struct Facts {
 pub struct Checked {
     /// How many records.
     pub records: u64,
+    /// Whether any of them has links.
+    pub links: bool,
     /// The files that end within a record, as a killed run leaves them.
     pub cut: Vec<String>,
 }
@@ -178,7 +180,7 @@ impl Facts {
         for (path, name) in &self.files {
             let mut file = FactFile::open(path, name.clone())?;
             for fact in &mut file {
-                fact?;
+                checked.links |= !fact?.links.is_empty();
                 checked.records += 1;
             }
             if file.is_cut() {

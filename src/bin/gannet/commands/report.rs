@@ -38,6 +38,10 @@ pub(super) fn run(args: ReportArgs) -> Result<Code, Error> {
     }
     if checked.records == 0 {
         report::warning("there are no records");
+    } else if !checked.links && reports.need_links() {
+        report::warning(
+            "the records hold no links, as those of a run without --links: each URL is known on one page only",
+        );
     }
     match reports.write(&facts).map_err(|why| Error::Io(format!("cannot write {NAME}"), why)) {
         Err(error) if error.is_broken_pipe() => Ok(Code::Done),
