@@ -6,14 +6,14 @@ use super::overview::class_of;
 use super::page::Section;
 use super::survey::Fate;
 use super::table::{Column, Use, cell, count, row, size, table, time};
-use super::text::{Count, Link, Short, Text, plural};
+use super::text::{Count, Link, Short, plural};
 use super::{MOST_LIST, MOST_MARKS};
 
 /// What is wrong with a URL, in a word.
 fn mark(fate: Fate, kind: &str) -> String {
     match fate {
         Fate::Refused(status) => format!("<b class=\"mark {}\">{status}</b>", class_of(status)),
-        _ => format!("<b class=\"mark failed\">{}</b>", Text(if kind.is_empty() { "failed" } else { kind })),
+        _ => format!("<b class=\"mark failed\">{}</b>", Short(if kind.is_empty() { "failed" } else { kind })),
     }
 }
 
@@ -59,7 +59,7 @@ fn group(page: &Page) -> String {
     );
     for link in &page.links {
         let tag =
-            if link.tag.is_empty() { String::new() } else { format!("<code>{}</code> ", Text(&link.tag)) };
+            if link.tag.is_empty() { String::new() } else { format!("<code>{}</code> ", Short(&link.tag)) };
         let text = link.text.as_deref().map_or_else(String::new, |text| Short(text).to_string());
         let cells = [cell(Link(&link.url)), cell(mark(link.fate, &link.kind)), cell(tag + &text)];
         rows += &format!("<tr>{}</tr>\n", cells.concat());

@@ -7,7 +7,7 @@ use super::chart::shares;
 use super::page::Section;
 use super::survey::Failure;
 use super::table::{Column, Use, cell, count, row, table};
-use super::text::{Count, Link, Text, bytes, millis, number, percent, plural};
+use super::text::{Count, Link, Short, Text, bytes, millis, number, percent, plural};
 
 /// `2026-11-21 14:05:52`.
 pub(super) fn moment(time: SystemTime) -> String {
@@ -174,7 +174,7 @@ fn reasons(view: &View<'_>) -> String {
     let mut rows = String::new();
     for (what, tally) in kinds {
         for (reason, n) in tally.sorted(|n| *n) {
-            rows += &row(format_args!("{what} <small>{}</small>", Text(reason)), &[count(*n)]);
+            rows += &row(format_args!("{what} <small>{}</small>", Short(reason)), &[count(*n)]);
         }
     }
     if survey.again > 0 {
@@ -201,7 +201,7 @@ fn error(kind: &str, failure: &Failure) -> String {
         .iter()
         .map(|(url, why, page)| {
             let page = page.as_deref().map_or_else(|| "a seed".into(), |page| Link(page).to_string());
-            row(Link(url), &[cell(format_args!("<span dir=\"auto\">{}</span>", Text(why))), cell(page)])
+            row(Link(url), &[cell(Short(why)), cell(page)])
         })
         .collect();
     let more = failure.count - failure.examples.len() as u64;
@@ -210,5 +210,5 @@ fn error(kind: &str, failure: &Failure) -> String {
     let columns = [Column::Words("URL"), Column::Words("What happened"), Column::Words("Found on")];
     let caption = format!("Examples of {}", Text(kind));
     let table = table(&caption, Use::Read, &columns, &format!("<tbody>{rows}</tbody>"));
-    format!("<h3><code>{}</code> <b>{}</b></h3>\n{table}{more}", Text(kind), Count(failure.count))
+    format!("<h3><code>{}</code> <b>{}</b></h3>\n{table}{more}", Short(kind), Count(failure.count))
 }

@@ -17,6 +17,9 @@ pub(super) struct Bar {
     pub(super) count: u64,
 }
 
+/// Bars at least: one alone would say nothing of where it is.
+const LEAST: i32 = 9;
+
 /// A day: no fetch takes longer.
 const LONGEST_US: u64 = 86_400_000_000;
 
@@ -55,12 +58,15 @@ impl Times {
         self.0.mean() / 1e3
     }
 
-    /// The bars from the least to the greatest time, empty ones between them included.
+    /// The bars from the least to the greatest time, empty ones between them included, and at their sides if they are few.
     pub(super) fn bars(&self) -> Vec<Bar> {
         if self.0.is_empty() {
             return Vec::new();
         }
-        let (first, last) = (step_below(self.0.min() as f64 / 1e3), step_below(self.max()));
+        let (mut first, mut last) = (step_below(self.0.min() as f64 / 1e3), step_below(self.max()));
+        while last - first < LEAST - 1 {
+            (first, last) = (first - 1, last + 1);
+        }
         let bar = |n| Bar { from: step(n), to: step(n + 1), count: 0 };
         let mut bars: Vec<_> = (first..=last).map(bar).collect();
         for recorded in self.0.iter_recorded() {
@@ -120,7 +126,8 @@ mod tests {
         assert_eq!(Times::default().bars(), []);
         let mut one = Times::default();
         one.add(42.0);
-        assert_eq!(one.bars(), [Bar { from: 30.0, to: 50.0, count: 1 }]);
+        let bars = one.bars();
+        assert_eq!((bars.len(), bars[4]), (9, Bar { from: 30.0, to: 50.0, count: 1 }));
         assert!([one.at(0.5), one.max()].iter().all(|ms| (ms - 42.0).abs() < 0.042));
     }
 }

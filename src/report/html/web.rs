@@ -5,7 +5,7 @@ use super::chart::row_bar;
 use super::page::Section;
 use super::survey::{Host, Level};
 use super::table::{Column, Use, alarm, count, row, size, table, time};
-use super::text::{Count, Text, plural};
+use super::text::{Count, Short, Text, plural};
 use super::{MOST_HOSTS, SHOWN_HOSTS};
 
 /// Levels shown; a list has one, a crawl some dozens, a trap any number.
@@ -134,7 +134,7 @@ pub(super) fn types(view: &View<'_>) -> Section {
         .map(|(name, kind)| {
             let bar = format!("<td class=\"bar\">{}</td>", row_bar("good", kind.urls, most));
             let cells = [count(kind.urls), bar, size(kind.bytes), size(kind.bytes / kind.urls.max(1))];
-            row(Text(name), &cells)
+            row(Short(name), &cells)
         })
         .collect();
     let mut body = match types.is_empty() {
