@@ -17,6 +17,7 @@ mod output;
 mod retry;
 mod rewrite;
 mod spool;
+mod text;
 mod verify;
 
 mod writer;
@@ -193,6 +194,7 @@ impl Job {
             memory,
             sync,
             rebooted: self.rebooted,
+            pace: output::pace(&self.manifest.outputs),
         }
     }
 }
@@ -210,6 +212,7 @@ pub fn read_state(directory: &Path, manifest: &Manifest) -> Result<DiskState, Er
         memory: 0,
         sync: true,
         rebooted: manifest.boot_id.is_some() && boot_id().is_some_and(|now| manifest.boot_id != Some(now)),
+        pace: output::pace(&manifest.outputs),
     };
     let lengths = match holder(directory).is_some() || is_cut_short(directory) {
         // They change while we look.

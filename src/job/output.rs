@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use serde::{Deserialize, Serialize};
 
+use crate::frontier::store::Pace;
 use crate::sink::warc::{self, Gauge};
 
 /// What an output is, and so what its length counts.
@@ -22,13 +23,15 @@ pub enum Kind {
     File,
     /// A web archive; its length is that of all its parts.
     Archive,
+    /// A file of compressed members; its length is in bytes, and each commit ends a member.
+    Packed,
 }
 
 impl Kind {
     /// How long what is there is; 0 if nothing is.
     pub(super) fn length(self, path: &Path) -> io::Result<u64> {
         match self {
-            Self::File => match path.metadata() {
+            Self::File | Self::Packed => match path.metadata() {
                 Ok(metadata) => Ok(metadata.len()),
                 Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(0),
                 Err(why) => Err(why),
@@ -152,6 +155,14 @@ impl Meter for FileMeter {
 
     fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
+    }
+}
+
+/// How often a job with these outputs commits.
+pub(super) fn pace(outputs: &[Kept]) -> Pace {
+    match outputs.iter().any(|output| output.kind == Kind::Packed) {
+        true => Pace::THRIFTY,
+        false => Pace::QUICK,
     }
 }
 

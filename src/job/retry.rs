@@ -33,7 +33,7 @@ pub fn retry_failed(job: &Job) -> Result<u64, Error> {
     let paths = || outputs.iter().map(|output| &output.path);
     for (nth, (Kept { path, kind }, length)) in outputs.iter().zip(&state.outputs).enumerate() {
         let written = match kind {
-            Kind::File => without(path, &beside(path), *length, &seqs),
+            Kind::File | Kind::Packed => without(path, &beside(path), *length, &seqs),
             // What was exchanged stays so. It is cut now, since from here on its length is taken as it is.
             Kind::Archive => warc::cut(path, *length).map_err(|why| cannot_write(path, why)),
         };

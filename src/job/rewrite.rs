@@ -6,35 +6,39 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
+use super::text::Text;
 use crate::error::Error;
+use crate::sink::{Codec, Packed};
 
 /// Writes the file at `path` to `new_path` without the records with these numbers. Nothing of it counts beyond `length`.
 ///
 /// # Errors
-/// [`Error::Config`] when its records cannot be told apart: it is neither JSON Lines nor CSV, or has no field `seq`.
+/// [`Error::Config`] when its records cannot be told apart: it is neither JSON Lines nor CSV or TSV, or has no field `seq`.
 pub(super) fn without(path: &Path, new_path: &Path, length: u64, seqs: &HashSet<u64>) -> Result<(), Error> {
     let name = path.display();
     let io = |why| Error::Io(format!("cannot write `{name}` anew"), why);
-    let is_csv = match path.extension().and_then(|suffix| suffix.to_str()) {
-        Some("jsonl" | "ndjson") => false,
-        Some("csv") => true,
-        _ => return Err(unfit(path)),
-    };
     let old = File::open(path).map_err(io)?.take(length);
-    let mut new = BufWriter::with_capacity(256 << 10, File::create(new_path).map_err(io)?);
-    let copied = if is_csv { copy_csv(old, &mut new, seqs) } else { copy_lines(old, &mut new, seqs) };
-    match copied {
-        Ok(true) => {}
-        Ok(false) => return Err(unfit(path)),
-        Err(why) => return Err(io(why)),
+    let Some((text, old)) = Text::open(path, old).map_err(io)? else { return Err(unfit(path)) };
+    let file = File::create(new_path).map_err(io)?;
+    let out = BufWriter::with_capacity(256 << 10, &file);
+    let mut new: Box<dyn Write> = match Codec::of(path) {
+        (Some(codec), _) => Box::new(Packed::new(codec, out, 0)),
+        (None, _) => Box::new(out),
+    };
+    let copied = match text {
+        Text::Lines => copy_lines(old, &mut new, seqs),
+        Text::Table(delimiter) => copy_table(old, &mut new, delimiter, seqs),
+    };
+    match copied.and_then(|all| new.flush().map(|()| all)) {
+        Ok(true) => file.sync_all().map_err(io),
+        Ok(false) => Err(unfit(path)),
+        Err(why) => Err(io(why)),
     }
-    let file = new.into_inner().map_err(|why| io(why.into_error()))?;
-    file.sync_all().map_err(io)
 }
 
 fn unfit(path: &Path) -> Error {
     Error::Config(format!(
-        "the records of failed URLs cannot be found in `{}`: that needs JSON Lines or CSV with the field `seq`\nhint: `gannet job DIR --failed` lists these URLs, to be fetched by another job",
+        "the records of failed URLs cannot be found in `{}`: that needs JSON Lines, CSV or TSV with the field `seq`\nhint: `gannet job DIR --failed` lists these URLs, to be fetched by another job",
         path.display()
     ))
 }
@@ -56,9 +60,9 @@ fn copy_lines(old: impl Read, new: &mut impl Write, seqs: &HashSet<u64>) -> io::
     Ok(true)
 }
 
-fn copy_csv(old: impl Read, new: &mut impl Write, seqs: &HashSet<u64>) -> io::Result<bool> {
-    let mut old = csv::Reader::from_reader(old);
-    let mut new = csv::Writer::from_writer(new);
+fn copy_table(old: impl Read, new: &mut impl Write, delimiter: u8, seqs: &HashSet<u64>) -> io::Result<bool> {
+    let mut old = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(old);
+    let mut new = csv::WriterBuilder::new().delimiter(delimiter).from_writer(new);
     let headers = old.byte_headers()?.clone();
     let Some(column) = headers.iter().position(|name| name == b"seq") else { return Ok(false) };
     new.write_byte_record(&headers)?;

@@ -6,6 +6,7 @@ use std::io::ErrorKind::InvalidData;
 use std::io::{self, BufRead, BufReader, Read};
 
 use super::manifest::Manifest;
+use super::text::Text;
 use super::{Kept, Kind};
 use crate::error::Error;
 use crate::frontier::store::DiskState;
@@ -119,11 +120,11 @@ fn check_output(
         return Ok(());
     }
     let file = File::open(path).map_err(io)?;
-    let records = match path.extension().and_then(|suffix| suffix.to_str()) {
-        Some("jsonl" | "ndjson") => Records::of_lines(file.take(length)).map_err(io)?,
-        Some("csv") => Records::of_csv(file.take(length)).map_err(io)?,
+    let records = match Text::open(path, file.take(length)).map_err(io)? {
+        Some((Text::Lines, text)) => Records::of_lines(text).map_err(io)?,
+        Some((Text::Table(delimiter), text)) => Records::of_table(text, delimiter).map_err(io)?,
         // Others can be read by people, or hold their records in a form of their own.
-        _ => return Ok(()),
+        None => return Ok(()),
     };
     note(&format!("`{name}` has as many records as URLs have outcomes"), same(records.count, settled));
     note(&format!("`{name}` can be read"), none(records.broken, "records cannot be read"));
@@ -163,9 +164,9 @@ impl Records {
         Ok(records)
     }
 
-    fn of_csv(file: impl Read) -> io::Result<Self> {
+    fn of_table(file: impl Read, delimiter: u8) -> io::Result<Self> {
         let mut records = Self::default();
-        let mut reader = csv::Reader::from_reader(file);
+        let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(file);
         let column = reader.headers()?.iter().position(|name| name == "seq");
         for record in reader.records() {
             records.count += 1;

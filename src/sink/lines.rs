@@ -28,6 +28,12 @@ impl<E: Encoder, W: Write + Send> Lines<E, W> {
         let empty = length <= head.len() as u64;
         Self { buffer: if length == 0 { head } else { Vec::new() }, encoder, out, empty }
     }
+
+    fn hand_on(&mut self) -> io::Result<()> {
+        self.out.write_all(&self.buffer)?;
+        self.buffer.clear();
+        Ok(())
+    }
 }
 
 impl<E: Encoder, W: Write + Send> Sink for Lines<E, W> {
@@ -36,17 +42,21 @@ impl<E: Encoder, W: Write + Send> Sink for Lines<E, W> {
             self.buffer.extend_from_slice(self.encoder.separator());
         }
         self.encoder.encode(outcome, &mut self.buffer)?;
-        if self.buffer.len() >= BUFFER { self.flush() } else { Ok(()) }
+        if self.buffer.len() >= BUFFER { self.hand_on() } else { Ok(()) }
     }
 
+    /// The head waits for the first record, so that an output of any length but 0 has one, however that is counted.
     fn flush(&mut self) -> io::Result<()> {
-        self.out.write_all(&self.buffer)?;
-        self.buffer.clear();
+        if self.empty {
+            return Ok(());
+        }
+        self.hand_on()?;
         self.out.flush()
     }
 
     fn finish(mut self: Box<Self>) -> io::Result<()> {
         self.buffer.extend_from_slice(self.encoder.tail());
-        self.flush()
+        self.hand_on()?;
+        self.out.flush()
     }
 }

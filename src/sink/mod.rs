@@ -14,6 +14,7 @@ mod late;
 mod lines;
 mod mirror;
 mod ordered;
+mod packed;
 mod printable;
 pub mod warc;
 mod whole;
@@ -33,6 +34,7 @@ pub use self::late::{Late, Make};
 pub use self::lines::Lines;
 pub use self::mirror::{Mirror, Mirrored};
 pub use self::ordered::Ordered;
+pub use self::packed::{Codec, Packed, Seldom};
 pub use self::printable::{printable, printable_lines, to_json};
 
 use crate::outcome::{Aside, Outcome, Record};

@@ -5,10 +5,13 @@
 //! `GANNET_KILLS` (default 3), from which seed on `GANNET_SEED` (default 1); both are printed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gannet::origin::{Expect, Faults, Graph, Latency, Site};
+use gannet::sink::Codec;
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -158,11 +161,13 @@ pub(crate) fn everywhere(web: &Web) -> Vec<String> {
 /// The records of a file, none of them torn.
 #[track_caller]
 pub(crate) fn records(path: &Path) -> Vec<Value> {
-    let text = std::fs::read_to_string(path).unwrap();
+    let text = plain_text(path);
+    let (_, path) = Codec::of(path);
     assert!(text.is_empty() || text.ends_with('\n'), "a torn last line");
     match path.extension().and_then(|suffix| suffix.to_str()) {
         Some("json") => serde_json::from_str(&text).unwrap(),
-        Some("csv") => csv_records(&text),
+        Some("csv") => csv_records(&text, b','),
+        Some("tsv") => csv_records(&text, b'\t'),
         _ => text
             .lines()
             .map(|line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}")))
@@ -170,8 +175,20 @@ pub(crate) fn records(path: &Path) -> Vec<Value> {
     }
 }
 
-fn csv_records(text: &str) -> Vec<Value> {
-    let mut reader = csv::Reader::from_reader(text.as_bytes());
+/// What a file holds, whether compressed or not.
+#[track_caller]
+pub(crate) fn plain_text(path: &Path) -> String {
+    let file = File::open(path).unwrap();
+    let mut text = String::new();
+    match Codec::of(path) {
+        (Some(codec), _) => codec.reader(file).unwrap().read_to_string(&mut text).unwrap(),
+        (None, _) => (&file).read_to_string(&mut text).unwrap(),
+    };
+    text
+}
+
+fn csv_records(text: &str, delimiter: u8) -> Vec<Value> {
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(text.as_bytes());
     let headers = reader.headers().unwrap().clone();
     let record = |row: csv::StringRecord| {
         headers.iter().zip(row.iter()).map(|(k, v)| (k.to_owned(), Value::from(v))).collect()

@@ -90,7 +90,7 @@ fn nothing_is_tried_again_when_an_output_cannot_be_taken_apart() {
     let desk = Desk::new();
     let (url, jsonl, json) = (web.url("/x/reset/1"), desk.name("out.jsonl"), desk.name("out.json"));
     desk.run(&["fetch", &url, "--retries", "0", "-o", &jsonl, "-o", &json]).exits(4);
-    desk.show(&["--retry-failed"]).exits(2).says(&["out.json`", "needs JSON Lines or CSV", "--failed"]);
+    desk.show(&["--retry-failed"]).exits(2).says(&["out.json`", "needs JSON Lines, CSV or TSV", "--failed"]);
     assert_eq!(records(&desk.path("out.jsonl")).len(), 1);
     assert!(!desk.path("out.jsonl.retry").exists());
     desk.assert_over();

@@ -64,6 +64,7 @@ mod safety;
 mod secrets;
 mod sitemap_conformance;
 mod sitemaps;
+mod tables;
 mod terminal;
 mod tls;
 mod url_conformance;

@@ -359,8 +359,9 @@ pub(crate) struct RobotsArgs {
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
-    /// Write records to this file instead of stdout; .jsonl, .json, .csv, or .warc, .warc.gz, .warc.zst for a web archive;
-    /// .html is a report, .md one on links (repeatable)
+    /// Write records to this file instead of stdout, in the form of its suffix: .jsonl, .json, .csv, .tsv, these compressed
+    /// with .gz or .zst behind it, or .warc, .warc.gz, .warc.zst for a web archive; .html is a report, .md one on links
+    /// (repeatable)
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Vec<PathBuf>,
     /// Make a report at the end: junit, html, or links (FILE is .md, .txt or .json), to stdout in place of records or to FILE;
@@ -370,7 +371,7 @@ pub(crate) struct OutputArgs {
     /// Form of the records; auto is human on a terminal, jsonl elsewhere, and the suffix for a file
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     pub(crate) format: Format,
-    /// Write only these fields, in this order (jsonl, json, csv)
+    /// Write only these fields, in this order (jsonl, json, csv, tsv)
     #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
     pub(crate) fields: Option<Vec<String>>,
     /// Put bodies into the records: text as `body`, the rest (raw: all) as `body_b64`
@@ -457,6 +458,7 @@ pub(crate) enum Format {
     Json,
     Csv,
     Warc,
+    Tsv,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -218,7 +218,7 @@ impl JobRun {
             let (spool, encoder) = (&kept.path, target.encoder());
             let written = match target.is_stdout() {
                 true => deliver(spool, &*encoder, io::stdout()),
-                false => whole(&target.path, |file| deliver(spool, &*encoder, file)),
+                false => whole(&target.path, |file| deliver(spool, &*encoder, target.pack(file, 0))),
             };
             written.map_err(|why| target.cannot_write(why))?;
         }

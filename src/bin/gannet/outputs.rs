@@ -12,7 +12,10 @@ use gannet::error::Error;
 use gannet::job::{JobSink, Kept, Kind, Spool, Tracked, watch};
 use gannet::seeds::Source;
 use gannet::sink::warc::{self, Compression, Digest, Warc, WarcOptions};
-use gannet::sink::{Bodies, Contents, Csv, Encoder, Human, Json, JsonLines, Lines, Mirror, Ordered, Sink};
+use gannet::sink::{
+    Bodies, Codec, Contents, Csv, Encoder, Human, Json, JsonLines, Lines, Mirror, Ordered, Packed, Seldom,
+    Sink,
+};
 
 use crate::args::{Format, Mode, OutputArgs, WarcArgs, WarcDigest};
 use crate::report;
@@ -32,6 +35,7 @@ pub(crate) enum Form {
     Jsonl,
     Json,
     Csv,
+    Tsv,
     Warc(Compression),
 }
 
@@ -44,25 +48,40 @@ const SUFFIXES: &[(&str, Form)] = &[
     (".ndjson", Form::Jsonl),
     (".json", Form::Json),
     (".csv", Form::Csv),
+    (".tsv", Form::Tsv),
     (".txt", Form::Human),
     (".log", Form::Human),
 ];
 
+/// What a compressed member has beside its text, at most, when that is as short as the end of a form.
+const MEMBER_FRONT: usize = 32;
+
 impl Form {
     /// The form of a file by its name.
-    fn of(path: &Path) -> Result<Self, Error> {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-        if let Some((_, form)) = SUFFIXES.iter().find(|(suffix, _)| name.ends_with(suffix)) {
-            return Ok(*form);
+    fn of(whole: &Path) -> Result<Self, Error> {
+        let named = |path: &Path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+            SUFFIXES.iter().find(|(suffix, _)| name.ends_with(suffix)).map(|(_, form)| *form)
+        };
+        let (codec, path) = Codec::of(whole);
+        let text = codec.and_then(|_| named(path)).filter(|form| form.is_text());
+        if let Some(form) = named(whole).or(text) {
+            return Ok(form);
         }
         match path.extension().and_then(|suffix| suffix.to_str()) {
             // Devices and pipes have no suffix.
             None => Ok(Self::Jsonl),
             Some(other) => Err(Error::Config(format!(
-                "`{}`: no format is known for `.{other}`\nhint: use .jsonl, .json, .csv, .txt or .warc.gz, .html or .md for a report, or say --format",
-                path.display()
+                "`{}`: no format is known for `.{other}`\nhint: use {}, .html or .md for a report, or say --format; .gz or .zst behind it compresses",
+                whole.display(),
+                listed(SUFFIXES.iter().map(|(suffix, _)| *suffix))
             ))),
         }
+    }
+
+    /// Whether a file of it can be compressed as a whole.
+    fn is_text(self) -> bool {
+        matches!(self, Self::Human | Self::Jsonl | Self::Json | Self::Csv | Self::Tsv)
     }
 
     /// What makes bytes of a record, for stdout or for a file.
@@ -72,6 +91,9 @@ impl Form {
             Self::Human => Box::new(Human::new(to_stdout && use_colour(&io::stdout()))),
             Self::Json => Box::new(Json::new(fields)),
             Self::Csv => Box::new(Csv::new(fields).for_terminal(to_stdout && io::stdout().is_terminal())),
+            Self::Tsv => {
+                Box::new(Csv::new(fields).with_tabs().for_terminal(to_stdout && io::stdout().is_terminal()))
+            }
             // What writes an archive is no encoder: nobody asks for that of one.
             Self::Jsonl | Self::Warc(_) => Box::new(JsonLines::new(fields)),
         }
@@ -83,6 +105,8 @@ impl Form {
 pub(crate) struct Target {
     pub(crate) path: PathBuf,
     pub(crate) form: Form,
+    /// How its text is compressed.
+    codec: Option<Codec>,
     fields: Option<Vec<String>>,
     /// How to write it, if it is a web archive.
     archive: Option<WarcOptions>,
@@ -218,6 +242,7 @@ fn not_twice(files: &[PathBuf]) -> Result<(), Error> {
 fn records_of(format: Format) -> &'static str {
     match format {
         Format::Csv => "records.csv",
+        Format::Tsv => "records.tsv",
         Format::Json => "records.json",
         Format::Human => "records.txt",
         Format::Warc => "records.warc.gz",
@@ -235,13 +260,15 @@ impl Target {
             Format::Jsonl => Form::Jsonl,
             Format::Json => Form::Json,
             Format::Csv => Form::Csv,
+            Format::Tsv => Form::Tsv,
             Format::Warc => Form::Warc(Compression::of(path).map_or(Compression::None, |(_, how)| how)),
         };
         let archive = match form {
             Form::Warc(compression) => Some(warc_options(compression, warc, output.links)),
             _ => None,
         };
-        Ok(Self { path: path.to_owned(), form, fields: output.fields.clone(), archive })
+        let codec = Codec::of(path).0.filter(|_| form.is_text());
+        Ok(Self { path: path.to_owned(), form, codec, fields: output.fields.clone(), archive })
     }
 
     /// What to call it.
@@ -255,7 +282,7 @@ impl Target {
 
     fn needs_links(&self) -> bool {
         match self.form {
-            Form::Human | Form::Jsonl | Form::Json | Form::Csv | Form::Warc(_) => false,
+            Form::Human | Form::Jsonl | Form::Json | Form::Csv | Form::Tsv | Form::Warc(_) => false,
         }
     }
 
@@ -291,20 +318,26 @@ impl Target {
             true => Box::new(io::stdout()),
             false => Box::new(File::create(&self.path).map_err(|why| self.cannot_write(why))?),
         };
+        let (encoder, out) = (self.encoder(), self.pack(out, 0));
         let sink: Box<dyn Sink> = match mode {
-            Mode::Gather => Box::new(Ordered::new(self.encoder(), out)),
-            Mode::AsCompleted => Box::new(Lines::new(self.encoder(), out)),
+            Mode::Gather => Box::new(Ordered::new(encoder, out)),
+            // Who reads a pipe wants each record when it is there.
+            Mode::AsCompleted if self.codec.is_none() || is_special(&self.path) => {
+                Box::new(Lines::new(encoder, out))
+            }
+            Mode::AsCompleted => Box::new(Seldom::new(Lines::new(encoder, out))),
         };
         Ok(Output { name: self.name(), sink })
     }
 
     /// What the writer of a job keeps for it: the file itself, or for an ordered one a spool in the directory of the job.
     pub(crate) fn kept(&self, job: &Path, nth: usize, mode: Mode) -> Kept {
-        let path = match mode {
-            Mode::Gather if !self.is_archive() => job.join(format!("spool-{nth}")),
-            Mode::Gather | Mode::AsCompleted => self.path.clone(),
+        let (path, kind) = match (mode, self.codec) {
+            _ if self.is_archive() => (self.path.clone(), Kind::Archive),
+            (Mode::Gather, _) => (job.join(format!("spool-{nth}")), Kind::File),
+            (Mode::AsCompleted, None) => (self.path.clone(), Kind::File),
+            (Mode::AsCompleted, Some(_)) => (self.path.clone(), Kind::Packed),
         };
-        let kind = if self.is_archive() { Kind::Archive } else { Kind::File };
         Kept { path: std::path::absolute(&path).unwrap_or(path), kind }
     }
 
@@ -326,13 +359,15 @@ impl Target {
         let encoder = self.encoder();
         let out = Tracked::open(&kept.path, length).map_err(|why| self.cannot_write(why))?;
         // What ends a form, as JSON has it, is written anew by each run.
-        if out.cut() > encoder.tail().len() as u64 {
+        let head = if length == 0 { encoder.head().len() } else { 0 };
+        let member = if self.codec.is_some() { MEMBER_FRONT } else { 0 };
+        if out.cut() > (head + encoder.tail().len() + member) as u64 {
             *cut += out.cut();
         }
         let meter = Some(out.meter());
         let sink: Box<dyn Sink> = match mode {
             Mode::Gather => Box::new(Spool::new(encoder, out)),
-            Mode::AsCompleted => Box::new(Lines::continued(encoder, out, length)),
+            Mode::AsCompleted => Box::new(Lines::continued(encoder, self.pack(out, length), length)),
         };
         Ok(JobSink { name, sink, meter })
     }
@@ -342,6 +377,14 @@ impl Target {
         match self.is_stdout() {
             true => Ok(Warc::stream(Box::new(io::stdout()), options.clone())),
             false => Warc::open(path, length, options.clone()).map_err(|why| self.cannot_write(why)),
+        }
+    }
+
+    /// Compresses what goes to `out`, which has this many bytes, if its name says so.
+    pub(crate) fn pack<'a>(&self, out: impl Write + Send + 'a, length: u64) -> Box<dyn Write + Send + 'a> {
+        match self.codec {
+            Some(codec) => Box::new(Packed::new(codec, out, length)),
+            None => Box::new(out),
         }
     }
 
@@ -384,6 +427,15 @@ fn warc_options(compression: Compression, args: &WarcArgs, outlinks: bool) -> Wa
         WarcDigest::Sha256 => Digest::Sha256,
     };
     WarcOptions { compression, digest, part_size: args.warc_size.0, info: args.warc_info.clone(), outlinks }
+}
+
+/// Words in a row: `a, b or c`.
+fn listed<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let words: Vec<_> = words.collect();
+    match words.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => words.concat(),
+    }
 }
 
 fn is_stdout(path: &Path) -> bool {

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
-pub use self::disk::{Disk, Opened, Options as DiskOptions, Recovery, State as DiskState, Stock};
+pub use self::disk::{Disk, Opened, Options as DiskOptions, Pace, Recovery, State as DiskState, Stock};
 pub use self::memory::Memory;
 
 use super::{Candidate, Entry};

@@ -153,7 +153,7 @@ fn as_text(
     row("frontier", format!("{} on disk, {each:.0} bytes a URL", ByteSize(stock.bytes)));
     for (Kept { path, kind }, length) in manifest.outputs.iter().zip(&state.outputs) {
         let size = match kind {
-            Kind::File => ByteSize(*length).to_string(),
+            Kind::File | Kind::Packed => ByteSize(*length).to_string(),
             Kind::Archive => format!("{} in all its parts", ByteSize(*length)),
         };
         row("output", format!("`{}`, {size}", path.display()));

@@ -52,10 +52,8 @@ use super::{Arrival, GroupId, Loaded, Store};
 use crate::error::Error;
 use crate::frontier::{Candidate, Entry};
 
-/// A commit is closed when it has so many bytes, or so many entries are done, or after this long.
+/// A commit is closed when it has so many bytes, or as its [`Pace`] says.
 const COMMIT_BYTES: usize = 1 << 20;
-const COMMIT_DONE: usize = 4096;
-const COMMIT_EVERY: Duration = Duration::from_millis(20);
 /// Commits that wait for the disk, bytes; above it nothing more is handed out.
 pub(crate) const BACKLOG: usize = 16 << 20;
 /// Bytes that are left for hosts, entries at hand and checkpoints under way.
@@ -66,6 +64,20 @@ const TAKEN_BYTES: usize = 256;
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(600);
 /// A merge that nothing but idleness asks for waits this long after the one before.
 const IDLE_MERGE_EVERY: Duration = Duration::from_millis(100);
+
+/// When a commit is closed: so many entries are done, or so long after the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    done: usize,
+    every: Duration,
+}
+
+impl Pace {
+    /// Little is lost when the process dies.
+    pub const QUICK: Self = Self { done: 4096, every: Duration::from_millis(20) };
+    /// For outputs to which the end of a commit costs something. Fewer entries, since their outcomes wait in memory.
+    pub const THRIFTY: Self = Self { done: 256, every: Duration::from_secs(1) };
+}
 
 /// How a [`Disk`] is to be.
 #[derive(Clone, Debug)]
@@ -82,6 +94,8 @@ pub struct Options {
     pub sync: bool,
     /// The machine was started anew since the job last ran: what was not synced may be damaged.
     pub rebooted: bool,
+    /// When commits are closed.
+    pub pace: Pace,
 }
 
 /// What the journal's thread is told.
@@ -529,8 +543,8 @@ impl Store for Disk {
     }
 
     fn commit(&mut self, now: Instant, force: bool, note: &mut dyn FnMut() -> Vec<u8>) {
-        let is_large = self.events.len() >= COMMIT_BYTES || self.done.len() >= COMMIT_DONE;
-        if force || is_large || now.duration_since(self.last_commit) >= COMMIT_EVERY {
+        let is_large = self.events.len() >= COMMIT_BYTES || self.done.len() >= self.options.pace.done;
+        if force || is_large || now.duration_since(self.last_commit) >= self.options.pace.every {
             self.commit_now(now, note);
             self.checkpoint_if_due(now, note);
         }
@@ -538,10 +552,13 @@ impl Store for Disk {
 
     fn commit_at(&self) -> Option<Instant> {
         let waits = !self.events.is_empty() || self.checkpoint == CheckpointState::Wanted;
-        let commit = waits.then(|| self.last_commit + COMMIT_EVERY);
+        let commit = waits.then(|| self.last_commit + self.options.pace.every);
         // While a checkpoint is under way its end comes with a bell.
         let decide = self.decide_at.filter(|_| self.checkpoint == CheckpointState::None);
-        [commit, decide.map(|at| at.max(self.last_commit + COMMIT_EVERY))].into_iter().flatten().min()
+        [commit, decide.map(|at| at.max(self.last_commit + self.options.pace.every))]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn close(&mut self, note: &mut dyn FnMut() -> Vec<u8>) {

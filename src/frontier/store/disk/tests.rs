@@ -17,7 +17,8 @@ use crate::url::{CrawlUrl, Fingerprinter};
 const KEY: (u64, u64) = (3, 4);
 
 fn options(directory: &Path, memory: u64) -> Options {
-    Options { directory: directory.to_owned(), key: KEY, unique: true, memory, sync: false, rebooted: false }
+    let directory = directory.to_owned();
+    Options { directory, key: KEY, unique: true, memory, sync: false, rebooted: false, pace: Pace::QUICK }
 }
 
 /// A store with its threads.
@@ -405,7 +406,7 @@ fn a_decision_that_is_asked_for_comes() {
     assert_eq!(bench.store.commit_at(), None);
     bench.store.decide(now);
     let at = bench.store.commit_at().unwrap();
-    assert!(at <= now + IDLE_MERGE_EVERY + COMMIT_EVERY);
+    assert!(at <= now + IDLE_MERGE_EVERY + Pace::QUICK.every);
     bench.store.commit(at, false, &mut Vec::new);
     bench.settle();
     assert_eq!((bench.store.undecided(), bench.store.commit_at().is_some()), (0, true));
