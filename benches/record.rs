@@ -1,11 +1,12 @@
-//! What it costs to write a record as a line of JSON: `cargo bench --package gannet-benches --bench record`.
+//! What it costs to write a record, in each form: `cargo bench --package gannet-benches --bench record`.
 
 mod site;
 
 use divan::{AllocProfiler, Bencher, black_box, counter::ItemsCount};
+use gannet::extract::Via;
 use gannet::fetch::{Body, HeaderMap, Timings};
-use gannet::outcome::Keep;
-use gannet::sink::{Encoder, JsonLines};
+use gannet::outcome::{Keep, LinkRecord};
+use gannet::sink::{Codec, Csv, Encoder, JsonLines, Lines, Packed, Sink, Sqlite};
 use gannet::{CrawlUrl, Outcome, OutcomeKind, Response};
 use mimalloc::MiMalloc;
 
@@ -30,7 +31,53 @@ fn two_fields(bencher: Bencher<'_, '_>) {
     encode(bencher, JsonLines::new(Some(vec!["url".to_owned(), "status_code".to_owned()])));
 }
 
-fn encode(bencher: Bencher<'_, '_>, mut lines: JsonLines) {
+#[divan::bench]
+fn table(bencher: Bencher<'_, '_>) {
+    encode(bencher, Csv::new(None));
+}
+
+/// As in a fast run: a member a MiB.
+#[divan::bench(args = [Codec::Gzip, Codec::Zstd])]
+fn compressed(bencher: Bencher<'_, '_>, codec: Codec) {
+    write(bencher, 0, Lines::new(JsonLines::new(None), Packed::new(codec, std::io::sink(), 0)));
+}
+
+#[divan::bench(args = [0, 60])]
+fn lines_with_links(bencher: Bencher<'_, '_>, links: usize) {
+    write(bencher, links, Lines::new(JsonLines::new(None), std::io::sink()));
+}
+
+#[divan::bench(args = [0, 60])]
+fn sqlite_with_links(bencher: Bencher<'_, '_>, links: usize) {
+    let directory = tempfile::tempdir().unwrap();
+    write(bencher, links, Sqlite::create(&directory.path().join("a.sqlite")).unwrap());
+}
+
+/// A flush after each 256 records, as a job commits.
+fn write(bencher: Bencher<'_, '_>, links: usize, mut sink: impl Sink) {
+    let (mut outcome, mut written) = (outcome(), 0_u32);
+    let via = Via::all().next().unwrap();
+    let link = |n| LinkRecord {
+        url: CrawlUrl::parse(&format!("{}{}", site::ORIGIN, site::path(n))).unwrap(),
+        tag: via.tag(),
+        attr: via.attr(),
+        kind: "navigation",
+        nofollow: false,
+        text: None,
+    };
+    if let Some(response) = &mut outcome.response {
+        (response.links, response.show_links) = (Some((0..links).map(link).collect()), links > 0);
+    }
+    bencher.counter(ItemsCount::new(1_u32)).bench_local(|| {
+        sink.write(black_box(&outcome)).unwrap();
+        written += 1;
+        if written.is_multiple_of(256) {
+            sink.flush().unwrap();
+        }
+    });
+}
+
+fn encode(bencher: Bencher<'_, '_>, mut lines: impl Encoder) {
     let (outcome, mut out) = (outcome(), Vec::new());
     bencher.counter(ItemsCount::new(1_u32)).bench_local(|| {
         out.clear();

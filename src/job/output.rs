@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use serde::{Deserialize, Serialize};
 
 use crate::frontier::store::Pace;
+use crate::sink::sqlite;
 use crate::sink::warc::{self, Gauge};
 
 /// What an output is, and so what its length counts.
@@ -25,6 +26,8 @@ pub enum Kind {
     Archive,
     /// A file of compressed members; its length is in bytes, and each commit ends a member.
     Packed,
+    /// A SQLite database; its length is in rows of `pages`.
+    Rows,
 }
 
 impl Kind {
@@ -37,6 +40,8 @@ impl Kind {
                 Err(why) => Err(why),
             },
             Self::Archive => warc::total_length(path),
+            Self::Rows if path.exists() => sqlite::rows(path),
+            Self::Rows => Ok(0),
         }
     }
 }
@@ -158,9 +163,19 @@ impl Meter for FileMeter {
     }
 }
 
+impl Meter for sqlite::Watch {
+    fn length(&self) -> u64 {
+        self.rows()
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.sync()
+    }
+}
+
 /// How often a job with these outputs commits.
 pub(super) fn pace(outputs: &[Kept]) -> Pace {
-    match outputs.iter().any(|output| output.kind == Kind::Packed) {
+    match outputs.iter().any(|output| matches!(output.kind, Kind::Packed | Kind::Rows)) {
         true => Pace::THRIFTY,
         false => Pace::QUICK,
     }

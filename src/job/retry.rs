@@ -31,9 +31,10 @@ pub fn retry_failed(job: &Job) -> Result<u64, Error> {
         return Ok(job.put_back);
     }
     let paths = || outputs.iter().map(|output| &output.path);
-    for (nth, (Kept { path, kind }, length)) in outputs.iter().zip(&state.outputs).enumerate() {
+    for (nth, (output, length)) in outputs.iter().zip(&state.outputs).enumerate() {
+        let Kept { path, kind } = output;
         let written = match kind {
-            Kind::File | Kind::Packed => without(path, &beside(path), *length, &seqs),
+            Kind::File | Kind::Packed | Kind::Rows => without(output, &beside(path), *length, &seqs),
             // What was exchanged stays so. It is cut now, since from here on its length is taken as it is.
             Kind::Archive => warc::cut(path, *length).map_err(|why| cannot_write(path, why)),
         };

@@ -7,16 +7,25 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
 use super::text::Text;
+use super::{Kept, Kind};
 use crate::error::Error;
-use crate::sink::{Codec, Packed};
+use crate::sink::{Codec, Packed, sqlite};
 
 /// Writes the file at `path` to `new_path` without the records with these numbers. Nothing of it counts beyond `length`.
 ///
 /// # Errors
-/// [`Error::Config`] when its records cannot be told apart: it is neither JSON Lines nor CSV or TSV, or has no field `seq`.
-pub(super) fn without(path: &Path, new_path: &Path, length: u64, seqs: &HashSet<u64>) -> Result<(), Error> {
+/// [`Error::Config`] when its records cannot be told apart: it is no JSON Lines, CSV, TSV or SQLite, or has no field `seq`.
+pub(super) fn without(
+    Kept { path, kind }: &Kept,
+    new_path: &Path,
+    length: u64,
+    seqs: &HashSet<u64>,
+) -> Result<(), Error> {
     let name = path.display();
     let io = |why| Error::Io(format!("cannot write `{name}` anew"), why);
+    if *kind == Kind::Rows {
+        return sqlite::without(path, new_path, length, seqs).map_err(io);
+    }
     let old = File::open(path).map_err(io)?.take(length);
     let Some((text, old)) = Text::open(path, old).map_err(io)? else { return Err(unfit(path)) };
     let file = File::create(new_path).map_err(io)?;
@@ -85,7 +94,11 @@ mod tests {
     #[test]
     fn records_are_taken_out_by_number() {
         let directory = tempfile::tempdir().unwrap();
-        let (path, new) = (directory.path().join("a.jsonl"), directory.path().join("new"));
+        let new = directory.path().join("new");
+        let without = |path: &Path, new: &Path, length, seqs: &HashSet<u64>| {
+            super::without(&Kept { path: path.to_owned(), kind: Kind::File }, new, length, seqs)
+        };
+        let path = directory.path().join("a.jsonl");
         std::fs::write(&path, "{\"seq\":1}\n{\"seq\":2}\n{\"seq\":3}\ngarbage").unwrap();
         without(&path, &new, 30, &HashSet::from([2])).unwrap();
         assert_eq!(std::fs::read_to_string(&new).unwrap(), "{\"seq\":1}\n{\"seq\":3}\n");

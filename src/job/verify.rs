@@ -10,7 +10,7 @@ use super::text::Text;
 use super::{Kept, Kind};
 use crate::error::Error;
 use crate::frontier::store::DiskState;
-use crate::sink::warc;
+use crate::sink::{sqlite, warc};
 
 /// One thing that was checked: what, and what was found or is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,15 +100,14 @@ fn check_output(
     pending: &[u64],
     note: &mut impl FnMut(&str, Result<String, String>),
 ) -> Result<(), Error> {
-    let Kept { path, kind } = output;
-    let name = path.display();
+    let name = output.path.display();
     let io = |why| Error::Io(format!("cannot read `{name}`"), why);
-    if kind.length(path).map_err(io)? < length {
-        note(&format!("`{name}` has all its bytes"), Err(format!("it has less than {length}")));
+    if output.kind.length(&output.path).map_err(io)? < length {
+        note(&format!("`{name}` is whole"), Err(format!("it is shorter than {length}")));
         return Ok(());
     }
-    if *kind == Kind::Archive {
-        let found = match warc::check(path, length) {
+    if output.kind == Kind::Archive {
+        let found = match warc::check(&output.path, length) {
             Ok(warc::Checked { records, broken: 0 }) => Ok(format!("{records} records")),
             Ok(warc::Checked { broken, .. }) => {
                 Err(format!("of {broken} the digest is another than they say"))
@@ -119,13 +118,8 @@ fn check_output(
         note(&format!("`{name}` can be read, and has the digests that it says"), found);
         return Ok(());
     }
-    let file = File::open(path).map_err(io)?;
-    let records = match Text::open(path, file.take(length)).map_err(io)? {
-        Some((Text::Lines, text)) => Records::of_lines(text).map_err(io)?,
-        Some((Text::Table(delimiter), text)) => Records::of_table(text, delimiter).map_err(io)?,
-        // Others can be read by people, or hold their records in a form of their own.
-        None => return Ok(()),
-    };
+    // Others can be read by people, or hold their records in a form of their own.
+    let Some(records) = Records::of(output, length).map_err(io)? else { return Ok(()) };
     note(&format!("`{name}` has as many records as URLs have outcomes"), same(records.count, settled));
     note(&format!("`{name}` can be read"), none(records.broken, "records cannot be read"));
     if !records.seqs.is_empty() {
@@ -148,6 +142,22 @@ struct Records {
 }
 
 impl Records {
+    fn of(Kept { path, kind }: &Kept, length: u64) -> io::Result<Option<Self>> {
+        if *kind == Kind::Rows {
+            let sqlite::Rows { count, seqs, damage } = sqlite::read(path, length)?;
+            return Ok(Some(Self { count, seqs, broken: damage }));
+        }
+        if Text::of(path).is_none() {
+            return Ok(None);
+        }
+        let file = File::open(path)?.take(length);
+        Ok(match Text::open(path, file)? {
+            Some((Text::Lines, text)) => Some(Self::of_lines(text)?),
+            Some((Text::Table(delimiter), text)) => Some(Self::of_table(text, delimiter)?),
+            None => None,
+        })
+    }
+
     fn of_lines(file: impl Read) -> io::Result<Self> {
         #[derive(serde::Deserialize)]
         struct Line {

@@ -16,6 +16,11 @@ mod mirror;
 mod ordered;
 mod packed;
 mod printable;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+#[cfg(not(feature = "sqlite"))]
+#[path = "no_sqlite.rs"]
+pub mod sqlite;
 pub mod warc;
 mod whole;
 
@@ -36,6 +41,7 @@ pub use self::mirror::{Mirror, Mirrored};
 pub use self::ordered::Ordered;
 pub use self::packed::{Codec, Packed, Seldom};
 pub use self::printable::{printable, printable_lines, to_json};
+pub use self::sqlite::Sqlite;
 
 use crate::outcome::{Aside, Outcome, Record};
 

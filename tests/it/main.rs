@@ -64,6 +64,8 @@ mod safety;
 mod secrets;
 mod sitemap_conformance;
 mod sitemaps;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod tables;
 mod terminal;
 mod tls;

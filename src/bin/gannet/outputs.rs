@@ -9,12 +9,12 @@ use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use gannet::error::Error;
-use gannet::job::{JobSink, Kept, Kind, Spool, Tracked, watch};
+use gannet::job::{JobSink, Kept, Kind, Meter, Spool, Tracked, watch};
 use gannet::seeds::Source;
 use gannet::sink::warc::{self, Compression, Digest, Warc, WarcOptions};
 use gannet::sink::{
     Bodies, Codec, Contents, Csv, Encoder, Human, Json, JsonLines, Lines, Mirror, Ordered, Packed, Seldom,
-    Sink,
+    Sink, Sqlite,
 };
 
 use crate::args::{Format, Mode, OutputArgs, WarcArgs, WarcDigest};
@@ -36,6 +36,7 @@ pub(crate) enum Form {
     Json,
     Csv,
     Tsv,
+    Sqlite,
     Warc(Compression),
 }
 
@@ -49,6 +50,9 @@ const SUFFIXES: &[(&str, Form)] = &[
     (".json", Form::Json),
     (".csv", Form::Csv),
     (".tsv", Form::Tsv),
+    (".sqlite", Form::Sqlite),
+    (".sqlite3", Form::Sqlite),
+    (".db", Form::Sqlite),
     (".txt", Form::Human),
     (".log", Form::Human),
 ];
@@ -94,8 +98,8 @@ impl Form {
             Self::Tsv => {
                 Box::new(Csv::new(fields).with_tabs().for_terminal(to_stdout && io::stdout().is_terminal()))
             }
-            // What writes an archive is no encoder: nobody asks for that of one.
-            Self::Jsonl | Self::Warc(_) => Box::new(JsonLines::new(fields)),
+            // Neither an archive nor a database is written by an encoder, so nobody asks for that of one.
+            Self::Jsonl | Self::Sqlite | Self::Warc(_) => Box::new(JsonLines::new(fields)),
         }
     }
 }
@@ -263,6 +267,10 @@ impl Target {
             Format::Tsv => Form::Tsv,
             Format::Warc => Form::Warc(Compression::of(path).map_or(Compression::None, |(_, how)| how)),
         };
+        if form == Form::Sqlite && is_special(path) {
+            let name = path.display();
+            return Err(Error::Config(format!("`{name}` is no ordinary file, so it can be no database")));
+        }
         let archive = match form {
             Form::Warc(compression) => Some(warc_options(compression, warc, output.links)),
             _ => None,
@@ -283,6 +291,7 @@ impl Target {
     fn needs_links(&self) -> bool {
         match self.form {
             Form::Human | Form::Jsonl | Form::Json | Form::Csv | Form::Tsv | Form::Warc(_) => false,
+            Form::Sqlite => true,
         }
     }
 
@@ -314,6 +323,10 @@ impl Target {
                 sink: Box::new(self.open_archive(options, &self.path, 0)?),
             });
         }
+        if self.form == Form::Sqlite {
+            let sink = Sqlite::create(&self.path).map_err(|why| self.cannot_write(why))?;
+            return Ok(Output { name: self.name(), sink: Box::new(Seldom::new(sink)) });
+        }
         let out: Box<dyn Write + Send> = match self.is_stdout() {
             true => Box::new(io::stdout()),
             false => Box::new(File::create(&self.path).map_err(|why| self.cannot_write(why))?),
@@ -334,6 +347,7 @@ impl Target {
     pub(crate) fn kept(&self, job: &Path, nth: usize, mode: Mode) -> Kept {
         let (path, kind) = match (mode, self.codec) {
             _ if self.is_archive() => (self.path.clone(), Kind::Archive),
+            _ if self.form == Form::Sqlite => (self.path.clone(), Kind::Rows),
             (Mode::Gather, _) => (job.join(format!("spool-{nth}")), Kind::File),
             (Mode::AsCompleted, None) => (self.path.clone(), Kind::File),
             (Mode::AsCompleted, Some(_)) => (self.path.clone(), Kind::Packed),
@@ -355,6 +369,11 @@ impl Target {
             *cut += before.saturating_sub(length);
             let sink = self.open_archive(options, &kept.path, length)?;
             return Ok(JobSink { name, meter: sink.gauge().map(watch), sink: Box::new(sink) });
+        }
+        if kept.kind == Kind::Rows {
+            let sink = Sqlite::resume(&kept.path, length).map_err(|why| self.cannot_write(why))?;
+            let meter: Box<dyn Meter> = Box::new(sink.watch());
+            return Ok(JobSink { name, sink: Box::new(sink), meter: Some(meter) });
         }
         let encoder = self.encoder();
         let out = Tracked::open(&kept.path, length).map_err(|why| self.cannot_write(why))?;

@@ -155,6 +155,7 @@ fn as_text(
         let size = match kind {
             Kind::File | Kind::Packed => ByteSize(*length).to_string(),
             Kind::Archive => format!("{} in all its parts", ByteSize(*length)),
+            Kind::Rows => plural(*length, "row"),
         };
         row("output", format!("`{}`, {size}", path.display()));
     }
