@@ -6,6 +6,8 @@
 //! thick, a millisecond later.
 
 mod bodies;
+#[cfg(any(feature = "sqlite", feature = "parquet"))]
+mod columns;
 mod contents;
 mod csv;
 mod human;
@@ -15,6 +17,11 @@ mod lines;
 mod mirror;
 mod ordered;
 mod packed;
+#[cfg(feature = "parquet")]
+pub mod parquet;
+#[cfg(not(feature = "parquet"))]
+#[path = "no_parquet.rs"]
+pub mod parquet;
 mod printable;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

@@ -151,7 +151,7 @@ fn no_flag_is_mentioned_that_does_not_exist() {
         known.extend(flags(&[command]));
     }
     // Flags of cargo, which the README runs.
-    known.extend(["--release", "--example"].map(str::to_owned));
+    known.extend(["--release", "--example", "--features", "--path"].map(str::to_owned));
     assert!(known.len() > 50 && known.contains("--workers") && known.contains("-w"), "{known:?}");
     let mut mentioned = 0;
     for (name, text) in PROSE {

@@ -53,6 +53,8 @@ mod job_kill;
 mod job_stop;
 mod misbehaving;
 mod origin;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod pki;
 mod raw;
 mod replies;

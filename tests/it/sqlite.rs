@@ -160,5 +160,7 @@ fn what_can_be_no_database_is_refused() {
     assert!(ran.stderr.contains("/nonexistent/a.sqlite"), "{}", ran.stderr);
     let desk = Desk::new();
     fs::create_dir(desk.path("a.db")).unwrap();
-    run(["fetch", "http://127.0.0.1:1/", "-o", &desk.name("a.db")]).exits(2).says(&["no ordinary file"]);
+    run(["fetch", "http://127.0.0.1:1/", "-o", &desk.name("a.db")])
+        .exits(2)
+        .says(&["only be an ordinary file"]);
 }

@@ -360,8 +360,8 @@ pub(crate) struct RobotsArgs {
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
     /// Write records to this file instead of stdout, in the form of its suffix: .jsonl, .json, .csv, .tsv, these compressed
-    /// with .gz or .zst behind it, .sqlite, or .warc, .warc.gz, .warc.zst for a web archive; .html is a report, .md one on
-    /// links (repeatable)
+    /// with .gz or .zst behind it, .sqlite, .parquet, or .warc, .warc.gz, .warc.zst for a web archive; .html is a report, .md
+    /// one on links (repeatable)
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Vec<PathBuf>,
     /// Make a report at the end: junit, html, or links (FILE is .md, .txt or .json), to stdout in place of records or to FILE;

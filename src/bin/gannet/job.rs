@@ -212,7 +212,7 @@ impl JobRun {
             return Ok(());
         }
         for (kept, target) in self.job.manifest().outputs.iter().zip(&self.targets) {
-            if target.is_archive() || kept.kind == gannet::job::Kind::Rows {
+            if target.has_no_order() {
                 continue;
             }
             let (spool, encoder) = (&kept.path, target.encoder());

@@ -13,8 +13,8 @@ use gannet::job::{JobSink, Kept, Kind, Meter, Spool, Tracked, watch};
 use gannet::seeds::Source;
 use gannet::sink::warc::{self, Compression, Digest, Warc, WarcOptions};
 use gannet::sink::{
-    Bodies, Codec, Contents, Csv, Encoder, Human, Json, JsonLines, Lines, Mirror, Ordered, Packed, Seldom,
-    Sink, Sqlite,
+    Bodies, Codec, Contents, Csv, Encoder, Human, Json, JsonLines, Late, Lines, Make, Mirror, Ordered,
+    Packed, Seldom, Sink, Sqlite, parquet,
 };
 
 use crate::args::{Format, Mode, OutputArgs, WarcArgs, WarcDigest};
@@ -37,6 +37,7 @@ pub(crate) enum Form {
     Csv,
     Tsv,
     Sqlite,
+    Parquet,
     Warc(Compression),
 }
 
@@ -50,6 +51,7 @@ const SUFFIXES: &[(&str, Form)] = &[
     (".json", Form::Json),
     (".csv", Form::Csv),
     (".tsv", Form::Tsv),
+    (".parquet", Form::Parquet),
     (".sqlite", Form::Sqlite),
     (".sqlite3", Form::Sqlite),
     (".db", Form::Sqlite),
@@ -83,6 +85,22 @@ impl Form {
         }
     }
 
+    /// What speaks against this file.
+    fn objection(self, path: &Path) -> Option<&'static str> {
+        let directory = path.parent().filter(|directory| *directory != Path::new(""));
+        match self {
+            Self::Sqlite if is_special(path) => Some("a database can only be an ordinary file"),
+            Self::Parquet if !parquet::IS_PRESENT => Some(
+                "this gannet is built without Parquet\nhint: build it with `--features parquet`, or write .jsonl.zst, which readers of Parquet read too",
+            ),
+            // It is written at the end: too late to find out that it cannot be.
+            Self::Parquet if is_special(path) || directory.is_some_and(|directory| !directory.is_dir()) => {
+                Some("it is no ordinary file, or is to be in no directory")
+            }
+            _ => None,
+        }
+    }
+
     /// Whether a file of it can be compressed as a whole.
     fn is_text(self) -> bool {
         matches!(self, Self::Human | Self::Jsonl | Self::Json | Self::Csv | Self::Tsv)
@@ -98,8 +116,8 @@ impl Form {
             Self::Tsv => {
                 Box::new(Csv::new(fields).with_tabs().for_terminal(to_stdout && io::stdout().is_terminal()))
             }
-            // Neither an archive nor a database is written by an encoder, so nobody asks for that of one.
-            Self::Jsonl | Self::Sqlite | Self::Warc(_) => Box::new(JsonLines::new(fields)),
+            // Neither an archive nor a database nor Parquet is written by an encoder, so nobody asks for that of one.
+            Self::Jsonl | Self::Sqlite | Self::Parquet | Self::Warc(_) => Box::new(JsonLines::new(fields)),
         }
     }
 }
@@ -267,9 +285,8 @@ impl Target {
             Format::Tsv => Form::Tsv,
             Format::Warc => Form::Warc(Compression::of(path).map_or(Compression::None, |(_, how)| how)),
         };
-        if form == Form::Sqlite && is_special(path) {
-            let name = path.display();
-            return Err(Error::Config(format!("`{name}` is no ordinary file, so it can be no database")));
+        if let Some(why) = form.objection(path) {
+            return Err(Error::Config(format!("`{}`: {why}", path.display())));
         }
         let archive = match form {
             Form::Warc(compression) => Some(warc_options(compression, warc, output.links)),
@@ -291,6 +308,7 @@ impl Target {
     fn needs_links(&self) -> bool {
         match self.form {
             Form::Human | Form::Jsonl | Form::Json | Form::Csv | Form::Tsv | Form::Warc(_) => false,
+            Form::Parquet => false,
             Form::Sqlite => true,
         }
     }
@@ -302,6 +320,11 @@ impl Target {
     /// Whether it holds what was exchanged, and no records: the order of these does not matter to it.
     pub(crate) fn is_archive(&self) -> bool {
         self.archive.is_some()
+    }
+
+    /// Whether its records stand in the order in which they came, in `--mode gather` too.
+    pub(crate) fn has_no_order(&self) -> bool {
+        self.is_archive() || matches!(self.form, Form::Sqlite | Form::Parquet)
     }
 
     /// Refuses to begin an archive where one of several parts is: its parts would pass for the new one's.
@@ -322,6 +345,15 @@ impl Target {
                 name: self.name(),
                 sink: Box::new(self.open_archive(options, &self.path, 0)?),
             });
+        }
+        if self.form == Form::Parquet {
+            let cannot = |why| Error::Io("cannot make a temporary file for the records".into(), why);
+            let (file, waiting) = tempfile::NamedTempFile::new().map_err(cannot)?.into_parts();
+            let make = self.parquet(&waiting);
+            // The file goes when its path does, which must be after it was read.
+            let make = Box::new(move || make().and_then(|()| waiting.close()));
+            let sink = Late::new(parquet::Rows::new(self.fields.clone()), file, 0, make);
+            return Ok(Output { name: self.name(), sink: Box::new(sink) });
         }
         if self.form == Form::Sqlite {
             let sink = Sqlite::create(&self.path).map_err(|why| self.cannot_write(why))?;
@@ -347,6 +379,7 @@ impl Target {
     pub(crate) fn kept(&self, job: &Path, nth: usize, mode: Mode) -> Kept {
         let (path, kind) = match (mode, self.codec) {
             _ if self.is_archive() => (self.path.clone(), Kind::Archive),
+            _ if self.form == Form::Parquet => (job.join(format!("parquet-{nth}.jsonl")), Kind::File),
             _ if self.form == Form::Sqlite => (self.path.clone(), Kind::Rows),
             (Mode::Gather, _) => (job.join(format!("spool-{nth}")), Kind::File),
             (Mode::AsCompleted, None) => (self.path.clone(), Kind::File),
@@ -384,6 +417,11 @@ impl Target {
             *cut += out.cut();
         }
         let meter = Some(out.meter());
+        if self.form == Form::Parquet {
+            let rows = parquet::Rows::new(self.fields.clone());
+            let sink = Late::new(rows, out, length, self.parquet(&kept.path));
+            return Ok(JobSink { name: self.name(), sink: Box::new(sink), meter });
+        }
         let sink: Box<dyn Sink> = match mode {
             Mode::Gather => Box::new(Spool::new(encoder, out)),
             Mode::AsCompleted => Box::new(Lines::continued(encoder, self.pack(out, length), length)),
@@ -397,6 +435,12 @@ impl Target {
             true => Ok(Warc::stream(Box::new(io::stdout()), options.clone())),
             false => Warc::open(path, length, options.clone()).map_err(|why| self.cannot_write(why)),
         }
+    }
+
+    /// What makes it of the records that wait in this file.
+    fn parquet(&self, waiting: &Path) -> Make {
+        let (waiting, path, fields) = (waiting.to_owned(), self.path.clone(), self.fields.clone());
+        Box::new(move || whole(&path, |file| parquet::write(&waiting, fields.as_deref(), file)))
     }
 
     /// Compresses what goes to `out`, which has this many bytes, if its name says so.

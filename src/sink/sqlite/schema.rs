@@ -1,8 +1,9 @@
 //! The tables of a SQLite output: `pages` with a column for each field of the record, `links` and `redirects`.
 //!
-//! A field is text unless [`INTEGERS`] or [`REALS`] name it; lists and objects stand as JSON. Indexes are made at the end of a run
+//! Lists and objects stand as JSON. Indexes are made at the end of a run
 //! and dropped when a job goes on: to sort once costs less than to find the place of each link in a tree that outgrows memory.
 
+use super::super::columns::Column;
 use crate::outcome::FIELDS;
 
 /// "gann" in ASCII, for `file` and for whoever opens a database (SQLite, `PRAGMA application_id`).
@@ -11,8 +12,6 @@ pub(super) const APPLICATION_ID: i32 = 0x6761_6e6e;
 /// The version of these tables, in `PRAGMA user_version`.
 pub(super) const VERSION: i32 = 1;
 
-const INTEGERS: &[&str] = &["seq", "status_code", "body_bytes", "wire_bytes", "depth", "attempts"];
-const REALS: &[&str] = &["time_queue_ms", "time_dns_ms", "time_connect_ms", "time_ttfb_ms", "time_total_ms"];
 /// The version is the database's; links have a table; bytes are bytes in `body`.
 const LEFT_OUT: &[&str] = &["schema", "links", "body_b64"];
 
@@ -23,11 +22,11 @@ pub(super) fn columns() -> impl Iterator<Item = &'static str> {
 
 /// Makes all tables and views.
 pub(super) fn tables() -> String {
-    let kind = |field: &str| match field {
-        field if INTEGERS.contains(&field) => "INTEGER",
-        field if REALS.contains(&field) => "REAL",
-        "body" => "BLOB",
-        _ => "TEXT",
+    let kind = |field: &str| match (field, Column::of(field)) {
+        ("body", _) => "BLOB",
+        (_, Column::Integer) => "INTEGER",
+        (_, Column::Real) => "REAL",
+        (_, Column::Text) => "TEXT",
     };
     let columns: Vec<_> = columns().map(|field| format!("{field} {}", kind(field))).collect();
     format!("CREATE TABLE pages (id INTEGER PRIMARY KEY, host TEXT, {});{REST}", columns.join(", "))
