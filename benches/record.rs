@@ -36,18 +36,18 @@ fn table(bencher: Bencher<'_, '_>) {
     encode(bencher, Csv::new(None));
 }
 
-/// As in a fast run: a member a MiB.
-#[divan::bench(args = [Codec::Gzip, Codec::Zstd])]
+/// Members of 256 records.
+#[divan::bench(args = [Codec::Gzip, Codec::Zstd], sample_size = 512)]
 fn compressed(bencher: Bencher<'_, '_>, codec: Codec) {
     write(bencher, 0, Lines::new(JsonLines::new(None), Packed::new(codec, std::io::sink(), 0)));
 }
 
-#[divan::bench(args = [0, 60])]
+#[divan::bench(args = [0, 60], sample_size = 512)]
 fn lines_with_links(bencher: Bencher<'_, '_>, links: usize) {
     write(bencher, links, Lines::new(JsonLines::new(None), std::io::sink()));
 }
 
-#[divan::bench(args = [0, 60])]
+#[divan::bench(args = [0, 60], sample_size = 512)]
 fn sqlite_with_links(bencher: Bencher<'_, '_>, links: usize) {
     let directory = tempfile::tempdir().unwrap();
     write(bencher, links, Sqlite::create(&directory.path().join("a.sqlite")).unwrap());
