@@ -201,6 +201,13 @@ pub(super) fn link_kind(rel: &[u8]) -> Option<LinkKind> {
 pub(super) fn read<'a>(body: &'a [u8], robot: &str, with_css: bool, with_text: bool) -> Found<'a> {
     let mut found = Found { links: Vec::with_capacity(64), ..Found::default() };
     let mut scanner = Scanner::new(body);
+    if !with_css && !with_text {
+        // Nearly all pages: a loop that does nothing else is some percent faster.
+        while let Some(tag) = scanner.next_tag() {
+            found.take(&tag, robot);
+        }
+        return found;
+    }
     while let Some(tag) = scanner.next_tag() {
         let before = found.links.len();
         found.take(&tag, robot);
