@@ -78,6 +78,23 @@ fn a_step_summary_that_cannot_be_written_is_said() {
 }
 
 #[test]
+fn a_report_replaces_no_list_and_no_link() {
+    let (web, desk) = (Web::plain(), Desk::new());
+    let [list, file, link] = ["urls.txt", "a.xml", "link.xml"].map(|name| desk.name(name));
+    fs::write(&list, web.list(1)).unwrap();
+    for report in ["junit", "links"] {
+        let ran = call(["fetch", &list, "--report", &format!("{report}:{list}")]).run().exits(2);
+        ran.says(&["both a list to read and an output"]);
+        assert_eq!(fs::read_to_string(&list).unwrap(), web.list(1));
+    }
+    fs::write(&file, "old").unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    call(["fetch", &list, "--report", &format!("junit:{link}")]).run().exits(0);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(fs::read_to_string(&file).unwrap().starts_with("<?xml"));
+}
+
+#[test]
 fn what_a_server_chose_stays_text() {
     let desk = Desk::new();
     let xml = format!("junit:{}", desk.name("a.xml"));

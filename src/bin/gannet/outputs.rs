@@ -4,7 +4,7 @@
 //! can be said against any of them is said first. A job opens the same forms at the length that its journal names.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
@@ -189,6 +189,12 @@ impl Places {
         self.targets.iter().any(Target::needs_links) || self.reports.as_ref().is_some_and(Reports::need_links)
     }
 
+    /// The files among them that are emptied or replaced, reports too.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let records = self.targets.iter().map(|target| &target.path);
+        records.chain(self.reports.iter().flat_map(Reports::files)).cloned().collect()
+    }
+
     /// Whether one of them is a web archive.
     pub(crate) fn need_captures(&self) -> bool {
         self.targets.iter().any(|target| target.archive.is_some())
@@ -251,7 +257,7 @@ impl Places {
     }
 }
 
-fn not_twice(files: &[PathBuf]) -> Result<(), Error> {
+pub(crate) fn not_twice(files: &[PathBuf]) -> Result<(), Error> {
     for (nth, path) in files.iter().enumerate() {
         if files[..nth].iter().any(|other| identity(other) == identity(path)) {
             return Err(Error::Config(format!("`{}` is given twice as output", path.display())));
@@ -545,11 +551,16 @@ pub(crate) fn whole(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) ->
     if is_special(path) {
         return write(&File::options().write(true).open(path)?);
     }
+    // The file that a symbolic link leads to is replaced, and not the link: it may be `/dev/stdout`.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = path.with_file_name(name);
     let file = File::create(&new)?;
-    write(&file)?;
-    file.sync_all()?;
-    std::fs::rename(new, path)
+    let written = write(&file).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&new, &path));
+    if written.is_err() {
+        // On a full disk its room is wanted.
+        let _ = fs::remove_file(&new);
+    }
+    written
 }

@@ -196,6 +196,11 @@ impl Reports {
         self.reports.iter().try_for_each(|report| report.write(facts, &self.run))
     }
 
+    /// Where they go, but for streams.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.reports.iter().filter_map(|report| report.path.as_ref())
+    }
+
     /// Whether one of them goes to stdout.
     pub(crate) fn use_stdout(&self) -> bool {
         self.reports.iter().any(Report::is_for_stdout)

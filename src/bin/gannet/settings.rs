@@ -133,7 +133,7 @@ impl Settings {
             let lists = sources.iter().map(list).collect();
             reports.run = About { failing: fail_on.statuses_to_report(), lists };
         }
-        outputs::not_over_the_input(&sources, &output.output)?;
+        outputs::not_over_the_input(&sources, &places.files())?;
         plan.resumable = job.job.is_some();
         let to_terminal = places.use_terminal();
         let (outputs, mut job) = match &job.job {

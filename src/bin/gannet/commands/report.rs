@@ -13,7 +13,7 @@ use tempfile::TempPath;
 
 use crate::args::ReportArgs;
 use crate::exit::Code;
-use crate::outputs::not_over_the_input;
+use crate::outputs::{not_over_the_input, not_twice};
 use crate::report;
 use crate::reports::{NAME, Report, Reports};
 
@@ -28,6 +28,7 @@ pub(super) fn run(args: ReportArgs) -> Result<Code, Error> {
     let files: Vec<_> = asked.iter().filter_map(|report| report.path.clone()).collect();
     let sources: Vec<_> = records.iter().cloned().map(Source::File).collect();
     not_over_the_input(&sources, &files)?;
+    not_twice(&files)?;
     let Some(reports) = Reports::of(&asked)? else { return Ok(Code::Done) };
     // Read more than once, so what comes on stdin waits in a file.
     let stdin = records.iter().any(|path| is_stdin(path)).then(kept).transpose()?;
