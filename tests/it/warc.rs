@@ -264,6 +264,19 @@ fn an_archive_on_stdout_is_plain_and_holds_no_secret() {
     assert!(text.contains("cookie: ***\r\n") && text.contains("robots: ignore\r\n"), "{text}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn an_archive_goes_into_a_pipe_or_a_device() {
+    let (web, desk) = (Web::plain(), Desk::new());
+    let url = web.url("/p/1");
+    let ran = call(["fetch", &url, "--format", "warc", "-o", "/dev/stdout"]).run().exits(0);
+    assert!(ran.stdout.starts_with(b"WARC/1.1\r\n"));
+    call(["fetch", &url, "--format", "warc", "-o", "/dev/null"]).run().exits(0);
+    let job = desk.name("job");
+    let args = ["fetch", &url, "--format", "warc", "-o", "/dev/null", "--mode", "gather", "--job", &job];
+    call(args).run().exits(2).says(&["no ordinary file"]);
+}
+
 #[test]
 fn two_archives_do_not_share_an_index() {
     let desk = Desk::new();

@@ -116,8 +116,8 @@ impl JobRun {
         if !Job::exists(directory) {
             targets.iter().try_for_each(Target::check_new)?;
         }
-        let special = targets.iter().find(|target| is_special(&target.path));
-        if let (Mode::AsCompleted, Some(target)) = (mode, special) {
+        let is_cut = |target: &&Target| mode == Mode::AsCompleted || target.is_archive();
+        if let Some(target) = targets.iter().filter(is_cut).find(|target| is_special(&target.path)) {
             return Err(Error::Config(format!(
                 "{} is no ordinary file, so a job cannot cut it to what is known to be written\nhint: use `-o -`, which may show a record twice after a crash",
                 target.name()

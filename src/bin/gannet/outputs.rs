@@ -437,10 +437,16 @@ impl Target {
 
     /// The archive at this length of it.
     fn open_archive(&self, options: &WarcOptions, path: &Path, length: u64) -> Result<Warc, Error> {
-        match self.is_stdout() {
-            true => Ok(Warc::stream(Box::new(io::stdout()), options.clone())),
-            false => Warc::open(path, length, options.clone()).map_err(|why| self.cannot_write(why)),
+        let options = options.clone();
+        if self.is_stdout() {
+            return Ok(Warc::stream(Box::new(io::stdout()), options));
         }
+        // A pipe or a device has no length to be cut to, and no parts beside it.
+        let opened = match is_special(path) {
+            true => File::options().write(true).open(path).map(|pipe| Warc::stream(Box::new(pipe), options)),
+            false => Warc::open(path, length, options),
+        };
+        opened.map_err(|why| self.cannot_write(why))
     }
 
     /// What makes it of the records that wait in this file.

@@ -120,13 +120,19 @@ impl Index {
             to_json(&path.file_name().unwrap_or_default().to_string_lossy()).map_err(io::Error::from)
         };
         let mut out = BufWriter::new(File::create(&new)?);
-        self.sorter.finish(|line| {
+        let written = self.sorter.finish(|line| {
             let (line, part) = line.rsplit_once(MARK).unwrap_or((line, ""));
             let part = part.parse().unwrap_or(u32::MAX);
             writeln!(out, "{line}, \"filename\": {}}}", name(part)?)
-        })?;
-        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        std::fs::rename(new, path)
+        });
+        let written = written
+            .and_then(|()| out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all())
+            .and_then(|()| std::fs::rename(&new, path));
+        if written.is_err() {
+            // On a full disk its room is wanted.
+            let _ = std::fs::remove_file(&new);
+        }
+        written
     }
 }
 
