@@ -58,6 +58,11 @@ fn a_report_that_cannot_be_written_is_said() {
         .exits(2)
         .says(&["`/nonexistent/x.xml`"]);
     call(["fetch", &url, "--report", "junit:/tmp"]).run().exits(2).says(&["`/tmp`"]);
+    if std::path::Path::new("/proc/self").exists() {
+        let said = "cannot write a report to `/proc/x.xml`: ";
+        call(["fetch", &url, "--report", "junit:/proc/x.xml"]).run().exits(1).says(&[said]);
+        assert_eq!(web.stats().connections, 0, "an hour later it is too late to say so");
+    }
     let full = "/dev/full";
     if std::path::Path::new(full).exists() {
         let ran = call(["fetch", &url, "--report", &format!("junit:{full}")]).run().exits(1);

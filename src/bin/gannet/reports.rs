@@ -17,7 +17,7 @@ use gannet::sink::{Late, Make};
 
 use crate::command_line;
 use crate::fail_on;
-use crate::outputs::{Output, whole};
+use crate::outputs::{Output, is_special, whole};
 
 /// What `--report` takes: a kind, and where it goes.
 #[derive(Clone, Debug)]
@@ -183,9 +183,13 @@ impl Reports {
         for path in asked.iter().filter_map(|report| report.path.as_ref()) {
             // It is written at the end: too late to find out that it cannot be.
             let directory = path.parent().filter(|directory| *directory != Path::new(""));
+            let cannot = format!("cannot write a report to `{}`", path.display());
             if path.is_dir() || directory.is_some_and(|directory| !directory.is_dir()) {
-                let why = "it is a directory, or is to be in none";
-                return Err(Error::Config(format!("cannot write a report to `{}`: {why}", path.display())));
+                return Err(Error::Config(format!("{cannot}: it is a directory, or is to be in none")));
+            }
+            if !is_special(path) {
+                let directory = directory.unwrap_or(Path::new("."));
+                tempfile::tempfile_in(directory).map_err(|why| Error::Io(cannot, why))?;
             }
         }
         Ok((!asked.is_empty()).then(|| Self { reports: asked.to_vec(), run: About::default() }))
@@ -225,8 +229,9 @@ impl Reports {
         let (file, path) = tempfile::NamedTempFile::new().map_err(cannot)?.into_parts();
         let make = self.make(&path);
         // The file goes when its path does, which must be after it was read.
+        let waiting = Waiting { out: file, path: path.to_path_buf() };
         let make = Box::new(move || make().and_then(|()| path.close()));
-        Ok(Output { name: NAME.into(), sink: Box::new(Late::new(FactLines, file, 0, make)) })
+        Ok(Output { name: NAME.into(), sink: Box::new(Late::new(FactLines, waiting, 0, make)) })
     }
 
     /// The file in which facts wait in a job.
@@ -240,7 +245,41 @@ impl Reports {
         let cannot = |why| Error::Io(format!("cannot write `{}`", kept.path.display()), why);
         let out = Tracked::open(&kept.path, length).map_err(cannot)?;
         let meter = Some(out.meter());
-        let sink = Late::new(FactLines, out, length, self.make(&kept.path));
+        let waiting = Waiting { out, path: kept.path.clone() };
+        let sink = Late::new(FactLines, waiting, length, self.make(&kept.path));
         Ok(JobSink { name: NAME.into(), sink: Box::new(sink), meter })
+    }
+}
+
+/// The file in which facts wait. Its errors name it: nobody asked for that file, and its disk may be another one.
+struct Waiting<W> {
+    out: W,
+    path: PathBuf,
+}
+
+impl<W: Write> Write for Waiting<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let path = &self.path;
+        let named = |why: io::Error| {
+            io::Error::new(why.kind(), format!("what it is made of, in `{}`: {why}", path.display()))
+        };
+        self.out.write(bytes).map_err(named)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_for_temporary_files_is_named() {
+        let Ok(out) = File::options().write(true).open("/dev/full") else { return };
+        let why = Waiting { out, path: "/tmp/facts".into() }.write(b"x").unwrap_err();
+        assert!(why.to_string().starts_with("what it is made of, in `/tmp/facts`: No space"), "{why}");
+        assert_eq!(why.kind(), io::ErrorKind::StorageFull);
     }
 }
