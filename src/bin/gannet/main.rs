@@ -9,6 +9,7 @@ mod command_line;
 mod commands;
 mod exit;
 mod fail_on;
+mod form;
 mod job;
 mod outputs;
 mod report;

@@ -1,7 +1,7 @@
-//! Where records go: which form an output has, and what writes it.
+//! Where records go, and what writes them there.
 //!
-//! The suffix of a file says its form ([`SUFFIXES`]), `--format` that of stdout. Opening an output empties it, so all that
-//! can be said against any of them is said first. A job opens the same forms at the length that its journal names.
+//! Which [`Form`] each has is said by its name or by `--format`. Opening an output empties it, so all that can be said
+//! against any of them is said first. A job opens the same forms at the length that its journal names.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -13,14 +13,14 @@ use gannet::job::{JobSink, Kept, Kind, Meter, Spool, Tracked, watch};
 use gannet::seeds::Source;
 use gannet::sink::warc::{self, Compression, Digest, Warc, WarcOptions};
 use gannet::sink::{
-    Bodies, Codec, Contents, Csv, Encoder, Human, Json, JsonLines, Late, Lines, Make, Mirror, Ordered,
-    Packed, Seldom, Sink, Sqlite, parquet,
+    Bodies, Codec, Contents, Encoder, Late, Lines, Make, Mirror, Ordered, Packed, Seldom, Sink, Sqlite,
+    parquet,
 };
 
 use crate::args::{Format, Mode, OutputArgs, WarcArgs, WarcDigest};
+use crate::form::Form;
 use crate::report;
 use crate::reports::{Report, Reports};
-use crate::settings::use_colour;
 
 /// A sink, and what to call it.
 pub(crate) struct Output {
@@ -28,99 +28,8 @@ pub(crate) struct Output {
     pub(crate) sink: Box<dyn Sink>,
 }
 
-/// What a file holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
-    Human,
-    Jsonl,
-    Json,
-    Csv,
-    Tsv,
-    Sqlite,
-    Parquet,
-    Warc(Compression),
-}
-
-/// The ends of file names, the longest first where one is the end of another.
-const SUFFIXES: &[(&str, Form)] = &[
-    (".warc.gz", Form::Warc(Compression::Gzip)),
-    (".warc.zst", Form::Warc(Compression::Zstd)),
-    (".warc", Form::Warc(Compression::None)),
-    (".jsonl", Form::Jsonl),
-    (".ndjson", Form::Jsonl),
-    (".json", Form::Json),
-    (".csv", Form::Csv),
-    (".tsv", Form::Tsv),
-    (".parquet", Form::Parquet),
-    (".sqlite", Form::Sqlite),
-    (".sqlite3", Form::Sqlite),
-    (".db", Form::Sqlite),
-    (".txt", Form::Human),
-    (".log", Form::Human),
-];
-
 /// What a compressed member has beside its text, at most, when that is as short as the end of a form.
 const MEMBER_FRONT: usize = 32;
-
-impl Form {
-    /// The form of a file by its name.
-    fn of(whole: &Path) -> Result<Self, Error> {
-        let named = |path: &Path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-            SUFFIXES.iter().find(|(suffix, _)| name.ends_with(suffix)).map(|(_, form)| *form)
-        };
-        let (codec, path) = Codec::of(whole);
-        let text = codec.and_then(|_| named(path)).filter(|form| form.is_text());
-        if let Some(form) = named(whole).or(text) {
-            return Ok(form);
-        }
-        match path.extension().and_then(|suffix| suffix.to_str()) {
-            // Devices and pipes have no suffix.
-            None => Ok(Self::Jsonl),
-            Some(other) => Err(Error::Config(format!(
-                "`{}`: no format is known for `.{other}`\nhint: use {}, .html or .md for a report, or say --format; .gz or .zst behind it compresses",
-                whole.display(),
-                listed(SUFFIXES.iter().map(|(suffix, _)| *suffix))
-            ))),
-        }
-    }
-
-    /// What speaks against this file.
-    fn objection(self, path: &Path) -> Option<&'static str> {
-        let directory = path.parent().filter(|directory| *directory != Path::new(""));
-        match self {
-            Self::Sqlite if is_special(path) => Some("a database can only be an ordinary file"),
-            Self::Parquet if !parquet::IS_PRESENT => Some(
-                "this gannet is built without Parquet\nhint: build it with `--features parquet`, or write .jsonl.zst, which readers of Parquet read too",
-            ),
-            // It is written at the end: too late to find out that it cannot be.
-            Self::Parquet if is_special(path) || directory.is_some_and(|directory| !directory.is_dir()) => {
-                Some("it is no ordinary file, or is to be in no directory")
-            }
-            _ => None,
-        }
-    }
-
-    /// Whether a file of it can be compressed as a whole.
-    fn is_text(self) -> bool {
-        matches!(self, Self::Human | Self::Jsonl | Self::Json | Self::Csv | Self::Tsv)
-    }
-
-    /// What makes bytes of a record, for stdout or for a file.
-    fn encoder(self, fields: Option<&[String]>, to_stdout: bool) -> Box<dyn Encoder> {
-        let fields = fields.map(<[String]>::to_vec);
-        match self {
-            Self::Human => Box::new(Human::new(to_stdout && use_colour(&io::stdout()))),
-            Self::Json => Box::new(Json::new(fields)),
-            Self::Csv => Box::new(Csv::new(fields).for_terminal(to_stdout && io::stdout().is_terminal())),
-            Self::Tsv => {
-                Box::new(Csv::new(fields).with_tabs().for_terminal(to_stdout && io::stdout().is_terminal()))
-            }
-            // Neither an archive nor a database nor Parquet is written by an encoder, so nobody asks for that of one.
-            Self::Jsonl | Self::Sqlite | Self::Parquet | Self::Warc(_) => Box::new(JsonLines::new(fields)),
-        }
-    }
-}
 
 /// One place that records go to, and the form that they have there.
 #[derive(Clone, Debug)]
@@ -502,15 +411,6 @@ fn warc_options(compression: Compression, args: &WarcArgs, outlinks: bool) -> Wa
         WarcDigest::Sha256 => Digest::Sha256,
     };
     WarcOptions { compression, digest, part_size: args.warc_size.0, info: args.warc_info.clone(), outlinks }
-}
-
-/// Words in a row: `a, b or c`.
-fn listed<'a>(words: impl Iterator<Item = &'a str>) -> String {
-    let words: Vec<_> = words.collect();
-    match words.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-        _ => words.concat(),
-    }
 }
 
 fn is_stdout(path: &Path) -> bool {
