@@ -94,7 +94,7 @@ impl Scope {
         self
     }
 
-    /// Takes what is out of reach as well, only to see whether it is there: see [`Bounds::is_outside`].
+    /// Takes what is out of reach as well, only to see whether it is there: see [`is_outside`](Self::is_outside).
     pub fn check_outside(mut self, check: bool) -> Self {
         self.checks_outside = check;
         self
@@ -150,6 +150,12 @@ impl Scope {
         };
         Bounds { scope: self, area: origin }
     }
+
+    /// Whether a URL below this root was taken only to be checked, so that nothing is taken up that it leads to, but for a
+    /// redirect.
+    pub fn is_outside(&self, root: &CrawlUrl, url: &CrawlUrl) -> bool {
+        self.checks_outside && !self.within(root).is_near(url)
+    }
 }
 
 /// [`Scope`] tied to one root, so that the root is taken apart once for all links of a page.
@@ -190,11 +196,6 @@ impl Bounds<'_> {
             () if is_excluded() => Verdict::Reject(Reason::Excluded),
             () => Verdict::Accept,
         }
-    }
-
-    /// Whether it was taken only to be checked, so that nothing is taken up that it leads to, but for a redirect.
-    pub fn is_outside(&self, url: &CrawlUrl) -> bool {
-        self.scope.checks_outside && !self.is_near(url)
     }
 
     fn is_near(&self, url: &CrawlUrl) -> bool {
@@ -283,8 +284,8 @@ mod tests {
         assert_eq!(judge(&checking, "http://h/", "http://o/a"), Verdict::Accept);
         assert_eq!(judge(&checking, "http://h/", "http://o/no"), Verdict::Reject(Reason::Excluded));
         assert_eq!(bounds.judge(&elsewhere, 2), Verdict::Reject(Reason::TooDeep));
-        assert!(bounds.is_outside(&elsewhere) && !bounds.is_outside(&url("http://h/x")));
-        assert!(!strict.within(&root).is_outside(&elsewhere));
+        assert!(checking.is_outside(&root, &elsewhere) && !checking.is_outside(&root, &url("http://h/x")));
+        assert!(!strict.is_outside(&root, &elsewhere));
         let shallow = Scope::new(Reach::Any).max_depth(Some(0));
         assert_eq!(judge(&shallow, "http://h/", "http://h/a"), Verdict::Reject(Reason::TooDeep));
         assert!(shallow.admits_depth(0) && Scope::default().admits_depth(u16::MAX));

@@ -106,7 +106,7 @@ pub(super) async fn read(
 /// Whether a URL lies out of scope and is fetched to see whether it is there: nothing that it names is taken up. What
 /// stands for a seed is in scope always, and a sitemap may be anywhere.
 pub(super) fn is_checked_only(entry: &Entry, plan: &Plan) -> bool {
-    let is_outside = |scope: &Arc<Scope>| scope.within(entry.root()).is_outside(&entry.url);
+    let is_outside = |scope: &Arc<Scope>| scope.is_outside(entry.root(), &entry.url);
     !entry.is_for_seed() && !maps::is_sitemap(entry) && plan.follow.as_ref().is_some_and(is_outside)
 }
 

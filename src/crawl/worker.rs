@@ -124,7 +124,7 @@ impl<F: Fetch> Shared<F> {
         };
         let mut report = Report { harvest, fault, ..Report::new(order, disposition) };
         if let Some(aside) = aside {
-            self.record(Record::Aside(Arc::new(aside)), &mut report).await;
+            self.record(Record::Aside(aside), &mut report).await;
         }
         if let Some(outcome) = outcome {
             let tally = Tally::of(&outcome);
@@ -359,16 +359,19 @@ fn panic_message(entry: &Entry, panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 /// What was exchanged, where no outcome will tell of it.
-fn aside(entry: &Entry, result: &mut Result<Response, FetchError>) -> Option<Aside> {
+fn aside(entry: &Entry, result: &mut Result<Response, FetchError>) -> Option<Arc<Aside>> {
     let captures = match result {
         Ok(response) => std::mem::take(&mut response.captures),
         Err(error) => error.take_captures(),
     };
+    if captures.is_empty() {
+        return None;
+    }
     let source = match &entry.found {
         Found::Seed { .. } => None,
         Found::Link { source, .. } => Some(source.clone()),
     };
-    (!captures.is_empty()).then(|| Aside { captures, source, depth: entry.depth, attempts: entry.attempts })
+    Some(Arc::new(Aside { captures, source, depth: entry.depth, attempts: entry.attempts }))
 }
 
 /// What became of an order.
@@ -377,7 +380,7 @@ struct Page {
     disposition: Disposition,
     harvest: Harvest,
     fault: Option<Fault>,
-    aside: Option<Aside>,
+    aside: Option<Arc<Aside>>,
 }
 
 impl Page {
@@ -391,7 +394,7 @@ impl Page {
         Self { outcome, disposition, harvest: Harvest::default(), fault: None, aside: None }
     }
 
-    fn with(self, aside: Option<Aside>) -> Self {
+    fn with(self, aside: Option<Arc<Aside>>) -> Self {
         Self { aside, ..self }
     }
 }

@@ -92,7 +92,8 @@ impl<'a> Scanner<'a> {
                 }
                 b'!' => self.at = self.declaration(start + 2)?,
                 b'?' => self.at = self.bogus_comment(start + 2)?,
-                _ => return self.start_tag(start + 1).map(Token::Start),
+                // It begins here, so that is the next; the walk over start tags stays the one caller, and fast.
+                _ => return self.next_tag().map(Token::Start),
             }
         }
     }
