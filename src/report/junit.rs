@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::ops::RangeInclusive;
 
 use super::fact::{Fact, Facts};
+use super::html::Text;
 use crate::url::CrawlUrl;
 
 /// What a URL is to the report.
@@ -76,19 +77,7 @@ fn case(fact: &Fact, failing: &[RangeInclusive<u16>], out: &mut dyn Write) -> io
     writeln!(out, "><{element} message=\"{message}\">{}</{element}></testcase>", escaped(&found))
 }
 
-/// Text for an attribute or an element. What XML 1.0 has no way to say (§2.2) becomes U+FFFD.
+/// Text for an attribute or an element, without the two characters that XML 1.0 has no way to say (§2.2) and HTML has.
 fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\t' | '\n' | '\r' => out.push(' '),
-            '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
+    Text(&text.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")).to_string()
 }

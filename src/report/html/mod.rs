@@ -32,6 +32,7 @@ use std::time::SystemTime;
 
 use self::detail::Detail;
 use self::survey::Survey;
+pub(super) use self::text::Text;
 use super::Facts;
 
 /// Hosts that are told apart.

@@ -25,9 +25,9 @@ pub(super) fn clipped(text: &str) -> Cow<'_, str> {
     format!("{}…", &text[..end]).into()
 }
 
-/// A text in an element or an attribute.
+/// A text in an element or an attribute; of XML too.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Text<'a>(pub(super) &'a str);
+pub(in crate::report) struct Text<'a>(pub(in crate::report) &'a str);
 
 impl Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
