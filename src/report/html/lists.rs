@@ -1,74 +1,87 @@
 //! Lists of URLs that somebody may want to do something about.
 
 use super::View;
-use super::detail::Page;
 use super::overview::class_of;
 use super::page::Section;
-use super::survey::Fate;
 use super::table::{Column, Use, cell, count, row, size, table, time};
 use super::text::{Count, Link, Short, plural};
-use super::{MOST_LIST, MOST_MARKS};
+use super::{MOST_LIST, OF_ONE};
+use crate::report::links::{BadPage, Fault, LinkReport, Measured};
 
 /// What is wrong with a URL, in a word.
-fn mark(fate: Fate, kind: &str) -> String {
-    match fate {
-        Fate::Refused(status) => format!("<b class=\"mark {}\">{status}</b>", class_of(status)),
-        _ => format!("<b class=\"mark failed\">{}</b>", Short(if kind.is_empty() { "failed" } else { kind })),
+fn mark(fault: &Fault) -> String {
+    match (fault.status_code, &fault.error_kind) {
+        (Some(status), _) => format!("<b class=\"mark {}\">{status}</b>", class_of(status)),
+        (None, Some(kind)) => format!("<b class=\"mark failed\">{}</b>", Short(kind)),
+        (None, None) => "<b class=\"mark failed\">failed</b>".into(),
     }
 }
 
 pub(super) fn broken(view: &View<'_>) -> Section {
-    let (survey, detail) = (view.survey, view.detail);
+    let links = view.links;
+    let mut groups: String = links.pages.shown.iter().take(MOST_LIST).map(page).collect();
+    groups += &seeds(links);
     let mut body = String::new();
-    let pages = detail.pages();
-    if !pages.is_empty() {
-        let links: u64 = pages.iter().map(|page| page.count).sum::<u64>() + detail.more_links;
+    if !groups.is_empty() {
         body += &format!(
-            "<p>{}, and {} to what is broken, by the page that has it.</p>\n",
-            plural(survey.broken_urls, "broken URL"),
-            plural(links, "link"),
+            "<p>{}, and {} to what is broken on {}.</p>\n",
+            plural(links.broken, "broken URL"),
+            plural(links.broken_links, "link"),
+            plural(links.broken_pages, "page"),
         );
         let columns = [Column::Words("Link"), Column::Words("Problem"), Column::Words("On the page")];
-        let groups: String = pages.into_iter().map(group).collect();
         body += &table("Broken links by page", Use::Read, &columns, &groups);
     }
-    if detail.more_links > 0 {
-        body += &format!("<p class=\"more\">and {} on more pages</p>\n", plural(detail.more_links, "link"));
+    let more = links.broken_pages.saturating_sub(MOST_LIST as u64);
+    if more > 0 {
+        body += &format!("<p class=\"more\">and {} more</p>\n", plural(more, "page"));
     }
-    if survey.broken_urls > survey.broken.len() as u64 {
-        body += &format!(
-            "<p class=\"more\">Only the first {} broken URLs are looked for on pages.</p>\n",
-            Count(MOST_MARKS as u64)
-        );
-    }
-    if survey.links == 0 && !body.is_empty() {
+    if view.survey.links == 0 && !body.is_empty() {
         body += "<p class=\"note\">The records hold no links, as those of a run without <code>--links</code>: each URL is listed on the page only that it was found on first.</p>\n";
     }
-    Section { id: "broken", title: "Broken links", count: Some(survey.broken_urls), body }
+    Section { id: "broken", title: "Broken links", count: Some(links.broken), body }
 }
 
-/// A page, and its links.
-fn group(page: &Page) -> String {
-    let name = match &page.url {
-        Some(url) => Link(url).to_string(),
-        None => "Given as seeds".into(),
+/// A page, and its broken links.
+fn page(page: &BadPage) -> String {
+    let shown = page.links.shown.iter().take(OF_ONE);
+    let rows: String = shown
+        .map(|link| {
+            let tag = if link.tag.is_empty() {
+                String::new()
+            } else {
+                format!("<code>{}</code> ", Short(&link.tag))
+            };
+            let text = link.text.as_deref().map_or_else(String::new, |text| Short(text).to_string());
+            broken_row(&link.url, &link.fault, tag + &text)
+        })
+        .collect();
+    group(&Link(&page.url).to_string(), page.links.total(), &rows)
+}
+
+/// Broken URLs that no page links to: those of a list.
+fn seeds(links: &LinkReport) -> String {
+    let all = || links.targets.shown.iter().filter(|target| target.pages.total() == 0);
+    let rows: String =
+        all().take(OF_ONE).map(|target| broken_row(&target.url, &target.fault, String::new())).collect();
+    if rows.is_empty() { rows } else { group("Given as seeds", all().count() as u64, &rows) }
+}
+
+fn broken_row(url: &str, fault: &Fault, place: String) -> String {
+    format!("<tr>{}</tr>\n", [cell(Link(url)), cell(mark(fault)), cell(place)].concat())
+}
+
+/// Rows below a head; there are `count`, shown or not.
+fn group(head: &str, count: u64, rows: &str) -> String {
+    let more = count.saturating_sub(OF_ONE as u64);
+    let more = match more {
+        0 => String::new(),
+        more => format!("<tr><td colspan=\"3\">and {} more</td></tr>\n", Count(more)),
     };
-    let mut rows = format!(
-        "<tbody class=\"group\"><tr><th scope=\"rowgroup\" colspan=\"3\">{name} <b>{}</b></th></tr>\n",
-        Count(page.count)
-    );
-    for link in &page.links {
-        let tag =
-            if link.tag.is_empty() { String::new() } else { format!("<code>{}</code> ", Short(&link.tag)) };
-        let text = link.text.as_deref().map_or_else(String::new, |text| Short(text).to_string());
-        let cells = [cell(Link(&link.url)), cell(mark(link.fate, &link.kind)), cell(tag + &text)];
-        rows += &format!("<tr>{}</tr>\n", cells.concat());
-    }
-    let more = page.count - page.links.len() as u64;
-    if more > 0 {
-        rows += &format!("<tr><td colspan=\"3\">and {} more</td></tr>\n", Count(more));
-    }
-    rows + "</tbody>"
+    format!(
+        "<tbody class=\"group\"><tr><th scope=\"rowgroup\" colspan=\"3\">{head} <b>{}</b></th></tr>\n{rows}{more}</tbody>",
+        Count(count)
+    )
 }
 
 pub(super) fn redirects(view: &View<'_>) -> Section {
@@ -98,15 +111,11 @@ pub(super) fn redirects(view: &View<'_>) -> Section {
 
 /// The slowest and the largest.
 pub(super) fn extremes(view: &View<'_>) -> Section {
-    let survey = view.survey;
-    let slowest: String = survey
-        .slowest
-        .sorted()
-        .into_iter()
-        .map(|(micros, url)| row(Link(url), &[time(Some(micros as f64 / 1e3))]))
-        .collect();
-    let largest: String =
-        survey.largest.sorted().into_iter().map(|(bytes, url)| row(Link(url), &[size(bytes)])).collect();
+    let rows = |of: &[Measured], value: fn(f64) -> String| -> String {
+        of.iter().map(|one| row(Link(&one.url), &[value(one.value)])).collect()
+    };
+    let slowest = rows(&view.links.slowest, |ms| time(Some(ms)));
+    let largest = rows(&view.links.largest, |bytes| size(bytes as u64));
     let mut body = String::new();
     for (caption, column, rows) in [("Slowest", "Time", slowest), ("Largest", "Size", largest)] {
         if !rows.is_empty() {
@@ -119,31 +128,27 @@ pub(super) fn extremes(view: &View<'_>) -> Section {
 }
 
 pub(super) fn titles(view: &View<'_>) -> Section {
-    let detail = view.detail;
-    let titles = detail.titles();
+    let titles = &view.links.titles;
     let columns = [Column::Words("Title"), Column::Greatest("Pages"), Column::Words("Which")];
-    let rows: String = titles
-        .iter()
+    let shown = titles.shown.iter().take(MOST_LIST);
+    let rows: String = shown
         .map(|same| {
-            let mut pages: Vec<_> = same.pages.iter().map(|page| Link(page).to_string()).collect();
-            let more = same.count - same.pages.len() as u64;
+            let mut pages: Vec<_> =
+                same.pages.shown.iter().take(OF_ONE).map(|page| Link(page).to_string()).collect();
+            let more = same.pages.total() - pages.len() as u64;
             if more > 0 {
                 pages.push(format!("and {} more", Count(more)));
             }
-            row(Short(&same.title), &[count(same.count), cell(pages.join("<br>"))])
+            row(Short(&same.title), &[count(same.pages.total()), cell(pages.join("<br>"))])
         })
         .collect();
     let mut body = match rows.is_empty() {
         true => rows,
         false => table("Titles of several pages", Use::Read, &columns, &format!("<tbody>{rows}</tbody>")),
     };
-    let more = detail.repeated.saturating_sub(MOST_LIST as u64);
+    let more = titles.total().saturating_sub(MOST_LIST as u64);
     if more > 0 {
         body += &format!("<p class=\"more\">and {} more</p>\n", plural(more, "title"));
     }
-    if view.survey.titles.len() >= MOST_MARKS && !body.is_empty() {
-        let most = Count(MOST_MARKS as u64);
-        body += &format!("<p class=\"more\">Only the first {most} titles are compared.</p>\n");
-    }
-    Section { id: "titles", title: "Repeated titles", count: Some(detail.repeated), body }
+    Section { id: "titles", title: "Repeated titles", count: Some(titles.total()), body }
 }

@@ -1,15 +1,14 @@
 //! The first pass over a run: all its numbers, and which things the second pass has to look for.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use super::tally::{Tally, Top};
+use super::tally::Tally;
 use super::text::clipped;
 use super::timeline::Span;
 use super::times::{Times, micros};
-use super::{MOST_HOSTS, MOST_LIST, MOST_MARKS, MOST_TOP};
+use super::{MOST_HOSTS, MOST_LIST};
 use crate::report::Fact;
-use crate::url::{Fingerprinter, redacted};
 
 /// Names of types, kinds and reasons that are told apart; those of gannet are a few dozen.
 const NAMES: usize = 200;
@@ -106,13 +105,6 @@ pub(super) struct Redirect {
     pub(super) source: Option<String>,
 }
 
-/// A URL that links should not lead to.
-#[derive(Debug)]
-pub(super) struct Broken {
-    pub(super) fate: Fate,
-    pub(super) kind: Box<str>,
-}
-
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Survey {
@@ -133,16 +125,9 @@ pub(super) struct Survey {
     pub(super) types: Tally<Type>,
     pub(super) wire: u64,
     pub(super) decoded: u64,
-    pub(super) slowest: Top<String>,
-    pub(super) largest: Top<String>,
     pub(super) redirects: Vec<Redirect>,
     pub(super) redirected: u64,
-    prints: Fingerprinter,
-    /// Those that can be told apart, and all.
-    pub(super) broken: HashMap<u64, Broken>,
     pub(super) broken_urls: u64,
-    /// How many pages have a title.
-    pub(super) titles: HashMap<u64, u64>,
 }
 
 impl Survey {
@@ -164,14 +149,9 @@ impl Survey {
             types: Tally::of(NAMES),
             wire: 0,
             decoded: 0,
-            slowest: Top::of(MOST_TOP),
-            largest: Top::of(MOST_TOP),
             redirects: Vec::new(),
             redirected: 0,
-            prints: Fingerprinter::random(),
-            broken: HashMap::new(),
             broken_urls: 0,
-            titles: HashMap::new(),
         }
     }
 
@@ -197,14 +177,6 @@ impl Survey {
         self.add_host(fact, fate);
         self.add_failure(fact, fate);
         self.add_redirect(fact);
-        if let Some(print) = self.title_of(fact) {
-            let room = self.titles.len() < MOST_MARKS;
-            if let Some(count) = self.titles.get_mut(&print) {
-                *count += 1;
-            } else if room {
-                self.titles.insert(print, 1);
-            }
-        }
     }
 
     fn add_answer(&mut self, fact: &Fact) {
@@ -218,7 +190,6 @@ impl Survey {
             let kind = self.types.at(fact.content_type.as_deref().unwrap_or("(none)"));
             kind.urls += 1;
             kind.bytes = kind.bytes.saturating_add(bytes);
-            self.largest.show(bytes, || clipped(fact.name()).into());
         }
     }
 
@@ -228,7 +199,6 @@ impl Survey {
         }
         if let Some(ms) = fact.time_total_ms {
             self.total.add(ms);
-            self.slowest.show(micros(ms), || clipped(fact.name()).into());
         }
     }
 
@@ -260,14 +230,7 @@ impl Survey {
                 failure.examples.push((url, why, fact.source.as_deref().map(|page| clipped(page).into())));
             }
         }
-        if !fate.is_bad() {
-            return;
-        }
-        self.broken_urls += 1;
-        if self.broken.len() < MOST_MARKS {
-            let broken = Broken { fate, kind: clipped(kind).into() };
-            self.broken.insert(self.print(fact.name()), broken);
-        }
+        self.broken_urls += u64::from(fate.is_bad());
     }
 
     fn add_redirect(&mut self, fact: &Fact) {
@@ -284,18 +247,5 @@ impl Survey {
         let [from, to] = [fact.name(), to].map(|url| clipped(url).into());
         let source = fact.source.as_deref().map(|page| clipped(page).into());
         self.redirects.push(Redirect { from, to, statuses, source });
-    }
-
-    /// The identity of a URL to the links that lead to it: as it is shown, without its fragment.
-    pub(super) fn print(&self, url: &str) -> u64 {
-        let url = redacted(url);
-        self.prints.fingerprint_str(url.split('#').next().unwrap_or_default())
-    }
-
-    /// The identity of a page's title. What redirects has that of another page.
-    pub(super) fn title_of(&self, fact: &Fact) -> Option<u64> {
-        let title = fact.title.as_deref().filter(|title| !title.is_empty())?;
-        let is_own = fact.chain.is_empty() && Fate::of(fact) == Fate::Good;
-        is_own.then(|| self.prints.fingerprint_str(title))
     }
 }

@@ -1,10 +1,9 @@
-//! Counting by names that others choose, and keeping the greatest, both in bounded memory.
+//! Counting by names that others choose, in bounded memory.
 //!
 //! A server can make up any number of content types and a list can hold any number of hosts, so a [`Tally`] knows at most
-//! so many names and counts what comes later as *others*. A [`Top`] keeps the few greatest of any number of things.
+//! so many names and counts what comes later as *others*.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::HashMap;
 
 use super::text::clipped;
 
@@ -46,39 +45,6 @@ impl<T: Default> Tally<T> {
     }
 }
 
-/// The greatest of what it was shown.
-#[derive(Debug)]
-pub(super) struct Top<T: Ord> {
-    most: usize,
-    /// The least on top; of equal ones the first by `T` stays.
-    kept: BinaryHeap<Reverse<(u64, Reverse<T>)>>,
-}
-
-impl<T: Ord> Top<T> {
-    pub(super) fn of(most: usize) -> Self {
-        Self { most, kept: BinaryHeap::new() }
-    }
-
-    /// Shows it one; `what` is made only if that is among the greatest so far.
-    pub(super) fn show(&mut self, key: u64, what: impl FnOnce() -> T) {
-        let is_full = self.kept.len() >= self.most;
-        if is_full && self.kept.peek().is_some_and(|least| key < least.0.0) {
-            return;
-        }
-        self.kept.push(Reverse((key, Reverse(what()))));
-        if is_full {
-            self.kept.pop();
-        }
-    }
-
-    /// The greatest first.
-    pub(super) fn sorted(&self) -> Vec<(u64, &T)> {
-        let mut all: Vec<_> = self.kept.iter().map(|kept| (kept.0.0, &kept.0.1.0)).collect();
-        all.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-        all
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,17 +57,5 @@ mod tests {
         }
         assert_eq!(tally.sorted(|n| *n), [("b", &2), ("a", &1)]);
         assert_eq!((tally.others, tally.len()), (Some(2), 2));
-    }
-
-    #[test]
-    fn the_greatest_stay_whatever_the_order() {
-        let mut top = Top::of(3);
-        for n in [5, 1, 9, 9, 7, 2, 9] {
-            top.show(n, || format!("{n}"));
-        }
-        assert_eq!(top.sorted().into_iter().map(|(n, _)| n).collect::<Vec<_>>(), [9, 9, 9]);
-        let mut top = Top::of(2);
-        ["c", "a", "b"].iter().for_each(|name| top.show(4, || *name));
-        assert_eq!(top.sorted(), [(4, &"a"), (4, &"b")]);
     }
 }

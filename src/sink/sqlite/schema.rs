@@ -32,7 +32,8 @@ pub(super) fn tables() -> String {
     format!("CREATE TABLE pages (id INTEGER PRIMARY KEY, host TEXT, {});{REST}", columns.join(", "))
 }
 
-/// `position` counts from 0 on each page.
+/// `position` counts from 0 on each page. What redirects has a row with the links of the page that it leads to, which may
+/// have a row of its own, so the views name a page by where it is, and say each of its links once.
 const REST: &str = "
 CREATE TABLE links (
   page INTEGER NOT NULL, position INTEGER NOT NULL, url TEXT NOT NULL, tag TEXT NOT NULL, attr TEXT NOT NULL,
@@ -43,10 +44,12 @@ CREATE TABLE redirects (
   PRIMARY KEY (page, position)
 ) WITHOUT ROWID;
 CREATE VIEW inlinks AS
-  SELECT links.url, pages.url AS page, links.tag, links.attr, links.kind, links.nofollow, links.text
+  SELECT DISTINCT links.url, coalesce(pages.final_url, pages.url) AS page, links.tag, links.attr, links.kind,
+    links.nofollow, links.text
   FROM links JOIN pages ON pages.id = links.page;
 CREATE VIEW broken_links AS
-  SELECT pages.url AS page, links.url, broken.status_code, broken.error_kind, links.tag, links.attr, links.text
+  SELECT DISTINCT coalesce(pages.final_url, pages.url) AS page, links.url, broken.status_code, broken.error_kind,
+    links.tag, links.attr, links.text
   FROM pages AS broken JOIN links ON links.url = broken.url JOIN pages ON pages.id = links.page
   WHERE broken.status_code >= 400 OR broken.outcome = 'failed';
 ";
