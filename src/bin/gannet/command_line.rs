@@ -3,57 +3,58 @@
 //! Values of options that may hold secrets are left out, as the record of a job leaves them out; of URLs the password.
 //! Queries are shown, as everywhere.
 
+use clap::CommandFactory as _;
 use gannet::url::redacted;
 
+use crate::args::Args;
+
 /// Options whose values may be secret, long and short.
-const SECRET: &[(&str, Option<&str>)] =
-    &[("--header", Some("-H")), ("--proxy", Some("-x")), ("--data", None)];
+const SECRET: &[(&str, Option<char>)] = &[("--header", Some('H')), ("--proxy", Some('x')), ("--data", None)];
 
 /// What stands for a value.
 const STARS: &str = "***";
 
 /// The words as they may be shown.
 pub(crate) fn shown(words: impl Iterator<Item = String>) -> String {
+    let letters = letters();
     let mut line = vec!["gannet".to_owned()];
     let mut is_secret = false;
     for word in words.skip(1) {
-        let shown = match is_secret {
-            true => STARS.to_owned(),
-            false => without_value(&word).unwrap_or_else(|| redacted(&word).into_owned()),
+        let value = secret_of(&word, &letters).filter(|_| !is_secret);
+        let shown = match value {
+            _ if is_secret => STARS.to_owned(),
+            Some(at) if at < word.len() => format!("{}{STARS}", &word[..at]),
+            _ => redacted(&word).into_owned(),
         };
-        is_secret = !is_secret && takes_secret(&word);
+        // Where the value is to begin and the word ends, the next word is it.
+        is_secret = value == Some(word.len());
         line.push(quoted(&shown));
     }
     line.join(" ")
 }
 
-/// Whether the next word is a secret: `--header`, or `-qH`.
-fn takes_secret(word: &str) -> bool {
-    let is_short = |short: &Option<&str>| {
-        let letter = short.and_then(|short| short.strip_prefix('-'));
-        is_cluster(word) && letter.is_some_and(|letter| word.find(letter) == Some(word.len() - 1))
-    };
-    SECRET.iter().any(|(long, short)| word == *long || is_short(short))
-}
-
-/// An option with its secret in one word: `--header=A: b`, `-HA: b`.
-fn without_value(word: &str) -> Option<String> {
-    for (long, short) in SECRET {
-        if word.strip_prefix(long).is_some_and(|rest| rest.starts_with('=')) {
-            return Some(format!("{long}={STARS}"));
-        }
-        let letter = short.and_then(|short| short.strip_prefix('-'));
-        let at = letter.filter(|_| is_cluster(word)).and_then(|letter| word.find(letter));
-        if let Some(at) = at.filter(|at| at + 1 < word.len()) {
-            return Some(format!("{}{STARS}", &word[..=at]));
+/// Where in this word the value of a secret option begins: behind `--header=`, `-H` or `-qH`; at the end of `--header`.
+fn secret_of(word: &str, letters: &[char]) -> Option<usize> {
+    for (long, _) in SECRET {
+        match word.strip_prefix(long) {
+            Some("") => return Some(long.len()),
+            Some(rest) if rest.starts_with('=') => return Some(long.len() + 1),
+            _ => {}
         }
     }
-    None
+    let cluster = word.strip_prefix('-').filter(|rest| !rest.starts_with('-'))?;
+    // The first that takes a value takes all that follows: `-ox` is the file `x`, and `-HA: x` has no `-x`.
+    let at = cluster.find(letters)?;
+    let is_secret =
+        |&(_, short): &(_, Option<char>)| short.is_some_and(|short| cluster[at..].starts_with(short));
+    SECRET.iter().any(is_secret).then_some(at + 2)
 }
 
-/// Short options in one word. One that takes a value ends them; then what follows may be hidden for nothing.
-fn is_cluster(word: &str) -> bool {
-    word.starts_with('-') && !word.starts_with("--")
+/// The short options that take a value, of all commands.
+fn letters() -> Vec<char> {
+    let command = Args::command();
+    let options = command.get_subcommands().flat_map(clap::Command::get_arguments);
+    options.filter(|option| option.get_action().takes_values()).filter_map(clap::Arg::get_short).collect()
 }
 
 fn quoted(word: &str) -> String {
@@ -83,6 +84,8 @@ mod tests {
             ),
             ("fetch|-qH|A: x|-xhttp://p|-k", "gannet fetch -qH *** -x*** -k"),
             ("fetch|-H|-H|u", "gannet fetch -H *** u"),
+            ("fetch|-HX: x|-H|A: secret|u", "gannet fetch -H*** -H *** u"),
+            ("fetch|-oH|-H|A: secret|-ox|u", "gannet fetch -oH -H *** -ox u"),
             ("fetch|it's|a b|", "gannet fetch 'it'\\''s' 'a b' ''"),
         ] {
             let words = ["target/gannet"].into_iter().chain(words.split('|')).map(str::to_owned);
