@@ -12,8 +12,10 @@ mod received;
 mod record;
 
 pub use self::aside::{Aside, Record};
-pub use self::received::{Keep, LinkRecord, Received, ShowBody, content_type, file_stem};
-pub use self::record::{FIELDS, SCHEMA, WithLinks};
+pub(crate) use self::received::file_stem;
+pub use self::received::{Keep, LinkRecord, Received, ShowBody, content_type};
+pub(crate) use self::record::WithLinks;
+pub use self::record::{FIELDS, SCHEMA};
 pub use crate::frontier::Position;
 
 use crate::extract::Via;

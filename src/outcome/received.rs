@@ -205,7 +205,7 @@ fn body_path(sha256: &str, content_type: Option<&str>) -> String {
 
 /// The file, without suffix, of what is made of a body that was found at a URL: two levels of the SHA-256 of both, so that
 /// it is safe, bounded, the same in every run, and different when either changes.
-pub fn file_stem(url: Option<&CrawlUrl>, body: &[u8]) -> String {
+pub(crate) fn file_stem(url: Option<&CrawlUrl>, body: &[u8]) -> String {
     // A password has no part in it: who has the record could try to guess it.
     let url = url.map_or_else(String::new, ToString::to_string);
     let hash = sha256(&[url.as_bytes(), b"\n", body].concat());

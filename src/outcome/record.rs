@@ -80,7 +80,7 @@ impl Serialize for Outcome {
 }
 
 /// An outcome whose record shows its links whatever was asked for, and no body.
-pub struct WithLinks<'a>(pub &'a Outcome);
+pub(crate) struct WithLinks<'a>(pub(crate) &'a Outcome);
 
 impl Serialize for WithLinks<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
