@@ -13,6 +13,7 @@ use gannet::error::Error;
 use gannet::fetch::{DenyPrivate, HeaderMap, HeaderName, HeaderValue, Http, HttpOptions, Method, user_agent};
 use gannet::frontier::Politeness;
 use gannet::outcome::{FIELDS, Keep, ShowBody};
+use gannet::report::Lists;
 use gannet::scope::{self, Scope, Traps};
 use gannet::seeds::Source;
 
@@ -126,12 +127,7 @@ impl Settings {
         let http = Http::new(options).map_err(|why| Error::Config(why.to_string()))?;
         let sources = Source::from_args(&seeds)?;
         if let Some(reports) = &mut places.reports {
-            let list = |source: &Source| match source {
-                Source::File(path) => Some(path.display().to_string()),
-                _ => None,
-            };
-            let lists = sources.iter().map(list).collect();
-            reports.run = About { failing: fail_on.statuses_to_report(), lists };
+            reports.run = About { failing: fail_on.statuses_to_report(), lists: lists(&sources) };
         }
         outputs::not_over_the_input(&sources, &places.files())?;
         plan.resumable = job.job.is_some();
@@ -147,6 +143,13 @@ impl Settings {
             })
             .transpose()?
             .map(Arc::new);
+        let show = Show::of(&output, to_terminal);
+        Ok(Self { plan, http, sources, outputs, job, show, fail_on })
+    }
+}
+
+impl Show {
+    fn of(output: &OutputArgs, to_terminal: bool) -> Self {
         let progress = match output.progress {
             When::Always => true,
             When::Never => false,
@@ -154,14 +157,22 @@ impl Settings {
             When::Auto => io::stderr().is_terminal() && !to_terminal,
         };
         let quiet = output.quiet;
-        let show = Show {
+        Self {
             progress: progress && (quiet == 0 || output.progress == When::Always),
             summary: quiet == 0,
             warnings: quiet < 2,
             verbose: output.verbose > 0,
-        };
-        Ok(Self { plan, http, sources, outputs, job, show, fail_on })
+        }
     }
+}
+
+/// The names of the lists of seeds, for reports.
+fn lists(sources: &[Source]) -> Lists {
+    let name = |source: &Source| match source {
+        Source::File(path) => Some(path.display().to_string()),
+        _ => None,
+    };
+    sources.iter().map(name).collect()
 }
 
 /// Which links are followed.
