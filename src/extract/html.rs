@@ -93,6 +93,7 @@ macro_rules! element {
 }
 
 /// The table. `None` for elements without links.
+#[inline(always)] // for `take`, which asks for every tag
 pub(super) fn element(name: &[u8]) -> Option<&'static Element> {
     Some(match name {
         b"a" => element!("a", [("href", Navigation)], Rel),

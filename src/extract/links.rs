@@ -82,6 +82,12 @@ impl<'a> Links<'a> {
     /// Takes the links of the page with what they are called. Of several to one URL the text is that of the first that
     /// has one and stands where the [`Link`] says.
     pub(super) fn take_all(&mut self, found: &Found<'a>) {
+        if found.labels.is_empty() {
+            for raw in &found.links {
+                self.take(raw);
+            }
+            return;
+        }
         let mut labels = found.labels.iter().peekable();
         for (nth, raw) in found.links.iter().enumerate() {
             let at = self.take(raw);
