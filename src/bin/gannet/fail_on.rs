@@ -151,6 +151,11 @@ impl FromStr for Rule {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = |why: &str| format!("`{text}` {why}\nhint: {HINT}");
         if let Some(limit) = Limit::of(text) {
+            if matches!(limit, Limit::Count(400..=599)) {
+                return Err(format!(
+                    "`{text}` may be a status or a number\nhint: write `status={text}` or `status:{text}`"
+                ));
+            }
             return Ok(Self { condition: Condition::Any, limit: Some(limit) });
         }
         let (condition, limit) = match text.split_once(':') {
@@ -310,6 +315,8 @@ mod tests {
             "status=1000",
             "status<400",
             "error_kind=novel",
+            "404",
+            "503,error",
             "5%:5%",
             "NaN%",
             "%",
