@@ -100,9 +100,40 @@ impl Fact {
         self.url.as_deref().or(self.input.as_deref()).unwrap_or_default()
     }
 
+    /// What became of the URL, as reports count it.
+    pub(super) fn fate(&self) -> Fate {
+        let is_forbidden = self.error_kind.as_deref() == Some("robots_denied");
+        match (self.outcome.as_str(), self.status_code) {
+            ("failed" | "fallback", _) if is_forbidden => Fate::NotAsked,
+            ("failed" | "fallback", _) => Fate::Failed,
+            ("finished", Some(status @ 400..)) if !self.is_guess() => Fate::Refused(status),
+            ("finished", _) => Fate::Good,
+            _ => Fate::NotAsked,
+        }
+    }
+
     /// Whether nobody said that it is there: a `/sitemap.xml` that no robots.txt names.
     pub fn is_guess(&self) -> bool {
         self.tag.as_deref() == Some("robots") && self.attr.as_deref() == Some("default")
+    }
+}
+
+/// What became of a URL. Whoever got a payload in place of an answer got none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// An answer below 400, or any to a question that nobody had to answer.
+    Good,
+    /// An answer of 400 and above.
+    Refused(u16),
+    /// No whole answer.
+    Failed,
+    /// Skipped, cancelled, or forbidden by robots.txt behind a redirect: nobody's fault.
+    NotAsked,
+}
+
+impl Fate {
+    pub(super) fn is_bad(self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Failed)
     }
 }
 

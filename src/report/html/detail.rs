@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use hdrhistogram::Histogram;
 
 use super::SHOWN_HOSTS;
-use super::survey::{Fate, Survey, host_of};
+use super::survey::{Survey, host_of};
 use super::timeline::Timeline;
 use super::times::micros;
-use crate::report::Fact;
+use crate::report::fact::{Fact, Fate};
 
 /// See the module.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl<'a> Detail<'a> {
     }
 
     pub(super) fn add(&mut self, fact: &Fact) {
-        let fate = Fate::of(fact);
+        let fate = fact.fate();
         if let Some(line) = self.timeline.as_mut().filter(|_| fate != Fate::NotAsked) {
             line.add(fact, fate.is_bad());
         }

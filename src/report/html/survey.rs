@@ -8,41 +8,13 @@ use super::text::clipped;
 use super::timeline::Span;
 use super::times::{Times, micros};
 use super::{MOST_HOSTS, MOST_LIST};
-use crate::report::Fact;
+use crate::report::fact::{Fact, Fate};
 
 /// Names of types, kinds and reasons that are told apart; those of gannet are a few dozen.
 const NAMES: usize = 200;
 
 /// Examples of each kind of error.
 const EXAMPLES: usize = 5;
-
-/// What became of a URL, as the report counts it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// An answer below 400, or any to a question that nobody had to answer.
-    Good,
-    /// An answer of 400 and above.
-    Refused(u16),
-    /// No whole answer.
-    Failed,
-    /// Neither skipped nor cancelled is anybody's fault.
-    NotAsked,
-}
-
-impl Fate {
-    pub(super) fn of(fact: &Fact) -> Self {
-        match (fact.outcome.as_str(), fact.status_code) {
-            ("finished", Some(status @ 400..)) if !fact.is_guess() => Self::Refused(status),
-            ("finished", _) => Self::Good,
-            ("failed" | "fallback", _) => Self::Failed,
-            _ => Self::NotAsked,
-        }
-    }
-
-    pub(super) fn is_bad(self) -> bool {
-        matches!(self, Self::Refused(_) | Self::Failed)
-    }
-}
 
 /// What is known of a host, and of all others.
 #[derive(Debug, Default)]
@@ -156,7 +128,7 @@ impl Survey {
     }
 
     pub(super) fn add(&mut self, fact: &Fact) {
-        let fate = Fate::of(fact);
+        let fate = fact.fate();
         self.records += 1;
         *self.outcomes.at(&fact.outcome) += 1;
         if let Some(reason) = &fact.skipped {

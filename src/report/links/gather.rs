@@ -9,7 +9,7 @@ use std::io;
 
 use super::budget::{Budget, MAX_BYTES, length_of};
 use super::{BadLink, BadPage, Capped, Fault, LinkReport, MOST, Measured, Moved, SameTitle, Target};
-use crate::report::fact::{Fact, Facts, LinkFact};
+use crate::report::fact::{Fact, Facts, Fate, LinkFact};
 use crate::url::Fingerprinter;
 
 /// Broken URLs, and redirects, that are told apart. What is more is counted.
@@ -119,9 +119,8 @@ impl Gather<'_> {
     /// The first pass: what is wrong with this URL?
     fn judge(&mut self, fact: &Fact) {
         self.has_links |= !fact.links.is_empty();
-        let forbidden = [&fact.skipped, &fact.error_kind].map(|why| why.as_deref() == Some("robots_denied"));
         if matches!(fact.outcome.as_str(), "skipped" | "cancelled") {
-            if forbidden[0] {
+            if fact.skipped.as_deref() == Some("robots_denied") {
                 self.suspect(fact, Fault::default(), true);
             }
             return;
@@ -130,15 +129,24 @@ impl Gather<'_> {
         top(&mut self.report.slowest, fact, fact.time_total_ms.unwrap_or_default());
         top(&mut self.report.largest, fact, fact.body_bytes.unwrap_or_default() as f64);
         let ends_at = fact.final_url.clone().filter(|_| !fact.chain.is_empty());
-        if fact.error_kind.is_some() {
-            let (error_kind, error) = (fact.error_kind.clone(), fact.error.clone());
-            self.suspect(fact, Fault { status_code: None, error_kind, error, ends_at }, forbidden[1]);
-        } else if let Some(status) = fact.status_code.filter(|status| *status >= 400 && !fact.is_guess()) {
-            self.suspect(fact, Fault { status_code: Some(status), ends_at, ..Fault::default() }, false);
-        } else {
-            self.redirects(fact);
-            if fact.tag.as_deref() == Some("sitemap") && self.listed.len() <= MAX_PRINTS {
-                self.listed.insert(self.prints.fingerprint_str(fact.name()));
+        let (error_kind, error) = (fact.error_kind.clone(), fact.error.clone());
+        match fact.fate() {
+            Fate::Failed => {
+                self.suspect(fact, Fault { status_code: None, error_kind, error, ends_at }, false)
+            }
+            // Robots.txt forbids where a redirect leads.
+            Fate::NotAsked => {
+                self.suspect(fact, Fault { status_code: None, error_kind, error, ends_at }, true)
+            }
+            Fate::Refused(status) => {
+                let fault = Fault { status_code: Some(status), ends_at, ..Fault::default() };
+                self.suspect(fact, fault, false);
+            }
+            Fate::Good => {
+                self.redirects(fact);
+                if fact.tag.as_deref() == Some("sitemap") && self.listed.len() <= MAX_PRINTS {
+                    self.listed.insert(self.prints.fingerprint_str(fact.name()));
+                }
             }
         }
     }
