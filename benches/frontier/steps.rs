@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -156,8 +155,8 @@ impl Opened {
         let manifest = Manifest::new(Vec::new(), true, Vec::new(), BTreeMap::new());
         let mut job = Job::open(&setup.directory, manifest).unwrap();
         let sync = Sync::Every(Duration::from_secs(1));
-        let no_sink = |_, _| unreachable!("there is no output");
-        let started = job.start(BTreeMap::new(), setup.memory, sync, &[], no_sink).unwrap();
+        let no_sink = |_: (usize, u64)| unreachable!("there is no output");
+        let started = job.start(BTreeMap::new(), setup.memory, sync, no_sink).unwrap();
         let (outcomes, receiver) = mpsc::channel(1024);
         let writer = started.writer.spawn(receiver).unwrap();
         let mut frontier = scheduler(started.store, setup);
