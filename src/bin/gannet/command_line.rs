@@ -7,20 +7,18 @@ use clap::CommandFactory as _;
 use gannet::url::redacted;
 
 use crate::args::Args;
-
-/// Options whose values may be secret, long and short.
-const SECRET: &[(&str, Option<char>)] = &[("--header", Some('H')), ("--proxy", Some('x')), ("--data", None)];
+use crate::job::SECRET;
 
 /// What stands for a value.
 const STARS: &str = "***";
 
 /// The words as they may be shown.
 pub(crate) fn shown(words: impl Iterator<Item = String>) -> String {
-    let letters = letters();
+    let options = Options::known();
     let mut line = vec!["gannet".to_owned()];
     let mut is_secret = false;
     for word in words.skip(1) {
-        let value = secret_of(&word, &letters).filter(|_| !is_secret);
+        let value = options.secret_of(&word).filter(|_| !is_secret);
         let shown = match value {
             _ if is_secret => STARS.to_owned(),
             Some(at) if at < word.len() => format!("{}{STARS}", &word[..at]),
@@ -33,28 +31,45 @@ pub(crate) fn shown(words: impl Iterator<Item = String>) -> String {
     line.join(" ")
 }
 
-/// Where in this word the value of a secret option begins: behind `--header=`, `-H` or `-qH`; at the end of `--header`.
-fn secret_of(word: &str, letters: &[char]) -> Option<usize> {
-    for (long, _) in SECRET {
-        match word.strip_prefix(long) {
-            Some("") => return Some(long.len()),
-            Some(rest) if rest.starts_with('=') => return Some(long.len() + 1),
-            _ => {}
-        }
-    }
-    let cluster = word.strip_prefix('-').filter(|rest| !rest.starts_with('-'))?;
-    // The first that takes a value takes all that follows: `-ox` is the file `x`, and `-HA: x` has no `-x`.
-    let at = cluster.find(letters)?;
-    let is_secret =
-        |&(_, short): &(_, Option<char>)| short.is_some_and(|short| cluster[at..].starts_with(short));
-    SECRET.iter().any(is_secret).then_some(at + 2)
+/// The options of all commands, as far as they matter here.
+struct Options {
+    /// Long ones whose values may be secret, dashes included.
+    secret: Vec<String>,
+    /// Short ones whose values may be secret.
+    secret_letters: Vec<char>,
+    /// Short ones that take a value.
+    letters: Vec<char>,
 }
 
-/// The short options that take a value, of all commands.
-fn letters() -> Vec<char> {
-    let command = Args::command();
-    let options = command.get_subcommands().flat_map(clap::Command::get_arguments);
-    options.filter(|option| option.get_action().takes_values()).filter_map(clap::Arg::get_short).collect()
+impl Options {
+    fn known() -> Self {
+        let command = Args::command();
+        let options = || {
+            let options = command.get_subcommands().flat_map(clap::Command::get_arguments);
+            options.filter(|option| option.get_action().takes_values())
+        };
+        let secret = || options().filter(|option| SECRET.contains(&option.get_id().as_str()));
+        Self {
+            secret: secret().filter_map(|option| Some(format!("--{}", option.get_long()?))).collect(),
+            secret_letters: secret().filter_map(clap::Arg::get_short).collect(),
+            letters: options().filter_map(clap::Arg::get_short).collect(),
+        }
+    }
+
+    /// Where in this word the value of a secret option begins: behind `--header=`, `-H` or `-qH`; at the end of `--header`.
+    fn secret_of(&self, word: &str) -> Option<usize> {
+        for long in &self.secret {
+            match word.strip_prefix(&**long) {
+                Some("") => return Some(long.len()),
+                Some(rest) if rest.starts_with('=') => return Some(long.len() + 1),
+                _ => {}
+            }
+        }
+        let cluster = word.strip_prefix('-').filter(|rest| !rest.starts_with('-'))?;
+        // The first that takes a value takes all that follows: `-ox` is the file `x`, and `-HA: x` has no `-x`.
+        let at = cluster.find(&*self.letters)?;
+        cluster[at..].starts_with(&*self.secret_letters).then_some(at + 2)
+    }
 }
 
 fn quoted(word: &str) -> String {

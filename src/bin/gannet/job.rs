@@ -42,7 +42,7 @@ const FIXED: &[&str] = &[
 /// Settings that are no part of a job.
 const PASSING: &[&str] = &["job", "quiet", "verbose", "progress", "what"];
 /// Settings whose values may be secret.
-const SECRET: &[&str] = &["headers", "proxy", "data"];
+pub(crate) const SECRET: &[&str] = &["headers", "proxy", "data"];
 /// Settings that name files.
 const FILES: &[&str] = &["seeds", "output"];
 
