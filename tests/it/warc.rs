@@ -315,6 +315,15 @@ fn a_killed_run_leaves_whole_members() {
     assert!(count > 300);
 }
 
+/// A job that is over has all that is there in its records, all of that in its archive, and the archive in its index.
+fn assert_archived(web: &Web, desk: &Desk, path: &Path, lines: &Path) {
+    let (found, records) = (archive(path), records(lines));
+    assert_truth(&records, web.graph());
+    assert_has(&found, &records);
+    check_index(path, &found);
+    desk.assert_over();
+}
+
 /// A crawl of a job that is killed again and again, and what it leaves.
 fn killed(name: &str, options: &[&str]) {
     let (web, desk, mut random) = (Web::start(troubled(100)), Desk::new(), Random::new(name));
@@ -324,11 +333,7 @@ fn killed(name: &str, options: &[&str]) {
     args.extend(["-o", path.to_str().unwrap(), "-o", lines.to_str().unwrap(), "--digest"]);
     args.extend(options);
     desk.kill_until_done(&desk.args(&args), &mut random, (30, 400)).exits(0);
-    let (found, records) = (archive(&path), records(&lines));
-    assert_truth(&records, web.graph());
-    assert_has(&found, &records);
-    check_index(&path, &found);
-    desk.assert_over();
+    assert_archived(&web, &desk, &path, &lines);
 }
 
 #[test]
@@ -355,11 +360,7 @@ fn a_full_disk_ends_the_run_and_not_the_archive() {
     }
     small.grow("64m");
     desk.run(&args).exits(0);
-    let (found, records) = (archive(&path), records(&lines));
-    assert_truth(&records, web.graph());
-    assert_has(&found, &records);
-    check_index(&path, &found);
-    desk.assert_over();
+    assert_archived(&web, &desk, &path, &lines);
 }
 
 #[test]
