@@ -8,6 +8,7 @@
 //! [`Fingerprinter`] turns that identity into 64 bits under a random key, so that nobody can publish
 //! URLs that collide. Nothing here does I/O.
 
+mod host_table;
 mod near;
 mod redact;
 
@@ -20,6 +21,7 @@ use memchr::{memchr, memrchr};
 use siphasher::sip::SipHasher13;
 use url::Url;
 
+pub use self::host_table::HostTable;
 pub(crate) use self::near::Near;
 pub use self::redact::redacted;
 

@@ -285,6 +285,7 @@ impl<F: Fetch> Shared<F> {
             url: entry.url.clone(),
             method: plan.method.clone(),
             body: plan.body.clone(),
+            headers: None,
             hops,
             home: entry.is_home(),
             from_public: entry.is_from_public(),

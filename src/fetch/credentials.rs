@@ -37,8 +37,23 @@ pub(super) fn without_private(headers: &HeaderMap) -> HeaderMap {
     public.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
+/// Puts headers over those that are there; what is private stays away from a foreign origin.
+pub(super) fn put(headers: &mut HeaderMap, over: &HeaderMap, foreign: bool) {
+    let wanted = |name: &HeaderName| !foreign || !is_private(name);
+    for name in over.keys().filter(|name| wanted(name)) {
+        headers.remove(name);
+    }
+    for (name, value) in over.iter().filter(|(name, _)| wanted(name)) {
+        let mut value = value.clone();
+        value.set_sensitive(is_secret(name));
+        headers.append(name.clone(), value);
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use reqwest::header::HeaderValue;
+
     use super::*;
 
     #[test]
@@ -65,5 +80,21 @@ mod tests {
         assert!(!shown.contains("hush") && shown.contains("a/b"), "{shown}");
         assert_eq!(without_private(&headers).get_all("accept").iter().count(), 2);
         assert!(!without_private(&headers).contains_key("x-api-key"));
+    }
+
+    #[test]
+    fn headers_of_one_request_win_and_private_ones_stay_at_home() {
+        let over = HeaderMap::from_iter(
+            ["cookie", "accept"]
+                .map(|name| (HeaderName::from_static(name), HeaderValue::from_static("over"))),
+        );
+        for (foreign, cookie) in [(false, Some("over")), (true, None)] {
+            let mut headers = HeaderMap::new();
+            headers.append("accept", HeaderValue::from_static("a/b"));
+            headers.append("accept", HeaderValue::from_static("c/d"));
+            put(&mut headers, &over, foreign);
+            assert_eq!(headers.get_all("accept").iter().collect::<Vec<_>>(), ["over"]);
+            assert_eq!(headers.get("cookie").map(|value| value.to_str().unwrap()), cookie);
+        }
     }
 }

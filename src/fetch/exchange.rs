@@ -42,6 +42,8 @@ pub(super) struct Exchange<'a> {
     hops: Option<Arc<dyn HopPolicy>>,
     method: Method,
     body: Option<Bytes>,
+    /// Headers of this request alone.
+    headers: Option<Arc<HeaderMap>>,
     /// The URL of the current hop.
     url: CrawlUrl,
     chain: Vec<HopRecord>,
@@ -62,7 +64,7 @@ pub(super) struct Exchange<'a> {
 
 impl<'a> Exchange<'a> {
     pub(super) fn new(http: &'a Http, request: Request, trace: Arc<Trace>) -> Self {
-        let Request { url, method, body, hops, home, from_public, max_body, max_redirects, capture } =
+        let Request { url, method, body, headers, hops, home, from_public, max_body, max_redirects, capture } =
             request;
         let deadline = Deadline::new(Arc::clone(&trace), http.options.timeout, http.options.idle_timeout);
         Self {
@@ -72,6 +74,7 @@ impl<'a> Exchange<'a> {
             hops,
             method,
             body,
+            headers,
             url,
             chain: Vec::new(),
             same_method: 0,
@@ -154,7 +157,8 @@ impl<'a> Exchange<'a> {
         self.trace.enter(Stage::Idle);
         let http = self.http;
         let (method, body) = (self.method.clone(), self.body.clone());
-        let answer = match http.request(&self.url, method, body, self.foreign, self.rewritten) {
+        let headers = self.headers.as_deref();
+        let answer = match http.request(&self.url, method, body, headers, self.foreign, self.rewritten) {
             Ok(request) => {
                 if let Some(captures) = &mut self.captures {
                     captures.send(&self.url, &request);

@@ -172,8 +172,8 @@ impl Http {
         })
     }
 
-    /// The request of one hop. `foreign`: not to the origin of the first URL. `rewritten`: a redirect took
-    /// its body away.
+    /// The request of one hop, with its own headers `over` those of all. `foreign`: not to the origin of the first URL.
+    /// `rewritten`: a redirect took its body away.
     ///
     /// # Errors
     /// When the URL does not fit into a request, e.g. for its length.
@@ -182,6 +182,7 @@ impl Http {
         url: &CrawlUrl,
         method: Method,
         body: Option<Bytes>,
+        over: Option<&HeaderMap>,
         foreign: bool,
         rewritten: bool,
     ) -> reqwest::Result<reqwest::Request> {
@@ -194,6 +195,9 @@ impl Http {
             reqwest::Request::new(method, url)
         };
         let mut headers = if foreign { &self.foreign_headers } else { &self.headers }.clone();
+        if let Some(over) = over {
+            credentials::put(&mut headers, over, foreign);
+        }
         if rewritten {
             for name in BODY_HEADERS {
                 headers.remove(name);

@@ -69,6 +69,9 @@ pub struct Request {
     pub method: Method,
     /// The request body, if any.
     pub body: Option<Bytes>,
+    /// Headers of this request, in place of those of [`HttpOptions::headers`] where both have one, under the same rules for
+    /// what is private; default none.
+    pub headers: Option<Arc<HeaderMap>>,
     /// Who decides about redirects; `None` follows every hop to an `http` or `https` URL.
     pub hops: Option<Arc<dyn HopPolicy>>,
     /// The user named this host, so it gets the headers that are meant for one origin only
@@ -92,6 +95,7 @@ impl Request {
             url,
             method: Method::GET,
             body: None,
+            headers: None,
             hops: None,
             home: true,
             from_public: false,

@@ -15,8 +15,9 @@ const DURABILITY: &str = include_str!("../../docs/durability.md");
 const POLITENESS: &str = include_str!("../../docs/politeness.md");
 const SECURITY: &str = include_str!("../../docs/security.md");
 const ARCHITECTURE: &str = include_str!("../../docs/architecture.md");
+const NETWORK: &str = include_str!("../../docs/network.md");
 const CI: &str = include_str!("../../docs/ci.md");
-const PROSE: [(&str, &str); 10] = [
+const PROSE: [(&str, &str); 11] = [
     ("README", README),
     ("guide", GUIDE),
     ("output", OUTPUT),
@@ -27,6 +28,7 @@ const PROSE: [(&str, &str); 10] = [
     ("architecture", ARCHITECTURE),
     ("changelog", CHANGELOG),
     ("ci", CI),
+    ("network", NETWORK),
 ];
 const COMMANDS: [&str; 9] =
     ["crawl", "fetch", "robots", "report", "job", "demo", "origin", "completions", "man"];

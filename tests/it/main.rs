@@ -64,6 +64,7 @@ mod robots_conformance;
 mod robots_fetch;
 mod safety;
 mod secrets;
+mod servers;
 mod sitemap_conformance;
 mod sitemaps;
 #[cfg(feature = "sqlite")]

@@ -1,6 +1,9 @@
 //! What can be typed: flags, their names, defaults and help. No I/O and no decisions here.
 
+mod connection;
 mod origin;
+mod pacing;
+mod proxy;
 mod values;
 mod warc;
 
@@ -13,12 +16,15 @@ use gannet::fetch::ROBOTS_TOKEN;
 use gannet::job::Sync;
 use gannet::scope::Traps;
 
-use self::values::{duration, frontier_memory, parameter, positive, rate, robots_token, sync};
+use self::values::{duration, frontier_memory, parameter, positive, robots_token, sync};
 use crate::exit::TABLE;
 use crate::fail_on::FailOn;
 use crate::reports::Report;
 
+pub(crate) use self::connection::ConnectionArgs;
 pub(crate) use self::origin::{DemoArgs, OriginArgs, RobotsKind};
+pub(crate) use self::pacing::PacingArgs;
+pub(crate) use self::proxy::ProxyArgs;
 pub(crate) use self::warc::{WarcArgs, WarcDigest};
 
 /// A concurrent HTTP fetcher and crawler.
@@ -154,16 +160,9 @@ pub(crate) struct RunArgs {
     /// Threads that fetch, with connections of their own [default: one per core, each with 16 workers or more]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) threads: Option<u32>,
-    /// Requests at once to one host [default: 6 for crawl, --workers for fetch]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) per_host: Option<u32>,
-    /// Least time between the starts of two requests to one host; a redirect that `fetch` follows does not wait
-    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
-    pub(crate) delay: Duration,
-    /// Most requests in a time, all hosts together, e.g. 20/s or 600/m [default: no limit]
-    #[arg(long, value_name = "N/TIME", value_parser = rate)]
-    pub(crate) rate: Option<Duration>,
 
+    #[command(flatten)]
+    pub(crate) pacing: PacingArgs,
     #[command(flatten)]
     pub(crate) job: JobArgs,
     #[command(flatten)]
@@ -234,15 +233,6 @@ pub(crate) struct RequestArgs {
     /// The User-Agent [default: gannet/VERSION and what it is]
     #[arg(short = 'A', long, value_name = "TEXT")]
     pub(crate) user_agent: Option<String>,
-    /// An HTTP proxy for all requests [default: HTTP_PROXY, HTTPS_PROXY, NO_PROXY]
-    #[arg(short = 'x', long, value_name = "URL")]
-    pub(crate) proxy: Option<String>,
-    /// Accept any TLS certificate
-    #[arg(short = 'k', long)]
-    pub(crate) insecure: bool,
-    /// Speak HTTP/1.1 only
-    #[arg(long)]
-    pub(crate) http1: bool,
     /// When to refuse loopback, private, link-local and metadata addresses: where a public page or redirect leads there,
     /// always (also without a value), or never
     #[arg(
@@ -254,6 +244,10 @@ pub(crate) struct RequestArgs {
         require_equals = true
     )]
     pub(crate) deny_private: Deny,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+    #[command(flatten)]
+    pub(crate) proxy: ProxyArgs,
 }
 
 /// What is made of answers, and of what is none.

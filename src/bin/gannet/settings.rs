@@ -95,16 +95,14 @@ impl Settings {
         fail_on: FailOn,
         typed: &ArgMatches,
     ) -> Result<Self, Error> {
-        let RunArgs {
-            seeds, threads, per_host, delay, rate, job, request, answer, output, warc, stop, ..
-        } = run;
+        let RunArgs { seeds, threads, pacing, job, request, answer, output, warc, stop, .. } = run;
         // Each has one worker at least, and an even share of the connections that are kept.
         plan.threads =
             threads.map_or_else(|| lanes_for(plan.workers), |threads| plan.workers.min(threads as usize));
         plan.politeness = Politeness {
-            per_host: per_host.unwrap_or(plan.politeness.per_host),
-            delay,
-            pace: rate.unwrap_or(Duration::ZERO),
+            per_host: pacing.per_host.unwrap_or(plan.politeness.per_host),
+            delay: pacing.delay,
+            pace: pacing.rate.unwrap_or(Duration::ZERO),
             retries: answer.retries,
             ..plan.politeness
         };
@@ -119,7 +117,7 @@ impl Settings {
         let mut places = Places::of(&output, &warc, job.job.as_deref())?;
         plan.keep = keep(&output, &places)?;
         plan.reading = reading(&output);
-        let keep_connections = keep_connections(plan.workers, delay).div_ceil(plan.threads);
+        let keep_connections = keep_connections(plan.workers, pacing.delay).div_ceil(plan.threads);
         let (max_body, max_redirects) = (answer.max_body.0, answer.max_redirects);
         let options = http_options(request, &plan.robots_token)?;
         let options = HttpOptions { keep_connections, max_body, max_redirects, ..options };
@@ -217,9 +215,9 @@ pub(crate) fn http_options(request: RequestArgs, robots_token: &str) -> Result<H
         timeout: request.timeout,
         connect_timeout: request.connect_timeout,
         idle_timeout: request.idle_timeout,
-        proxy: request.proxy,
-        insecure: request.insecure,
-        http1: request.http1,
+        proxy: request.proxy.proxy,
+        insecure: request.connection.insecure,
+        http1: request.connection.http1,
         deny_private: match request.deny_private {
             Deny::Never => DenyPrivate::Never,
             Deny::Public => DenyPrivate::Public,
