@@ -88,7 +88,7 @@ impl Server {
         while TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).is_err() {
             let ended = self.child.try_wait().unwrap();
             assert!(ended.is_none() && Instant::now() < until, "not up ({ended:?}): {}", self.log());
-            thread::sleep(Duration::from_millis(20)); // nothing tells when another process listens
+            thread::park_timeout(Duration::from_millis(20)); // nothing tells when another process listens
         }
     }
 
@@ -119,7 +119,7 @@ impl Drop for Server {
             if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
                 return;
             }
-            thread::sleep(Duration::from_millis(10));
+            thread::park_timeout(Duration::from_millis(10));
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
