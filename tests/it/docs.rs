@@ -15,9 +15,10 @@ const DURABILITY: &str = include_str!("../../docs/durability.md");
 const POLITENESS: &str = include_str!("../../docs/politeness.md");
 const SECURITY: &str = include_str!("../../docs/security.md");
 const ARCHITECTURE: &str = include_str!("../../docs/architecture.md");
+const CONFIGURATION: &str = include_str!("../../docs/configuration.md");
 const NETWORK: &str = include_str!("../../docs/network.md");
 const CI: &str = include_str!("../../docs/ci.md");
-const PROSE: [(&str, &str); 11] = [
+const PROSE: [(&str, &str); 12] = [
     ("README", README),
     ("guide", GUIDE),
     ("output", OUTPUT),
@@ -29,9 +30,10 @@ const PROSE: [(&str, &str); 11] = [
     ("changelog", CHANGELOG),
     ("ci", CI),
     ("network", NETWORK),
+    ("configuration", CONFIGURATION),
 ];
-const COMMANDS: [&str; 9] =
-    ["crawl", "fetch", "robots", "report", "job", "demo", "origin", "completions", "man"];
+const COMMANDS: [&str; 10] =
+    ["crawl", "fetch", "robots", "report", "job", "config", "demo", "origin", "completions", "man"];
 
 fn gannet(args: &[impl AsRef<std::ffi::OsStr>]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_gannet")).args(args).output().unwrap()

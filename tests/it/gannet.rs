@@ -99,6 +99,12 @@ impl Call {
         ] {
             command.env_remove(name).env_remove(name.to_lowercase());
         }
+        // Nor what the machine's user has configured.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GANNET_"))
+        {
+            command.env_remove(name);
+        }
+        command.env("XDG_CONFIG_HOME", "/nonexistent");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self { command, stdin: None }
     }
@@ -117,6 +123,12 @@ impl Call {
 
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
+        self
+    }
+
+    /// Runs it in this directory.
+    pub(crate) fn directory(mut self, directory: &std::path::Path) -> Self {
+        self.command.current_dir(directory);
         self
     }
 

@@ -10,6 +10,7 @@ mod bombs;
 mod capture;
 mod charset_conformance;
 mod cli_charset;
+mod cli_config;
 mod cli_crawl;
 mod cli_fetch;
 mod cli_input;

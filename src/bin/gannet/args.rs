@@ -1,6 +1,8 @@
 //! What can be typed: flags, their names, defaults and help. No I/O and no decisions here.
 
+mod config;
 mod connection;
+mod host;
 mod origin;
 mod pacing;
 mod proxy;
@@ -21,7 +23,9 @@ use crate::exit::TABLE;
 use crate::fail_on::FailOn;
 use crate::reports::Report;
 
+pub(crate) use self::config::{ConfigArgs, ShowConfigArgs};
 pub(crate) use self::connection::ConnectionArgs;
+pub(crate) use self::host::{HostArgs, HostSettings};
 pub(crate) use self::origin::{DemoArgs, OriginArgs, RobotsKind};
 pub(crate) use self::pacing::PacingArgs;
 pub(crate) use self::proxy::ProxyArgs;
@@ -67,6 +71,12 @@ Examples:
   gannet report monday.jsonl.gz tuesday.jsonl.gz -o both.html --report junit:both.xml
   gannet report ./crawl/records.jsonl -o so-far.html     of a job, while it runs";
 
+const CONFIG_EXAMPLES: &str = "\
+Examples:
+  gannet config
+  gannet config fetch --workers 100
+  gannet config --json crawl | jq '.settings.timeout'";
+
 const ROBOTS_EXAMPLES: &str = "\
 Examples:
   gannet robots https://example.org/ https://example.org/private/x
@@ -99,6 +109,12 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Show what a --job directory holds, list what is left of it, check it
     Job(ShowJobArgs),
+    /// Show the settings that hold, and where each comes from
+    ///
+    /// A flag counts before a variable (GANNET_WORKERS for --workers), that before ./gannet.toml, and that before
+    /// ~/.config/gannet/gannet.toml.
+    #[command(after_long_help = CONFIG_EXAMPLES)]
+    Config(ShowConfigArgs),
     /// Crawl a built-in synthetic site on loopback: no network needed
     Demo(DemoArgs),
     /// Serve the synthetic web, to size a machine or test a client
@@ -175,6 +191,8 @@ pub(crate) struct RunArgs {
     pub(crate) warc: WarcArgs,
     #[command(flatten)]
     pub(crate) stop: StopArgs,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -348,6 +366,8 @@ pub(crate) struct RobotsArgs {
     pub(crate) format: RobotsFormat,
     #[command(flatten)]
     pub(crate) request: RequestArgs,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
 }
 
 #[derive(Debug, ClapArgs)]

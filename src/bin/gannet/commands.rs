@@ -6,10 +6,12 @@ use clap::CommandFactory as _;
 use gannet::error::Error;
 
 use crate::args::{Args, Command};
+use crate::config::{Loaded, load};
 use crate::exit::Code;
 use crate::run::run_settings;
 use crate::settings::Settings;
 
+mod config;
 mod demo;
 mod job;
 mod origin;
@@ -17,15 +19,17 @@ mod report;
 mod robots;
 
 /// Runs what was typed.
-pub(crate) fn run(args: Args, typed: &clap::ArgMatches) -> Result<Code, Error> {
-    let (command, typed) = match crate::job::remembered(&args)? {
-        Some((args, typed)) => (args.command, typed),
-        None => (args.command, typed.clone()),
+pub(crate) fn run(loaded: Loaded) -> Result<Code, Error> {
+    let loaded = match crate::job::remembered(&loaded.args)? {
+        Some(words) => load(&words, true)?,
+        None => loaded,
     };
-    match command {
-        Command::Crawl(args) => run_settings(Settings::crawl(args, &typed)?),
-        Command::Fetch(args) => run_settings(Settings::fetch(args, &typed)?),
+    let Loaded { args, matches: typed, hosts, notices, .. } = loaded;
+    match args.command {
+        Command::Crawl(args) => run_settings(Settings::crawl(args, &typed, hosts)?.with_notices(notices)),
+        Command::Fetch(args) => run_settings(Settings::fetch(args, &typed, hosts)?.with_notices(notices)),
         Command::Robots(args) => robots::run(args),
+        Command::Config(args) => config::run(&args),
         Command::Report(args) => report::run(args),
         Command::Job(args) => job::run(args),
         Command::Demo(args) => demo::run(args),

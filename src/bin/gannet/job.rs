@@ -1,10 +1,11 @@
 //! What `--job DIR` adds to a run: the directory, which settings may change between its runs, and its outputs.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
+use clap::ArgMatches;
 use gannet::content::{Duplicates, Kind, Ledger};
 use gannet::crawl::Plan;
 use gannet::error::Error;
@@ -40,7 +41,7 @@ const FIXED: &[&str] = &[
     "report",
 ];
 /// Settings that are no part of a job.
-const PASSING: &[&str] = &["job", "quiet", "verbose", "progress", "what"];
+const PASSING: &[&str] = &["job", "quiet", "verbose", "progress", "what", "config", "no_config"];
 /// Settings whose values may be secret.
 pub(crate) const SECRET: &[&str] = &["headers", "proxy", "data"];
 /// Settings that name files.
@@ -63,9 +64,9 @@ pub(crate) struct JobRun {
     pub(crate) notices: Vec<String>,
 }
 
-/// The arguments of a job that is to go on without being told its seeds again: those that made it, and then those that
+/// The words of a job that is to go on without being told its seeds again: those that made it, and then those that
 /// are typed now.
-pub(crate) fn remembered(args: &Args) -> Result<Option<(Args, ArgMatches)>, Error> {
+pub(crate) fn remembered(args: &Args) -> Result<Option<Vec<OsString>>, Error> {
     let (run, name) = match &args.command {
         Command::Crawl(args) => (&args.run, "crawl"),
         Command::Fetch(args) => (&args.run, "fetch"),
@@ -88,11 +89,7 @@ pub(crate) fn remembered(args: &Args) -> Result<Option<(Args, ArgMatches)>, Erro
     let now = std::env::args().skip(2);
     let arguments = std::iter::once("gannet".to_owned()).chain(manifest.arguments).chain(now);
     let job = ["--job".to_owned(), whole.display().to_string()];
-    let command = Args::command().args_override_self(true);
-    let typed =
-        command.try_get_matches_from(arguments.chain(job)).map_err(|why| Error::Config(why.to_string()))?;
-    let args = Args::from_arg_matches(&typed).map_err(|why| Error::Config(why.to_string()))?;
-    Ok(Some((args, typed)))
+    Ok(Some(arguments.chain(job).map(OsString::from).collect()))
 }
 
 impl JobRun {

@@ -42,12 +42,13 @@ pub(crate) fn runtime() -> Result<Runtime, Error> {
 
 /// Runs a fetch or a crawl to its end and says how it went.
 pub(crate) fn run_settings(settings: Settings) -> Result<Code, Error> {
-    let Settings { mut plan, http, sources, outputs, mut job, show, fail_on } = settings;
+    let Settings { mut plan, http, sources, outputs, mut job, show, fail_on, notices } = settings;
     let warn = |text: &str| {
         if show.warnings {
             report::warning(text);
         }
     };
+    notices.iter().for_each(|notice| warn(notice));
     if let Some(most) = descriptors().map(connections) {
         if plan.workers > most {
             warn(&format!(

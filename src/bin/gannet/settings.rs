@@ -18,8 +18,8 @@ use gannet::scope::{self, Scope, Traps};
 use gannet::seeds::Source;
 
 use crate::args::{
-    self, BodyForm, CrawlArgs, Deny, Extract, FetchArgs, Mode, OutputArgs, Reach, RequestArgs, RunArgs,
-    ScopeArgs, When,
+    self, BodyForm, CrawlArgs, Deny, Extract, FetchArgs, HostSettings, Mode, OutputArgs, Reach, RequestArgs,
+    RunArgs, ScopeArgs, When,
 };
 use crate::fail_on::FailOn;
 use crate::job::JobRun;
@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) job: Option<JobRun>,
     pub(crate) show: Show,
     pub(crate) fail_on: FailOn,
+    /// What people are told first.
+    pub(crate) notices: Vec<String>,
 }
 
 /// What people are told on stderr.
@@ -47,7 +49,11 @@ pub(crate) struct Show {
 }
 
 impl Settings {
-    pub(crate) fn crawl(args: CrawlArgs, typed: &ArgMatches) -> Result<Self, Error> {
+    pub(crate) fn crawl(
+        args: CrawlArgs,
+        typed: &ArgMatches,
+        hosts: Vec<HostSettings>,
+    ) -> Result<Self, Error> {
         let CrawlArgs { run, scope, fail_on } = args;
         let reach = match scope.scope {
             Reach::Host => scope::Reach::Host,
@@ -73,10 +79,14 @@ impl Settings {
             Traps { url_length: scope.max_url_length, repeats: scope.max_repeats, params: scope.max_params };
         plan.selection = selection(&scope)?;
         plan.robots_token = scope.robots_token.into();
-        Self::build(plan, run, Mode::AsCompleted, fail_on, typed)
+        Self::build(plan, run, Mode::AsCompleted, fail_on, typed, hosts)
     }
 
-    pub(crate) fn fetch(args: FetchArgs, typed: &ArgMatches) -> Result<Self, Error> {
+    pub(crate) fn fetch(
+        args: FetchArgs,
+        typed: &ArgMatches,
+        hosts: Vec<HostSettings>,
+    ) -> Result<Self, Error> {
         let mut plan = Plan::fetch(args.run.workers as usize);
         plan.unique = args.unique;
         plan.body = args.data.as_deref().map(at_file).transpose()?.map(Into::into);
@@ -85,7 +95,7 @@ impl Settings {
         plan.method = Method::from_bytes(method.as_bytes())
             .map_err(|_| Error::Config(format!("`--method {method}` is no HTTP method")))?;
         plan.method_name = String::leak(method);
-        Self::build(plan, args.run, args.mode, args.fail_on, typed)
+        Self::build(plan, args.run, args.mode, args.fail_on, typed, hosts)
     }
 
     fn build(
@@ -94,6 +104,7 @@ impl Settings {
         mode: Mode,
         fail_on: FailOn,
         typed: &ArgMatches,
+        _hosts: Vec<HostSettings>,
     ) -> Result<Self, Error> {
         let RunArgs { seeds, threads, pacing, job, request, answer, output, warc, stop, .. } = run;
         // Each has one worker at least, and an even share of the connections that are kept.
@@ -142,7 +153,13 @@ impl Settings {
             .transpose()?
             .map(Arc::new);
         let show = Show::of(&output, to_terminal);
-        Ok(Self { plan, http, sources, outputs, job, show, fail_on })
+        Ok(Self { plan, http, sources, outputs, job, show, fail_on, notices: Vec::new() })
+    }
+
+    /// The same, with something to tell.
+    pub(crate) fn with_notices(mut self, mut notices: Vec<String>) -> Self {
+        self.notices.append(&mut notices);
+        self
     }
 }
 

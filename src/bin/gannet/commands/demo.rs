@@ -36,7 +36,7 @@ pub(super) fn run(args: DemoArgs) -> Result<Code, Error> {
         return Err(Error::Internal("the demo runs a crawl".into()));
     };
     crawl.run.output.progress = args.progress;
-    let code = run_settings(Settings::crawl(crawl, &typed)?)?;
+    let code = run_settings(Settings::crawl(crawl, &typed, Vec::new())?)?;
     let (found, truth) = compare(&output, &server.graph)?;
     server.stop();
     let output = output.display();

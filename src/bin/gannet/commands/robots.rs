@@ -31,7 +31,7 @@ use crate::settings::http_options;
 const AT_ONCE: usize = 8;
 
 pub(super) fn run(args: RobotsArgs) -> Result<Code, Error> {
-    let RobotsArgs { urls, robots_token: token, robots, format, request } = args;
+    let RobotsArgs { urls, robots_token: token, robots, format, request, .. } = args;
     let urls = parse(&urls)?;
     let answers = match &robots {
         Some(path) => given(path, &urls)?,
