@@ -275,8 +275,8 @@ impl<F: Fetch> Shared<F> {
     fn request(&self, entry: &Entry, rules: Option<Arc<Rules>>) -> Request {
         let plan = &self.plan;
         let hops: Option<Arc<dyn HopPolicy>> = plan.follow.as_ref().map(|scope| {
-            let paced =
-                plan.politeness.is_paced() || rules.as_ref().is_some_and(|r| r.crawl_delay().is_some());
+            let paced = plan.politeness.is_paced(&entry.url)
+                || rules.as_ref().is_some_and(|r| r.crawl_delay().is_some());
             let (scope, root) = (Arc::clone(scope), entry.root().clone());
             let hops = CrawlHops { scope, root, rules, traps: plan.politeness.traps, paced };
             Arc::new(hops) as Arc<dyn HopPolicy>

@@ -16,7 +16,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::robots::{Robots, State};
-use super::{Entry, Fate, HostSignal, Politeness, RobotsDown};
+use super::pace::{next_beat, varied};
+use super::{Entry, Fate, HostPace, HostSignal, Politeness, RobotsDown};
 use crate::fetch::{ErrorKind, Phase};
 use crate::robots::Rules;
 
@@ -56,6 +57,10 @@ pub(super) struct HostQueue {
     /// Entries that are out only to be recorded.
     settling: u32,
     next_start: Instant,
+    /// Where its rate is; when the next may start is not before.
+    beat: Instant,
+    /// What holds for this host and not for all.
+    own: Option<Box<HostPace>>,
     snoozed_until: Instant,
     robots: Robots,
     /// With an order by depth: how many URLs of each depth are handed out and not settled.
@@ -88,7 +93,8 @@ struct Retry {
 }
 
 impl HostQueue {
-    pub(super) fn new(obey_robots: bool, by_depth: bool, now: Instant) -> Self {
+    /// For a host with this pace of its own; nothing may start before `now`.
+    pub(super) fn new(politeness: &Politeness, own: Option<&HostPace>, now: Instant) -> Self {
         Self {
             fresh: VecDeque::new(),
             visit: VISIT,
@@ -98,9 +104,11 @@ impl HostQueue {
             turns: 0,
             settling: 0,
             next_start: now,
+            beat: now,
+            own: own.cloned().map(Box::new),
             snoozed_until: now,
-            robots: Robots::new(obey_robots),
-            levels: by_depth.then(BTreeMap::new),
+            robots: Robots::new(politeness.robots),
+            levels: politeness.by_depth.then(BTreeMap::new),
             strikes: 0,
             parked: Duration::ZERO,
             last_strike: now,
@@ -112,7 +120,7 @@ impl HostQueue {
 
     /// When something of this host may be handed out; `None` when only a report, a new URL or the store can tell,
     /// which has `stored` more. With `closed`, entries never handed out before do not count.
-    pub(super) fn next_at(&self, per_host: u32, closed: bool, stored: u64) -> Option<Instant> {
+    pub(super) fn next_at(&self, politeness: &Politeness, closed: bool, stored: u64) -> Option<Instant> {
         // robots.txt can be asked for before anything is at hand.
         let asks = stored > 0 && self.retired.is_none() && matches!(self.robots.state, State::Unasked { .. });
         let has_fresh = !closed && (asks || !self.fresh.is_empty());
@@ -127,7 +135,7 @@ impl HostQueue {
         let may_start = match self.robots.state {
             State::Asking { .. } => false,
             State::Unasked { .. } => true,
-            State::Private | State::Known { .. } | State::Ignored => self.in_flight < self.limit(per_host),
+            State::Private | State::Known { .. } | State::Ignored => self.in_flight < self.limit(politeness),
         };
         may_start.then(|| work_at.max(self.next_start).max(self.snoozed_until))
     }
@@ -185,18 +193,37 @@ impl HostQueue {
     }
 
     /// Takes what may be handed out now; call it only when [`next_at`](Self::next_at) has come.
-    pub(super) fn next(&mut self, now: Instant, politeness: &Politeness, closed: bool) -> Option<Next> {
-        let &Politeness { delay, traps, .. } = politeness;
+    pub(super) fn next(
+        &mut self,
+        now: Instant,
+        politeness: &Politeness,
+        chance: &mut fastrand::Rng,
+        closed: bool,
+    ) -> Option<Next> {
         if let Some(fate) = self.retired.clone() {
             return self.take(None, closed).map(|entry| self.settle(entry, fate));
         }
         self.robots.expire(now);
         match self.robots.state {
-            State::Unasked { asked, returned } => return Some(self.ask(asked + 1, returned, now, delay)),
+            State::Unasked { asked, returned } => {
+                self.started(now, politeness, chance);
+                return Some(self.ask(asked + 1, returned));
+            }
             State::Asking { .. } => return None,
-            State::Private => return self.next_of_private(now, delay, closed),
+            State::Private => return self.next_of_private(now, politeness, chance, closed),
             State::Known { .. } | State::Ignored => {}
         }
+        self.next_page(now, politeness, chance, closed)
+    }
+
+    /// The same where the host's rules are known.
+    fn next_page(
+        &mut self,
+        now: Instant,
+        politeness: &Politeness,
+        chance: &mut fastrand::Rng,
+        closed: bool,
+    ) -> Option<Next> {
         let rules = self.robots.rules().cloned();
         let mut entry = self.take(Some(now), closed)?;
         if entry.lost >= MAX_LOST {
@@ -204,7 +231,7 @@ impl HostQueue {
             return Some(self.settle(entry, fate));
         }
         if !entry.is_for_seed()
-            && let Some(trap) = traps.judge(&entry.url)
+            && let Some(trap) = politeness.traps.judge(&entry.url)
         {
             return Some(self.settle(entry, Fate::Trap(trap)));
         }
@@ -216,26 +243,40 @@ impl HostQueue {
         if let (Some(levels), false) = (&mut self.levels, entry.handed_out) {
             *levels.entry(entry.depth).or_default() += 1;
         }
-        let delay =
-            rules.as_ref().and_then(|rules| rules.crawl_delay()).map_or(delay, |asked| asked.max(delay));
-        self.next_start = now + delay;
-        self.paced = !delay.is_zero();
+        self.started(now, politeness, chance);
         Some(Next::Fetch(entry, rules))
     }
 
+    /// A request starts: says when the next may. What the site asks for is the least, and is not varied.
+    fn started(&mut self, now: Instant, politeness: &Politeness, chance: &mut fastrand::Rng) {
+        let (delay, every) = politeness.waits(self.own.as_deref());
+        let asked = self.robots.rules().and_then(|rules| rules.crawl_delay()).unwrap_or_default();
+        self.next_start = now + varied(delay, politeness.jitter, chance).max(asked);
+        if !every.is_zero() {
+            self.beat = next_beat(self.beat, now, varied(every, politeness.jitter, chance));
+            self.next_start = self.next_start.max(self.beat);
+        }
+        self.paced = !delay.max(asked).max(every).is_zero();
+    }
+
     /// Has robots.txt asked for.
-    fn ask(&mut self, asked: u32, returned: u32, now: Instant, delay: Duration) -> Next {
+    fn ask(&mut self, asked: u32, returned: u32) -> Next {
         self.robots.state = State::Asking { asked, returned };
-        self.next_start = now + delay;
-        self.paced = !delay.is_zero();
         Next::Robots { asked, returned, from_public: !self.robots.open }
     }
 
     /// What public pages led to is not fetched; the first other entry has robots.txt asked for wherever it is.
-    fn next_of_private(&mut self, now: Instant, delay: Duration, closed: bool) -> Option<Next> {
+    fn next_of_private(
+        &mut self,
+        now: Instant,
+        politeness: &Politeness,
+        chance: &mut fastrand::Rng,
+        closed: bool,
+    ) -> Option<Next> {
         let Some(entry) = self.take_if(Some(now), closed, Entry::is_from_public)? else {
             self.robots.open = true;
-            return Some(self.ask(1, 0, now, delay));
+            self.started(now, politeness, chance);
+            return Some(self.ask(1, 0));
         };
         let message = "robots.txt could not be fetched: the host has no public address".into();
         let fate = Fate::Failed { kind: ErrorKind::BlockedAddress, phase: Phase::Robots, message };
@@ -404,7 +445,7 @@ impl HostQueue {
             }
             Err(RobotsDown { kind: ErrorKind::BlockedAddress, .. }) if !self.robots.open => {
                 self.robots.state = State::Private;
-                self.next_start = now; // nothing was sent
+                (self.next_start, self.beat) = (now, now); // nothing was sent
             }
             Err(RobotsDown { kind, message, ask_again }) => {
                 let wait = ask_again.unwrap_or_default().min(MAX_PARK);
@@ -427,9 +468,9 @@ impl HostQueue {
     }
 
     /// One at a time while it is being probed, or when it asks for a delay.
-    fn limit(&self, per_host: u32) -> u32 {
+    fn limit(&self, politeness: &Politeness) -> u32 {
         let slow = self.robots.rules().is_some_and(|rules| rules.crawl_delay().is_some());
-        if self.waves > 0 || slow { 1 } else { per_host }
+        if self.waves > 0 || slow { 1 } else { politeness.at_once(self.own.as_deref()) }
     }
 }
 

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::scope::Traps;
+use crate::url::{CrawlUrl, HostTable};
 
 /// The limits that hold for every host, and for all together.
 #[derive(Clone, Debug)]
@@ -13,8 +14,14 @@ pub struct Politeness {
     pub per_host: u32,
     /// Least time between the starts of two requests to one host; default 0.
     pub delay: Duration,
-    /// Least time between the starts of any two requests; default 0.
+    /// Mean time between the starts of requests to one host, one over the rate; default 0.
+    pub rate: Duration,
+    /// Mean time between the starts of any requests; default 0.
     pub pace: Duration,
+    /// By what share of it each of these waits is made longer or shorter at random, 0 to 1; default 0. The mean stays.
+    pub jitter: f64,
+    /// What holds for some hosts in place of `per_host`, `delay` and `rate`; default empty.
+    pub hosts: HostTable<HostPace>,
     /// Hand out the URLs of a host level by level, so that each has the least depth that it can have on its
     /// host; default false.
     pub by_depth: bool,
@@ -31,7 +38,10 @@ impl Default for Politeness {
         Self {
             per_host: 6,
             delay: Duration::ZERO,
+            rate: Duration::ZERO,
             pace: Duration::ZERO,
+            jitter: 0.0,
+            hosts: HostTable::default(),
             by_depth: false,
             robots: true,
             retries: 2,
@@ -41,10 +51,51 @@ impl Default for Politeness {
 }
 
 impl Politeness {
-    /// Whether requests keep a distance in time.
-    pub fn is_paced(&self) -> bool {
-        !self.delay.is_zero() || !self.pace.is_zero()
+    /// Whether requests to the host of this URL keep a distance in time.
+    pub fn is_paced(&self, url: &CrawlUrl) -> bool {
+        let own = if self.hosts.is_empty() { None } else { self.own(url.host_key().as_str()) };
+        !self.pace.is_zero() || !self.distance(own).is_zero()
     }
+
+    /// What the host of this key has of its own.
+    pub(super) fn own(&self, host_key: &str) -> Option<&HostPace> {
+        if self.hosts.is_empty() {
+            return None;
+        }
+        let (scheme, authority) = host_key.split_once("://")?;
+        let usual = if scheme == "https" { 443 } else { 80 };
+        let with_port = authority.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+        let (host, port) = with_port.unwrap_or((authority, usual));
+        self.hosts.get(host, Some(port))
+    }
+
+    /// Requests in flight to a host that has this of its own.
+    pub(super) fn at_once(&self, own: Option<&HostPace>) -> u32 {
+        own.and_then(|own| own.per_host).unwrap_or(self.per_host).max(1)
+    }
+
+    /// Time between the starts of two requests to it: least, and on average.
+    pub(super) fn waits(&self, own: Option<&HostPace>) -> (Duration, Duration) {
+        let of = |of: fn(&HostPace) -> Option<Duration>| own.and_then(of);
+        (of(|own| own.delay).unwrap_or(self.delay), of(|own| own.rate).unwrap_or(self.rate))
+    }
+
+    /// The longer of the two.
+    pub(super) fn distance(&self, own: Option<&HostPace>) -> Duration {
+        let (least, mean) = self.waits(own);
+        least.max(mean)
+    }
+}
+
+/// The pace of one host, where it differs from that of all. What is `None` does not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostPace {
+    /// Requests in flight; at least 1.
+    pub per_host: Option<u32>,
+    /// Least time between the starts of two requests.
+    pub delay: Option<Duration>,
+    /// Mean time between the starts of requests, one over the rate.
+    pub rate: Option<Duration>,
 }
 
 /// How much the scheduler holds in memory. Neither is exact: a visit more may be under way.
@@ -68,5 +119,37 @@ impl Limits {
         let Self { at_hand, awake } = Self::default();
         let share = |bytes, most: usize| usize::try_from(memory / bytes).unwrap_or(most).clamp(1024, most);
         Self { at_hand: share(8192, at_hand), awake: share(32_768, awake) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_host_has_its_own_pace() {
+        let mut politeness = Politeness { per_host: 4, delay: SECOND, ..Politeness::default() };
+        assert!(politeness.own("http://a").is_none());
+        let own = HostPace { per_host: Some(0), delay: Some(Duration::ZERO), ..HostPace::default() };
+        politeness.hosts.insert("a:8080", own).unwrap();
+        let rate = Some(3 * SECOND);
+        politeness.hosts.insert("[::1]", HostPace { rate, ..HostPace::default() }).unwrap();
+        politeness.hosts.insert("b:443", HostPace { rate, ..HostPace::default() }).unwrap();
+        for (url, at_once, waits) in [
+            ("http://a/", 4, (1, 0)),
+            ("http://a:8080/", 1, (0, 0)),
+            ("https://[::1]/", 4, (1, 3)),
+            ("https://[::1]:1/", 4, (1, 3)),
+            ("https://b/", 4, (1, 3)),
+            ("http://b/", 4, (1, 0)),
+        ] {
+            let url = CrawlUrl::parse(url).unwrap();
+            let own = politeness.own(url.host_key().as_str());
+            assert_eq!(politeness.at_once(own), at_once, "{url}");
+            assert_eq!(politeness.waits(own), (waits.0 * SECOND, waits.1 * SECOND), "{url}");
+            assert_eq!(politeness.is_paced(&url), waits != (0, 0), "{url}");
+        }
     }
 }

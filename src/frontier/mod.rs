@@ -8,6 +8,9 @@
 mod clock;
 mod host_queue;
 mod limits;
+mod pace;
+#[cfg(test)]
+mod pace_tests;
 mod pages;
 mod scheduler;
 #[cfg(test)]
@@ -21,7 +24,7 @@ use self::clock::WallClock;
 pub use self::host_queue::{
     BACKOFF, FORGIVEN_AFTER, MAX_CRAWL_DELAY, MAX_LOST, MAX_PARK, MAX_PARKED, MAX_WAVES, PARK,
 };
-pub use self::limits::{Limits, Politeness};
+pub use self::limits::{HostPace, Limits, Politeness};
 pub use self::scheduler::Scheduler;
 
 use tokio::sync::Notify;

@@ -23,6 +23,7 @@ use tokio::sync::Notify;
 
 use self::host::{Host, Place};
 use super::host_queue::Next;
+use super::pace::{next_beat, varied};
 use super::pages::Pages;
 use super::store::{Arrival, GroupId, Store};
 use super::{
@@ -32,8 +33,6 @@ use super::{
 use crate::error::Error;
 use crate::robots;
 
-/// How late a timer may be without slowing the pace.
-const TIMER_SLACK: Duration = Duration::from_millis(10);
 /// Arrivals that room is kept for.
 const ARRIVALS: usize = 4096;
 /// So much earlier than now a caller's time may be, e.g. because it was taken before the scheduler was made.
@@ -60,6 +59,8 @@ pub struct Scheduler<S> {
     resumed: Option<Instant>,
     /// When the pace of the whole run allows the next start.
     next_start: Option<Instant>,
+    /// For waits that are varied.
+    pub(super) chance: fastrand::Rng,
     closed: bool,
     counts: Counts,
     /// Entries at hand, entries asked of the store, and hosts with a queue.
@@ -93,6 +94,7 @@ impl<S: Store> Scheduler<S> {
             now,
             resumed: None,
             next_start: None,
+            chance: fastrand::Rng::new(),
             closed: false,
             counts: Counts::default(),
             at_hand: 0,
@@ -157,7 +159,7 @@ impl<S: Store> Scheduler<S> {
         let host = &self.hosts[id.0 as usize];
         match &host.queue {
             Some(_) if host.is_unread() => None,
-            Some(queue) => queue.next_at(self.politeness.per_host, self.closed, host.stored),
+            Some(queue) => queue.next_at(&self.politeness, self.closed, host.stored),
             // Its robots.txt comes first, and needs nothing at hand.
             None if self.politeness.robots && !host.saved && !host.loading => {
                 (host.stored > 0 && !self.closed).then(|| self.instant(host.at))
@@ -221,7 +223,7 @@ impl<S: Store> Scheduler<S> {
         self.queue(id, now);
         let queue = self.hosts[id.0 as usize].queue.as_mut()?;
         let (fresh, retries) = (queue.fresh.len(), queue.retries());
-        let next = queue.next(now, &self.politeness, self.closed)?;
+        let next = queue.next(now, &self.politeness, &mut self.chance, self.closed)?;
         let (fresh, retries) = (fresh - queue.fresh.len(), retries - queue.retries());
         let (mut entry, work) = match next {
             Next::Fetch(entry, rules) => (entry, Work::Fetch(rules)),
@@ -248,12 +250,11 @@ impl<S: Store> Scheduler<S> {
         self.counts.in_flight += 1;
     }
 
-    /// Keeps the pace of the whole run; a late start earns credit for what a timer may be late, no more.
+    /// Keeps the pace of the whole run.
     fn started(&mut self, work: &Work, now: Instant) {
         if !self.politeness.pace.is_zero() && !matches!(work, Work::Settle(_)) {
-            let pace = self.politeness.pace;
-            let earliest = now.checked_sub(TIMER_SLACK).unwrap_or(now);
-            self.next_start = Some(self.next_start.unwrap_or(now).max(earliest) + pace);
+            let every = varied(self.politeness.pace, self.politeness.jitter, &mut self.chance);
+            self.next_start = Some(next_beat(self.next_start.unwrap_or(now), now, every));
         }
     }
 

@@ -10,13 +10,13 @@ use crate::frontier::{FORGIVEN_AFTER, MAX_WAVES, PARK, RobotsDown};
 use crate::robots::Rules;
 use crate::url::Fingerprinter;
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 
-fn scheduler(politeness: Politeness) -> Scheduler<Memory> {
+pub(super) fn scheduler(politeness: Politeness) -> Scheduler<Memory> {
     Scheduler::new(Memory::unique(), politeness)
 }
 
-fn lax() -> Politeness {
+pub(super) fn lax() -> Politeness {
     Politeness { robots: false, ..Politeness::default() }
 }
 
@@ -28,7 +28,7 @@ fn admit_at(s: &mut Scheduler<Memory>, url: &str, depth: u16, now: Instant) {
     s.admit(&mut vec![Candidate { url, fingerprint, depth, found }], now);
 }
 
-fn admit(s: &mut Scheduler<Memory>, urls: &[&str], now: Instant) -> u64 {
+pub(super) fn admit(s: &mut Scheduler<Memory>, urls: &[&str], now: Instant) -> u64 {
     let print = Fingerprinter::with_key(1, 2);
     let mut candidates = urls
         .iter()
@@ -43,11 +43,11 @@ fn admit(s: &mut Scheduler<Memory>, urls: &[&str], now: Instant) -> u64 {
     s.admit(&mut candidates, now)
 }
 
-fn pop(s: &mut Scheduler<Memory>, now: Instant) -> Option<String> {
+pub(super) fn pop(s: &mut Scheduler<Memory>, now: Instant) -> Option<String> {
     s.pop(now).map(|job| job.entry.url.to_string())
 }
 
-fn done() -> Disposition {
+pub(super) fn done() -> Disposition {
     Disposition::Done { signal: HostSignal::Healthy, failed: false }
 }
 

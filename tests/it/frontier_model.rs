@@ -18,6 +18,8 @@ use gannet::robots::Rules;
 pub(crate) const HOSTS: usize = 4;
 /// More for a host than a visit of the store brings.
 pub(crate) const PAGES: usize = 80;
+/// What a rate may be ahead.
+const SLACK: Duration = Duration::from_millis(50);
 /// Every third page is one that robots.txt forbids.
 const DENIED: usize = 3;
 
@@ -43,6 +45,7 @@ pub(crate) struct Host {
     robots: Robots,
     out: u32,
     next_start: Duration,
+    beat: Duration,
     snoozed: Duration,
     strikes: u32,
     parked: Duration,
@@ -93,6 +96,7 @@ impl Model {
             robots,
             out: 0,
             next_start: Duration::ZERO,
+            beat: Duration::ZERO,
             snoozed: Duration::ZERO,
             strikes: 0,
             parked: Duration::ZERO,
@@ -134,16 +138,22 @@ impl Model {
             State::Retry(due) => Some(due.min(self.hosts[host_of(page)].next_start)),
             _ => None,
         });
-        let first = polite.chain(retired).min()?;
+        // A host that slept has earned nothing meanwhile.
+        let earned = if self.politeness.rate.is_zero() { Duration::ZERO } else { SLACK };
+        let first = polite.chain(retired).min()? + earned;
         Some(self.pace.map_or(first, |pace| first.max(pace)))
     }
 
     fn started(&mut self, host: usize, delay: Duration, now: Duration) {
-        self.hosts[host].next_start = now + delay;
+        let earliest = now.saturating_sub(SLACK);
+        let state = &mut self.hosts[host];
+        state.next_start = now + delay;
+        if !self.politeness.rate.is_zero() {
+            state.beat = state.beat.max(earliest) + self.politeness.rate;
+            state.next_start = state.next_start.max(state.beat);
+        }
         if !self.politeness.pace.is_zero() {
-            let pace = self.politeness.pace;
-            self.pace =
-                Some(self.pace.unwrap_or(now).max(now.saturating_sub(Duration::from_millis(10))) + pace);
+            self.pace = Some(self.pace.unwrap_or(now).max(earliest) + self.politeness.pace);
         }
     }
 

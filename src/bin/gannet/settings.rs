@@ -2,6 +2,8 @@
 //!
 //! Every contradiction is found here, before the first request; the messages say what to type instead.
 
+mod pacing;
+
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,13 +112,7 @@ impl Settings {
         // Each has one worker at least, and an even share of the connections that are kept.
         plan.threads =
             threads.map_or_else(|| lanes_for(plan.workers), |threads| plan.workers.min(threads as usize));
-        plan.politeness = Politeness {
-            per_host: pacing.per_host.unwrap_or(plan.politeness.per_host),
-            delay: pacing.delay,
-            pace: pacing.rate.unwrap_or(Duration::ZERO),
-            retries: answer.retries,
-            ..plan.politeness
-        };
+        plan.politeness = Politeness { retries: answer.retries, ..pacing.politeness(plan.politeness) };
         plan.retries = answer.retries;
         plan.max_redirects = answer.max_redirects;
         plan.max_sitemap = plan.max_sitemap.max(answer.max_body.0);
@@ -128,7 +124,7 @@ impl Settings {
         let mut places = Places::of(&output, &warc, job.job.as_deref())?;
         plan.keep = keep(&output, &places)?;
         plan.reading = reading(&output);
-        let keep_connections = keep_connections(plan.workers, pacing.delay).div_ceil(plan.threads);
+        let keep_connections = keep_connections(plan.workers, pacing.distance()).div_ceil(plan.threads);
         let (max_body, max_redirects) = (answer.max_body.0, answer.max_redirects);
         let options = http_options(request, &plan.robots_token)?;
         let options = HttpOptions { keep_connections, max_body, max_redirects, ..options };

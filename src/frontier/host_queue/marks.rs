@@ -140,9 +140,9 @@ impl HostQueue {
     }
 
     /// After a restart nobody knows when this host was asked last: as if it were at `then`.
-    pub(in crate::frontier) fn hold_gap(&mut self, then: Instant, delay: Duration) {
+    pub(in crate::frontier) fn hold_gap(&mut self, then: Instant, distance: Duration) {
         let asked = self.robots.rules().and_then(|rules| rules.crawl_delay()).unwrap_or_default();
-        let gap = asked.min(MAX_CRAWL_DELAY).max(delay);
+        let gap = asked.min(MAX_CRAWL_DELAY).max(distance);
         self.next_start = self.next_start.max(then + gap);
     }
 }

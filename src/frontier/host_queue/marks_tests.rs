@@ -11,7 +11,7 @@ fn clock(instant: Instant) -> WallClock {
 }
 
 fn queue(now: Instant) -> HostQueue {
-    HostQueue::new(true, false, now)
+    HostQueue::new(&Politeness::default(), None, now)
 }
 
 /// Asks for robots.txt, which says this.
@@ -24,7 +24,7 @@ fn ask(queue: &mut HostQueue, text: &str, now: Instant) {
 fn a_host_without_marks_has_nothing_to_save() {
     let now = Instant::now();
     assert!(queue(now).save(&clock(now), now).is_none());
-    let mut lax = HostQueue::new(false, false, now);
+    let mut lax = HostQueue::new(&Politeness { robots: false, ..Politeness::default() }, None, now);
     lax.heed(HostSignal::Healthy, now);
     assert!(lax.save(&clock(now), now).is_none() && lax.unsaved(&clock(now), now).is_none());
 }

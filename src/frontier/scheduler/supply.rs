@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use super::{Host, Place, Scheduler};
 use crate::frontier::host_queue::{HostQueue, VISIT};
 use crate::frontier::store::{Arrival, GroupId, Loaded, Store};
-use crate::frontier::{Entry, Late, Politeness};
+use crate::frontier::{Entry, Late};
 
 /// A host that can use its entries only later than this gives them back. Not less than the longest Crawl-delay, or
 /// hosts that ask for it would be loaded for each request.
@@ -96,12 +96,12 @@ impl<S: Store> Scheduler<S> {
             (host.saved, host.read) = (false, false);
             return;
         }
-        let (clock, resumed, delay) = (self.clock, self.resumed, self.politeness.delay);
+        let (clock, resumed) = (self.clock, self.resumed.map(|then| (then, self.distance(id))));
         let queue = self.queue(id, now);
         if let Some(state) = state.filter(|_| unread) {
             queue.restore(&state, &clock, now);
-            if let Some(then) = resumed {
-                queue.hold_gap(then, delay);
+            if let Some((then, distance)) = resumed {
+                queue.hold_gap(then, distance);
             }
         }
         queue.stock(entries);
@@ -110,10 +110,13 @@ impl<S: Store> Scheduler<S> {
     /// The queue of a host, which wakes if it is asleep.
     pub(super) fn queue(&mut self, id: GroupId, now: Instant) -> &mut HostQueue {
         let rests_until = self.instant(self.hosts[id.0 as usize].at).max(now);
-        let Politeness { robots, by_depth, .. } = self.politeness;
         let host = &mut self.hosts[id.0 as usize];
         self.awake += usize::from(host.queue.is_none());
-        host.queue.get_or_insert_with(|| Box::new(HostQueue::new(robots, by_depth, rests_until)))
+        let (politeness, store) = (&self.politeness, &self.store);
+        host.queue.get_or_insert_with(|| {
+            let own = politeness.own(store.name(id));
+            Box::new(HostQueue::new(politeness, own, rests_until))
+        })
     }
 
     /// Entries that a host can use only later than soon go back.
@@ -200,6 +203,11 @@ impl<S: Store> Scheduler<S> {
         self.place(id, now);
     }
 
+    /// How far its requests are apart, as the user wants it.
+    fn distance(&self, id: GroupId) -> Duration {
+        self.politeness.distance(self.politeness.own(self.store.name(id)))
+    }
+
     /// The host of an id, which may be new.
     fn meet(&mut self, id: GroupId) -> &mut Host {
         let index = id.0 as usize;
@@ -207,7 +215,7 @@ impl<S: Store> Scheduler<S> {
         if !self.hosts[index].counted {
             self.counts.hosts += 1;
             // After a restart nobody knows when a host was asked last.
-            let gap = self.resumed.map(|then| then + self.politeness.delay);
+            let gap = self.resumed.map(|then| then + self.distance(id));
             let at = gap.map_or(0, |at| self.stamp(at));
             let host = &mut self.hosts[index];
             (host.counted, host.at) = (true, at);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 
-use super::values::{duration, rate};
+use super::values::{duration, rate, share};
 
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Pace")]
@@ -18,4 +18,10 @@ pub(crate) struct PacingArgs {
     /// Most requests in a time, all hosts together, e.g. 20/s or 600/m [default: no limit]
     #[arg(long, value_name = "N/TIME", value_parser = rate)]
     pub(crate) rate: Option<Duration>,
+    /// Most requests to one host in a time, on average, e.g. 2/s or 30/m; with --delay both hold [default: no limit]
+    #[arg(long, value_name = "N/TIME", value_parser = rate)]
+    pub(crate) rate_per_host: Option<Duration>,
+    /// Make each wait that these ask for longer or shorter at random by up to this share; the mean stays
+    #[arg(long, value_name = "PERCENT", default_value = "0%", value_parser = share)]
+    pub(crate) jitter: f64,
 }

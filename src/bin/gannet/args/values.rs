@@ -73,6 +73,15 @@ pub(super) fn rate(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// `50%`, `0.5`: a share of at most the whole.
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    let (number, whole) = text.strip_suffix('%').map_or((text, 1.0), |number| (number, 100.0));
+    match number.trim().parse::<f64>() {
+        Ok(number) if (0.0..=whole).contains(&number) => Ok(number / whole),
+        _ => Err("write a share between 0% and 100%, e.g. 50%".into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +103,16 @@ mod tests {
         }
         for bad in ["", "a=b", "?a", "a&b"] {
             assert!(parameter(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn shares() {
+        for (text, share_of) in [("50%", 0.5), ("0.5", 0.5), ("0", 0.0), ("100%", 1.0), ("1", 1.0)] {
+            assert_eq!(share(text), Ok(share_of), "{text}");
+        }
+        for bad in ["50", "101%", "-1%", "NaN", "", "%", "half"] {
+            assert!(share(bad).is_err(), "{bad}");
         }
     }
 
