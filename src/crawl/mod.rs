@@ -346,10 +346,13 @@ async fn supervise<F: Fetch, R: Frontier>(
     let mut workers = JoinSet::new();
     let room =
         Room { plan: &plan, fingerprinter, stop: &stop, recorder, known: &known, reports: report_sender };
-    let jobs = room.open(fetch, &mut workers);
+    let fetch = Arc::new(fetch);
+    let jobs = room.open(&fetch, &mut workers);
 
     let dispatcher = Dispatcher::new(plan, frontier, fingerprinter, known, stop, progress, memories);
-    let end = dispatcher.run(Channels { seeds, jobs, reports }, count, &mut producers, &mut workers).await;
+    let mut end =
+        dispatcher.run(Channels { seeds, jobs, reports }, count, &mut producers, &mut workers).await;
+    end.0.connections = fetch.connections();
     // A producer that waits in a read (a terminal, a pipe) cannot be called off: leave it to the runtime.
     producers.detach_all();
     end
@@ -367,15 +370,14 @@ struct Room<'a> {
 
 impl Room<'_> {
     /// Starts the lanes; gives the ends that their orders are put into.
-    fn open<F: Fetch>(self, fetch: F, tasks: &mut JoinSet<io::Result<()>>) -> Vec<mpsc::Sender<Order>> {
-        let fetch = Arc::new(fetch);
+    fn open<F: Fetch>(self, fetch: &Arc<F>, tasks: &mut JoinSet<io::Result<()>>) -> Vec<mpsc::Sender<Order>> {
         let announced = Arc::new(Announced::default());
         let open = |(lane, workers)| {
             let (sender, receiver) = mpsc::channel(self.plan.capacity.min(workers));
             let own = if lane == 0 { None } else { fetch.for_thread() };
             let shared = Arc::new(Shared {
                 lane,
-                fetch: own.map_or_else(|| Arc::clone(&fetch), Arc::new),
+                fetch: own.map_or_else(|| Arc::clone(fetch), Arc::new),
                 plan: self.plan.clone(),
                 fingerprinter: self.fingerprinter,
                 stop: self.stop.for_lane(),

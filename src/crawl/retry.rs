@@ -124,6 +124,7 @@ mod tests {
             headers,
             body: Body::default(),
             remote: None,
+            reused: false,
             is_public: false,
             timings: Timings::default(),
             captures: Vec::new(),

@@ -82,6 +82,7 @@ mod tests {
             headers: HeaderMap::new(),
             body,
             remote: None,
+            reused: false,
             is_public: false,
             timings: Timings::default(),
             captures: Vec::new(),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use crate::extract::Via;
-use crate::fetch::ErrorKind;
+use crate::fetch::{Connections, ErrorKind};
 use crate::outcome::{Outcome, OutcomeKind, Skip};
 use crate::scope::Reason;
 use crate::url::CrawlUrl;
@@ -57,6 +57,8 @@ pub struct Summary {
     pub retries: u64,
     /// Requests for robots.txt.
     pub robots: u64,
+    /// Connections opened and requests sent; in a job by its last run.
+    pub connections: Connections,
     /// Bytes of bodies over the wire.
     pub wire_bytes: u64,
     /// Bytes of bodies, decoded.
@@ -205,6 +207,7 @@ impl Default for Summary {
             links: Links::default(),
             retries: 0,
             robots: 0,
+            connections: Connections::default(),
             wire_bytes: 0,
             body_bytes: 0,
             latency: histogram(),

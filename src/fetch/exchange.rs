@@ -5,6 +5,7 @@
 //! error, or by being dropped. Each step that waits runs under the [`Deadline`].
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -58,6 +59,8 @@ pub(super) struct Exchange<'a> {
     /// A redirect has turned the request into one without a body.
     rewritten: bool,
     first_byte: Option<Duration>,
+    /// The last answer came over a connection that another fetch, or an earlier hop, had opened.
+    reused: bool,
     /// What goes over the wire, if that is asked for.
     captures: Option<Box<Captures>>,
 }
@@ -84,6 +87,7 @@ impl<'a> Exchange<'a> {
             max_redirects: max_redirects.unwrap_or(http.options.max_redirects),
             rewritten: false,
             first_byte: None,
+            reused: false,
             captures: capture.then(Box::default),
         }
     }
@@ -155,6 +159,7 @@ impl<'a> Exchange<'a> {
     /// Sends the request once.
     async fn send(&mut self, way: Way) -> Result<reqwest::Response, Cause> {
         self.trace.enter(Stage::Idle);
+        let dials = self.trace.dials();
         let http = self.http;
         let (method, body) = (self.method.clone(), self.body.clone());
         let headers = self.headers.as_deref();
@@ -163,6 +168,7 @@ impl<'a> Exchange<'a> {
                 if let Some(captures) = &mut self.captures {
                     captures.send(&self.url, &request);
                 }
+                http.traffic.requests.fetch_add(1, Relaxed);
                 self.deadline.run(Phase::FirstByte, http.client(way, &self.url).execute(request)).await
             }
             Err(error) => Ok(Err(error)),
@@ -183,6 +189,7 @@ impl<'a> Exchange<'a> {
         }
         self.trace.enter(Stage::Idle);
         self.first_byte = Some(self.trace.started().elapsed());
+        self.reused = self.trace.dials() == dials;
         Ok(answer)
     }
 
@@ -318,6 +325,7 @@ impl<'a> Exchange<'a> {
             status: answer.status().as_u16(),
             http_version: version_name(answer.version()),
             remote: answer.remote_addr(),
+            reused: self.reused,
             headers: std::mem::take(answer.headers_mut()),
             ..self.unanswered()
         }
@@ -334,6 +342,7 @@ impl<'a> Exchange<'a> {
             headers: HeaderMap::new(),
             body: Body::default(),
             remote: None,
+            reused: false,
             is_public: self.guarded,
             timings: Timings::default(),
             captures: Vec::new(),
@@ -344,6 +353,7 @@ impl<'a> Exchange<'a> {
         Timings {
             dns: self.trace.dns(),
             connect: self.trace.connect(),
+            tls: self.trace.tls(),
             first_byte: self.first_byte,
             total: self.trace.started().elapsed(),
         }

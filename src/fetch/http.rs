@@ -10,6 +10,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,8 +29,8 @@ use super::guard::{DenyPrivate, Guard, Way};
 use super::pool::Pool;
 use super::resolve::{self, LookUp};
 use super::tls::LazyVerifier;
-use super::trace::{TRACE, Trace};
-use super::{Fetch, FetchError, Request, Response};
+use super::trace::{ProbeLayer, TRACE, Trace, Traffic};
+use super::{Connections, Fetch, FetchError, Request, Response};
 use crate::url::{CrawlUrl, Near};
 
 /// Headers that describe the body of a request (Fetch Standard, request-body-header name).
@@ -128,6 +129,8 @@ pub struct Http {
     /// The same without those that are private to it.
     foreign_headers: HeaderMap,
     near: Mutex<Near>,
+    /// Shared with those for other threads.
+    pub(super) traffic: Arc<Traffic>,
     verifier: Arc<LazyVerifier>,
     certificates: OnceCell<()>,
 }
@@ -144,20 +147,23 @@ impl Http {
     /// The same with another source of addresses.
     pub(super) fn with_look_up(options: HttpOptions, look_up: LookUp) -> Result<Self, BuildError> {
         let verifier = LazyVerifier::new(options.insecure);
-        Self::with_verifier(options, look_up, verifier)
+        Self::with_shared(options, look_up, verifier, Arc::default())
     }
 
-    fn with_verifier(
+    fn with_shared(
         options: HttpOptions,
         look_up: LookUp,
         verifier: Arc<LazyVerifier>,
+        traffic: Arc<Traffic>,
     ) -> Result<Self, BuildError> {
         let guard = Guard::new(options.deny_private, options.is_public);
         let headers = request_headers(&options)?;
         let tls = verifier.config(options.http1);
         let tls = tls.map_err(|error| BuildError(format!("cannot set up TLS: {error}")))?;
-        let judged = Pool::new(&options, tls.clone(), Arc::clone(&look_up), Some(options.is_public))?;
-        let open = Pool::new(&options, tls, look_up, None)?;
+        let layer = || ProbeLayer { dials: Arc::default(), traffic: Arc::clone(&traffic) };
+        let judged =
+            Pool::new(&options, tls.clone(), Arc::clone(&look_up), Some(options.is_public), layer())?;
+        let open = Pool::new(&options, tls, look_up, None, layer())?;
         let foreign_headers = credentials::without_private(&headers);
         Ok(Self {
             guard,
@@ -167,6 +173,7 @@ impl Http {
             headers,
             foreign_headers,
             near: Mutex::default(),
+            traffic,
             verifier,
             certificates: OnceCell::new(),
         })
@@ -246,9 +253,14 @@ impl Fetch for Http {
     }
 
     fn for_thread(&self) -> Option<Self> {
-        let verifier = Arc::clone(&self.verifier);
+        let (verifier, traffic) = (Arc::clone(&self.verifier), Arc::clone(&self.traffic));
         // What could be built once can be built again.
-        Self::with_verifier(self.options.clone(), self.judged.look_up(), verifier).ok()
+        Self::with_shared(self.options.clone(), self.judged.look_up(), verifier, traffic).ok()
+    }
+
+    fn connections(&self) -> Connections {
+        let Traffic { opened, requests } = &*self.traffic;
+        Connections { opened: opened.load(Relaxed), requests: requests.load(Relaxed) }
     }
 }
 

@@ -22,6 +22,7 @@ mod http;
 mod pool;
 mod redirect;
 mod resolve;
+mod sessions;
 mod tls;
 mod tls_error;
 mod tls_signatures;
@@ -58,6 +59,20 @@ pub trait Fetch: Send + Sync + 'static {
     {
         None
     }
+
+    /// What it and those for other threads have sent so far; default nothing, for what has no connections.
+    fn connections(&self) -> Connections {
+        Connections::default()
+    }
+}
+
+/// Connections, and what went over them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Connections {
+    /// Connections opened, those to proxies included.
+    pub opened: u64,
+    /// Requests sent over them: pages, robots.txt, redirects and repetitions.
+    pub requests: u64,
 }
 
 /// What to fetch.
@@ -152,6 +167,8 @@ pub struct Response {
     pub body: Body,
     /// The address that answered; the proxy's, when there is one.
     pub remote: Option<SocketAddr>,
+    /// The last answer came over a connection that was open already: kept, or shared with other requests.
+    pub reused: bool,
     /// It came from a public address, as far as one can tell through a proxy: what it leads to is
     /// [from a public page](Request::from_public).
     pub is_public: bool,
@@ -190,8 +207,10 @@ pub enum Truncated {
 pub struct Timings {
     /// Resolving the host name.
     pub dns: Option<Duration>,
-    /// Opening the connection, the TLS handshake included, name resolution not.
+    /// Opening the connection, neither name resolution nor the TLS handshake included.
     pub connect: Option<Duration>,
+    /// The TLS handshake.
+    pub tls: Option<Duration>,
     /// From the start of the fetch to the head of the last answer.
     pub first_byte: Option<Duration>,
     /// The whole fetch.

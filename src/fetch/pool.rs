@@ -11,7 +11,7 @@ use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::hash::BuildHasher as _;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,8 +43,8 @@ const MAX_HEADER_LIST: u32 = 256 * 1024;
 pub(super) struct Pool {
     /// The newest is the last; never empty.
     parts: Mutex<VecDeque<Part>>,
-    /// Dials since the newest was added.
-    dials: Arc<AtomicUsize>,
+    /// Around the connector of each; it counts dials since the newest was added.
+    layer: ProbeLayer,
     hashes: RandomState,
     tls: ClientConfig,
     resolver: Resolver,
@@ -63,15 +63,10 @@ impl Pool {
         tls: ClientConfig,
         look_up: LookUp,
         judge: Option<fn(IpAddr) -> bool>,
+        layer: ProbeLayer,
     ) -> Result<Self, BuildError> {
         let resolver = Resolver { look_up, judge, proxies: Arc::new(proxy_names(options)) };
-        let mut pool = Self {
-            parts: Mutex::default(),
-            dials: Arc::default(),
-            hashes: RandomState::new(),
-            tls,
-            resolver,
-        };
+        let mut pool = Self { parts: Mutex::default(), layer, hashes: RandomState::new(), tls, resolver };
         let first = pool.part(options)?;
         pool.parts.get_mut().unwrap_or_else(PoisonError::into_inner).push_back(first);
         Ok(pool)
@@ -84,7 +79,7 @@ impl Pool {
         if let Some(part) = parts.iter().rev().find(|part| part.hosts.contains(&host)) {
             return part.client.clone();
         }
-        if self.dials.load(Relaxed) >= options.keep_connections.div_ceil(PARTS) {
+        if self.layer.dials.load(Relaxed) >= options.keep_connections.div_ceil(PARTS) {
             self.add(&mut parts, PARTS, options);
         }
         let newest = parts.len() - 1;
@@ -104,7 +99,7 @@ impl Pool {
 
     /// Adds an empty part, and keeps so many.
     fn add(&self, parts: &mut VecDeque<Part>, most: usize, options: &HttpOptions) {
-        self.dials.store(0, Relaxed);
+        self.layer.dials.store(0, Relaxed);
         // What could be built once can be built again; if not, the old ones serve on.
         if let Ok(part) = self.part(options) {
             parts.push_back(part);
@@ -113,7 +108,7 @@ impl Pool {
     }
 
     fn part(&self, options: &HttpOptions) -> Result<Part, BuildError> {
-        let client = build_client(options, self.tls.clone(), self.resolver.clone(), &self.dials)?;
+        let client = build_client(options, self.tls.clone(), self.resolver.clone(), self.layer.clone())?;
         Ok(Part { client, hosts: HashSet::new() })
     }
 
@@ -126,7 +121,7 @@ fn build_client(
     options: &HttpOptions,
     tls: ClientConfig,
     resolver: Resolver,
-    dials: &Arc<AtomicUsize>,
+    layer: ProbeLayer,
 ) -> Result<Client, BuildError> {
     let fault = |error: &dyn fmt::Display| BuildError(format!("cannot set up the HTTP client: {error}"));
     let mut builder = Client::builder()
@@ -145,7 +140,7 @@ fn build_client(
         .http1_max_headers(MAX_HEADERS)
         .http2_max_header_list_size(MAX_HEADER_LIST)
         .dns_resolver(resolver)
-        .connector_layer(ProbeLayer { dials: Arc::clone(dials) });
+        .connector_layer(layer);
     if options.http1 {
         builder = builder.http1_only();
     }

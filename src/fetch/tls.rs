@@ -7,11 +7,13 @@
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ClientSessionStore, Resumption};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CipherSuite, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
+use super::sessions::Sessions;
 use super::tls_error::refine;
 use super::tls_signatures;
 
@@ -21,11 +23,17 @@ pub(super) struct LazyVerifier {
     provider: Arc<CryptoProvider>,
     insecure: bool,
     system: OnceLock<Result<Verifier, Error>>,
+    sessions: Arc<Sessions>,
 }
 
 impl LazyVerifier {
     pub(super) fn new(insecure: bool) -> Arc<Self> {
-        Arc::new(Self { provider: Arc::new(provider()), insecure, system: OnceLock::new() })
+        Arc::new(Self {
+            provider: Arc::new(provider()),
+            insecure,
+            system: OnceLock::new(),
+            sessions: Arc::new(Sessions::new()),
+        })
     }
 
     /// Whether [`load`](Self::load) has nothing to do any more.
@@ -51,6 +59,7 @@ impl LazyVerifier {
             .with_custom_certificate_verifier(Arc::clone(self) as Arc<dyn ServerCertVerifier>)
             .with_no_client_auth();
         let protocols: &[&[u8]] = if http1 { &[b"http/1.1"] } else { &[b"h2", b"http/1.1"] };
+        config.resumption = Resumption::store(Arc::clone(&self.sessions) as Arc<dyn ClientSessionStore>);
         config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         Ok(config)
     }

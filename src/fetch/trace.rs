@@ -2,15 +2,15 @@
 //!
 //! Each fetch runs inside a task-local [`Trace`]; the resolver ([`resolve`](super::resolve)) and a
 //! layer around the connector ([`Probe`]) write into it. So the fetch knows, at any moment, whether it
-//! is resolving, connecting or waiting for the server, and in the end how long the first two took.
-//! A reused connection touches nothing here.
+//! is resolving, connecting or waiting for the server, and in the end how long the first two took. When the handshake of
+//! TLS begins, its cache of sessions ([`sessions`](super::sessions)) tells. A reused connection touches nothing here.
 //!
 //! A dial may be outrun by a connection that another fetch gives back. The client then finishes the
 //! dial in a task of its own; the probe notices and stops telling this fetch about it.
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -40,6 +40,11 @@ pub(super) struct Trace {
     /// Nanoseconds, summed over the hops; 0 means that it did not happen.
     dns: AtomicU64,
     dial: AtomicU64,
+    tls: AtomicU64,
+    /// Nanoseconds from `started` to the begin of the handshake that is under way; 0 for none.
+    tls_from: AtomicU64,
+    /// Dials that ended well.
+    dials: AtomicU32,
     /// Nanoseconds from `started` to the end of the last dial.
     dialled_at: AtomicU64,
     /// The host of the current hop.
@@ -55,6 +60,9 @@ impl Trace {
             stage: AtomicU8::new(0),
             dns: AtomicU64::new(0),
             dial: AtomicU64::new(0),
+            tls: AtomicU64::new(0),
+            tls_from: AtomicU64::new(0),
+            dials: AtomicU32::new(0),
             dialled_at: AtomicU64::new(0),
             target: Mutex::default(),
             guarded: AtomicBool::new(false),
@@ -88,9 +96,25 @@ impl Trace {
         some_nanos(self.dns.load(Relaxed))
     }
 
-    /// Time spent on connecting (TLS included, resolving not), if any was.
+    /// Time spent on connecting (neither resolving nor TLS), if any was.
     pub(super) fn connect(&self) -> Option<Duration> {
-        some_nanos(self.dial.load(Relaxed).saturating_sub(self.dns.load(Relaxed)))
+        let others = self.dns.load(Relaxed) + self.tls.load(Relaxed);
+        some_nanos(self.dial.load(Relaxed).saturating_sub(others))
+    }
+
+    /// Time spent on handshakes of TLS, if there were any.
+    pub(super) fn tls(&self) -> Option<Duration> {
+        some_nanos(self.tls.load(Relaxed))
+    }
+
+    /// Connections that this fetch opened itself.
+    pub(super) fn dials(&self) -> u32 {
+        self.dials.load(Relaxed)
+    }
+
+    /// The handshake of TLS begins. Through an `https` proxy there are two; the last one is that with the server.
+    pub(super) fn begin_tls(&self) {
+        self.tls_from.store(nanos(self.started.elapsed()).max(1), Relaxed);
     }
 
     pub(super) fn add_dns(&self, took: Duration) {
@@ -115,8 +139,14 @@ impl Trace {
     }
 
     fn dialled(&self, took: Duration) {
+        let now = nanos(self.started.elapsed());
         self.dial.fetch_add(nanos(took).max(2), Relaxed);
-        self.dialled_at.store(nanos(self.started.elapsed()), Relaxed);
+        self.dialled_at.store(now, Relaxed);
+        match self.tls_from.swap(0, Relaxed) {
+            0 => {}
+            from => drop(self.tls.fetch_add(now.saturating_sub(from), Relaxed)),
+        }
+        self.dials.fetch_add(1, Relaxed);
         self.enter(Stage::Idle);
     }
 
@@ -143,13 +173,22 @@ fn some_nanos(n: u64) -> Option<Duration> {
 pub(super) struct ProbeLayer {
     /// Counts dials.
     pub(super) dials: Arc<AtomicUsize>,
+    /// Counts connections.
+    pub(super) traffic: Arc<Traffic>,
+}
+
+/// What all clients of a run have opened and sent.
+#[derive(Debug, Default)]
+pub(super) struct Traffic {
+    pub(super) opened: AtomicU64,
+    pub(super) requests: AtomicU64,
 }
 
 impl<S> Layer<S> for ProbeLayer {
     type Service = Probe<S>;
 
     fn layer(&self, inner: S) -> Probe<S> {
-        Probe { inner: Arc::new(inner), dials: Arc::clone(&self.dials) }
+        Probe { inner: Arc::new(inner), dials: Arc::clone(&self.dials), traffic: Arc::clone(&self.traffic) }
     }
 }
 
@@ -160,11 +199,16 @@ impl<S> Layer<S> for ProbeLayer {
 pub(super) struct Probe<S> {
     inner: Arc<S>,
     dials: Arc<AtomicUsize>,
+    traffic: Arc<Traffic>,
 }
 
 impl<S> Clone for Probe<S> {
     fn clone(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner), dials: Arc::clone(&self.dials) }
+        Self {
+            inner: Arc::clone(&self.inner),
+            dials: Arc::clone(&self.dials),
+            traffic: Arc::clone(&self.traffic),
+        }
     }
 }
 
@@ -189,7 +233,7 @@ where
         }
         self.dials.fetch_add(1, Relaxed);
         let state = DialState::Getting(S::clone(&self.inner), Some(target));
-        Dial { state, trace, started: Instant::now() }
+        Dial { state, trace, traffic: Arc::clone(&self.traffic), started: Instant::now() }
     }
 }
 
@@ -197,6 +241,7 @@ where
 pub(super) struct Dial<S: Service<R>, R> {
     state: DialState<S, R>,
     trace: Option<Arc<Trace>>,
+    traffic: Arc<Traffic>,
     started: Instant,
 }
 
@@ -242,6 +287,7 @@ where
         }
         let polled = TRACE.sync_scope(Arc::clone(&trace), || dial.state.poll(cx));
         if matches!(polled, Poll::Ready(Ok(_))) {
+            dial.traffic.opened.fetch_add(1, Relaxed);
             trace.dialled(dial.started.elapsed()); // after a failure the stage stays: it says where
         }
         polled
@@ -255,7 +301,7 @@ mod tests {
     #[tokio::test]
     async fn a_dial_is_told_to_its_own_fetch_only() {
         let trace = Trace::start();
-        let mut dial = ProbeLayer { dials: Arc::default() }.layer(Ready);
+        let mut dial = ProbeLayer { dials: Arc::default(), traffic: Arc::default() }.layer(Ready);
         let future = TRACE.sync_scope(Arc::clone(&trace), || dial.call("target"));
         assert_eq!(trace.stage(), Stage::Connecting);
         TRACE.scope(Arc::clone(&trace), future).await.unwrap();

@@ -52,6 +52,8 @@ pub struct Received {
     pub content: Option<Box<Content>>,
     /// The address that answered.
     pub remote_ip: Option<std::net::IpAddr>,
+    /// It answered over a connection that was open already.
+    pub reused: bool,
     /// Links found; on request.
     pub links: Option<Vec<LinkRecord>>,
     /// The record shows them.
@@ -147,6 +149,7 @@ impl Received {
             body_path,
             content: None,
             remote_ip: response.remote.map(|a| a.ip()),
+            reused: response.reused,
             links: None,
             show_links: keep.show_links,
             headers: keep.headers.then_some(response.headers),

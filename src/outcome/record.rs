@@ -52,6 +52,7 @@ pub const FIELDS: &[&str] = &[
     "markdown_path",
     "meta_path",
     "remote_ip",
+    "reused",
     "depth",
     "source",
     "tag",
@@ -68,6 +69,7 @@ pub const FIELDS: &[&str] = &[
     "time_queue_ms",
     "time_dns_ms",
     "time_connect_ms",
+    "time_tls_ms",
     "time_ttfb_ms",
     "time_total_ms",
 ];
@@ -129,6 +131,7 @@ impl Outcome {
         if let Some(timings) = &self.timings {
             put(&mut map, "time_dns_ms", timings.dns.map(millis))?;
             put(&mut map, "time_connect_ms", timings.connect.map(millis))?;
+            put(&mut map, "time_tls_ms", timings.tls.map(millis))?;
             put(&mut map, "time_ttfb_ms", timings.first_byte.map(millis))?;
             map.serialize_entry("time_total_ms", &millis(timings.total))?;
         }
@@ -164,7 +167,8 @@ impl Received {
         if let Some(content) = self.content.as_ref().filter(|_| with_body) {
             serialize_content(content, map)?;
         }
-        put(map, "remote_ip", self.remote_ip.map(|address| address.to_string()))
+        put(map, "remote_ip", self.remote_ip.map(|address| address.to_string()))?;
+        put(map, "reused", self.status.map(|_| self.reused))
     }
 
     /// The body as text, if it is to be shown so and nothing of it is lost.

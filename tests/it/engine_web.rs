@@ -214,6 +214,7 @@ fn page(url: &CrawlUrl, status: u16, links: &[String]) -> Response {
         headers,
         body,
         remote: None,
+        reused: false,
         is_public: false,
         timings: Timings::default(),
         captures: Vec::new(),

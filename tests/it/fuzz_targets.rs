@@ -220,6 +220,7 @@ fn headers(data: &[u8]) {
         headers,
         body: Body { wire_bytes: body.len() as u64, bytes: body, truncated: None },
         remote: None,
+        reused: false,
         is_public: false,
         timings: Timings::default(),
         captures: Vec::new(),

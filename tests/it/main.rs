@@ -21,6 +21,7 @@ mod cli_redirects;
 mod cli_robots;
 mod cli_stop;
 mod cli_text;
+mod connections;
 mod content;
 mod curl_replies;
 mod data;

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use bytesize::ByteSize;
 use gannet::crawl::{Ended, Progress, Summary};
 use gannet::error::Error;
+use gannet::fetch::Connections;
 use gannet::frontier::store::Recovery;
 use gannet::sink::{Mirrored, printable, printable_lines};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -201,6 +202,12 @@ pub(crate) fn summary(summary: &Summary, job: Option<&str>, verbose: bool) {
         if summary.more_hosts() { " or more" } else { "" }
     );
     row(&mut text, "requests", &tries);
+    let Connections { opened, requests } = summary.connections;
+    if verbose && opened > 0 {
+        let each = requests as f64 / opened as f64;
+        let sent = format!("{requests} sent over {}, {each:.1} each", plural(opened, "connection"));
+        row(&mut text, "", &sent);
+    }
     let volume =
         format!("{} on the wire, {} decoded", ByteSize(summary.wire_bytes), ByteSize(summary.body_bytes));
     row(&mut text, "bytes", &volume);
