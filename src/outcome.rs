@@ -19,7 +19,7 @@ pub use self::record::{FIELDS, SCHEMA};
 pub use crate::frontier::Position;
 
 use crate::extract::Via;
-use crate::fetch::{Capture, ErrorKind, FetchError, Phase, Response, Timings};
+use crate::fetch::{Capture, ErrorKind, FetchError, Method, Phase, Response, Timings};
 use crate::url::{CrawlUrl, redacted};
 
 /// What became of a URL.
@@ -36,7 +36,7 @@ pub struct Outcome {
     /// The URL; `None` for a seed that is none.
     pub url: Option<CrawlUrl>,
     /// The request's method.
-    pub method: &'static str,
+    pub method: Method,
     /// The verdict.
     pub kind: OutcomeKind,
     /// What was received, in part or whole.
@@ -55,6 +55,8 @@ pub struct Outcome {
     pub via: Option<Via>,
     /// When its sitemap says that it was last changed, as written there.
     pub lastmod: Option<Arc<str>>,
+    /// The tag of the seed that it is or descends from.
+    pub seed_tag: Option<Arc<str>>,
     /// How often it was tried; 0 when it was not.
     pub attempts: u32,
     /// From admission to the start of its last attempt.
@@ -165,7 +167,7 @@ impl Outcome {
             position: Position::NONE,
             input: None,
             url,
-            method: "GET",
+            method: Method::GET,
             kind,
             response: None,
             error: None,
@@ -175,6 +177,7 @@ impl Outcome {
             source: None,
             via: None,
             lastmod: None,
+            seed_tag: None,
             attempts: 0,
             queue: None,
             timings: None,

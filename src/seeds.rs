@@ -1,8 +1,10 @@
 //! Seeds: what the user named, read as a stream from arguments, files and stdin.
 //!
-//! Each [`Source`] is an independent producer with a task (arguments) or a thread (files and stdin,
+//! Each line is a URL, or a JSON object with a URL and how to ask for it (`seeds/json.rs`). Each [`Source`] is an independent producer with a task (arguments) or a thread (files and stdin,
 //! which block) of its own, all feeding one bounded channel; a list is never held in memory. A line
 //! that is no URL is a [`Seed`] too: it becomes a record, not an abort.
+
+mod json;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,12 +12,16 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
+use crate::frontier::SeedOptions;
 use crate::outcome::Position;
 use crate::url::{CrawlUrl, Near, UrlError, redacted};
 
@@ -57,11 +63,13 @@ pub struct Seed {
     pub text: String,
     /// What it means.
     pub url: Result<CrawlUrl, UrlError>,
+    /// What it asks for beyond its URL.
+    pub options: Option<Arc<SeedOptions>>,
 }
 
-/// A [`Seed`] as it is kept: its position, its text, and what it means.
+/// A [`Seed`] as it is kept: its position, its text, what it means, and its options in base64.
 #[derive(Serialize, Deserialize)]
-struct Kept<'a>(u32, u64, Cow<'a, str>, Meaning<'a>);
+struct Kept<'a>(u32, u64, Cow<'a, str>, Meaning<'a>, #[serde(default)] Option<String>);
 
 #[derive(Serialize, Deserialize)]
 enum Meaning<'a> {
@@ -71,30 +79,45 @@ enum Meaning<'a> {
     Invalid(Cow<'a, str>),
     #[serde(rename = "scheme")]
     Scheme(Cow<'a, str>),
+    #[serde(rename = "line")]
+    Line(Cow<'a, str>),
 }
 
 impl Seed {
+    /// One that is no URL.
+    fn bad(position: Position, text: String, why: UrlError) -> Self {
+        Self { position, text, url: Err(why), options: None }
+    }
+
     /// A form that can be kept and [read back](Self::from_bytes).
     pub fn to_bytes(&self) -> Vec<u8> {
         let meaning = match &self.url {
             Ok(url) => Meaning::Url(url.as_str().into()),
             Err(UrlError::Invalid(why)) => Meaning::Invalid(why.into()),
             Err(UrlError::Scheme(scheme)) => Meaning::Scheme(scheme.into()),
+            Err(UrlError::Line(why)) => Meaning::Line(why.into()),
         };
+        let options = self.options.as_ref().map(|options| BASE64_STANDARD.encode(options.to_bytes()));
         let Position { source, line } = self.position;
         // Nothing in it can fail to be written.
-        serde_json::to_vec(&Kept(source, line, self.text.as_str().into(), meaning)).unwrap_or_default()
+        serde_json::to_vec(&Kept(source, line, self.text.as_str().into(), meaning, options))
+            .unwrap_or_default()
     }
 
     /// What [`to_bytes`](Self::to_bytes) was made of; `None` for other bytes.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let Kept(source, line, text, meaning) = serde_json::from_slice(bytes).ok()?;
+        let Kept(source, line, text, meaning, options) = serde_json::from_slice(bytes).ok()?;
         let url = match meaning {
             Meaning::Url(url) => Ok(CrawlUrl::parse(&url).ok()?),
             Meaning::Invalid(why) => Err(UrlError::Invalid(why.into_owned())),
             Meaning::Scheme(scheme) => Err(UrlError::Scheme(scheme.into_owned())),
+            Meaning::Line(why) => Err(UrlError::Line(why.into_owned())),
         };
-        Some(Self { position: Position { source, line }, text: text.into_owned(), url })
+        let options = match options {
+            Some(text) => Some(Arc::new(SeedOptions::from_bytes(&BASE64_STANDARD.decode(text).ok()?).ok()?)),
+            None => None,
+        };
+        Some(Self { position: Position { source, line }, text: text.into_owned(), url, options })
     }
 }
 
@@ -304,7 +327,7 @@ fn read_line(line: Line<'_>, position: Position, near: &mut Near) -> Option<Seed
         Line::Whole(bytes) => bytes.trim_ascii(),
         Line::TooLong { start, bytes } => {
             let why = format!("a line of {bytes} bytes; at most {MAX_LINE} are read");
-            return Some(Seed { position, text: excerpt(start), url: Err(UrlError::Invalid(why)) });
+            return Some(Seed::bad(position, excerpt(start), UrlError::Invalid(why)));
         }
     };
     if bytes.is_empty() || bytes.starts_with(b"#") {
@@ -312,13 +335,16 @@ fn read_line(line: Line<'_>, position: Position, near: &mut Near) -> Option<Seed
     }
     Some(match std::str::from_utf8(bytes) {
         Ok(text) => {
+            if bytes.starts_with(b"{") {
+                return Some(json::read(text, position, near));
+            }
             let url = parse_after(near, text);
             let text = if url.is_ok() { text.to_owned() } else { excerpt(bytes) };
-            Seed { position, text, url }
+            Seed { position, text, url, options: None }
         }
         Err(why) => {
             let why = format!("not UTF-8 at byte {}", why.valid_up_to());
-            Seed { position, text: excerpt(bytes), url: Err(UrlError::Invalid(why)) }
+            Seed::bad(position, excerpt(bytes), UrlError::Invalid(why))
         }
     })
 }
@@ -429,11 +455,14 @@ mod tests {
 
     #[test]
     fn a_seed_can_be_kept() {
-        let seeds = read("http://h/ä\nftp://h/\nhttp://\n\"\u{1}".as_bytes());
-        assert_eq!(seeds.len(), 4);
+        let seeds = read(
+            "http://h/ä\nftp://h/\nhttp://\n\"\u{1}\n{\"url\":\"http://h/\",\"tag\":\"t\"}\n{".as_bytes(),
+        );
+        assert_eq!(seeds.len(), 6);
         for seed in seeds {
             let again = Seed::from_bytes(&seed.to_bytes()).unwrap();
             assert_eq!((again.position, again.text, again.url), (seed.position, seed.text, seed.url));
+            assert_eq!(again.options, seed.options);
         }
         assert!(Seed::from_bytes(b"{}").is_none());
     }

@@ -165,12 +165,15 @@ pub enum UrlError {
     Invalid(String),
     /// Neither `http` nor `https`; holds the scheme.
     Scheme(String),
+    /// The line of a list that was to hold it says something else that cannot be; holds what.
+    Line(String),
 }
 
 impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid(why) => write!(f, "not a URL: {why}"),
+            Self::Line(why) => f.write_str(why),
             Self::Scheme(scheme) => write!(f, "scheme `{scheme}` is not fetched (only http and https)"),
         }
     }

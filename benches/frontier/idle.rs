@@ -35,7 +35,7 @@ pub fn run(hosts: u64) {
 fn meet(host: u64, frontier: &mut Scheduler<Memory>, fingerprinter: &Fingerprinter) {
     let page = |page: u64| {
         let url = CrawlUrl::parse(&format!("https://www.example-{host}.org/articles/{page}.html")).unwrap();
-        let found = Found::Seed { position: Position { source: 0, line: host }, input: None };
+        let found = Found::seed(Position { source: 0, line: host }, None);
         Candidate { fingerprint: fingerprinter.fingerprint(&url), url, depth: 0, found }
     };
     frontier.admit(&mut (0..3).map(page).collect(), Instant::now());

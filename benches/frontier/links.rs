@@ -6,6 +6,7 @@
 //! that a known one can be written down again from 4 bytes per host.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use fastrand::Rng;
 use gannet::CrawlUrl;
@@ -44,7 +45,7 @@ impl Web {
     pub fn seed(&mut self) -> Candidate {
         let position = Position { source: 0, line: 0 };
         let url = self.new_url(0);
-        self.candidate(url, 0, Found::Seed { position, input: None })
+        self.candidate(url, 0, Found::seed(position, None))
     }
 
     /// The links of a page.
@@ -53,7 +54,7 @@ impl Web {
         let source = self.known_url(host);
         let front = self.front(host);
         let found = Found::Link {
-            root: Root { url: front, named: true },
+            root: Arc::new(Root { url: front, named: true, tag: None }),
             source,
             via: Via::named("a", "href"),
             redirects: 0,

@@ -245,9 +245,9 @@ impl<R: Frontier> Dispatcher<R> {
         self.summary.links.seen += seen;
         self.links_open = self.links_open.saturating_sub(discovered + seen);
         for Candidate { url, found, .. } in seeds {
-            let Found::Seed { position, input } = found else { continue };
+            let Found::Seed { position, input, options } = found else { continue };
             let text = input.as_deref().unwrap_or(url.as_str()).to_owned();
-            self.known(Seed { position, text, url: Ok(url) });
+            self.known(Seed { position, text, url: Ok(url), options });
         }
     }
 
@@ -346,9 +346,9 @@ impl<R: Frontier> Dispatcher<R> {
                 self.refuse(seed);
                 continue;
             };
-            let fingerprint = self.fingerprinter.fingerprint(url);
             let input = (seed.text != url.as_str()).then(|| Arc::from(seed.text.as_str()));
-            let found = Found::Seed { position: seed.position, input };
+            let found = Found::Seed { position: seed.position, input, options: seed.options.clone() };
+            let fingerprint = found.fingerprint(url, &self.fingerprinter);
             let mut candidate = vec![Candidate { url: url.clone(), fingerprint, depth: 0, found }];
             self.frontier.admit(&mut candidate, now);
             if !candidate.is_empty() {

@@ -125,7 +125,7 @@ mod tests {
         let url = CrawlUrl::parse("http://h/");
         Order::Refused {
             seq: 0,
-            seed: Seed { position: Position { source: 0, line: 0 }, text: String::new(), url },
+            seed: Seed { position: Position { source: 0, line: 0 }, text: String::new(), url, options: None },
         }
     }
 

@@ -5,6 +5,7 @@
 //! the four rules and the proofs are in `docs/architecture.md`. This is the only place where tasks are
 //! spawned, and each is joined here.
 
+mod asked;
 mod content;
 mod dispatcher;
 mod hops;
@@ -47,7 +48,7 @@ use self::shutdown::Stop;
 use self::worker::{Order, Report, Shared};
 use crate::error::Error;
 use crate::extract::{Known, MAX_SITEMAP_BYTES};
-use crate::fetch::{Fetch, Method, ROBOTS_TOKEN};
+use crate::fetch::{Fetch, HeaderMap, Method, ROBOTS_TOKEN};
 use crate::frontier::store::Memory;
 use crate::frontier::{Frontier, Politeness, Scheduler};
 use crate::job::{Note, Past};
@@ -75,12 +76,12 @@ pub struct Plan {
     pub retries: u32,
     /// Redirects followed one after the other, whether inside a fetch or as jobs; default 10.
     pub max_redirects: usize,
-    /// The method of every request; default `GET`.
+    /// The method of the requests of seeds that do not ask for another; default `GET`.
     pub method: Method,
-    /// Its name for the record.
-    pub method_name: &'static str,
-    /// The body of every request.
+    /// Their body.
     pub body: Option<Bytes>,
+    /// Headers that belong to it, in place of those of the client where both have one; default none.
+    pub headers: Option<Arc<HeaderMap>>,
     /// What stands in for a fetch that failed.
     pub fallback: Option<Arc<serde_json::Value>>,
     /// What of a response is kept.
@@ -128,8 +129,8 @@ impl Plan {
             retries: 2,
             max_redirects: 10,
             method: Method::GET,
-            method_name: "GET",
             body: None,
+            headers: None,
             fallback: None,
             keep: Keep::default(),
             reading: Reading::default(),

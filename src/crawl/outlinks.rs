@@ -161,8 +161,10 @@ impl Follow<'_> {
     ) -> Harvest {
         let entry = self.entry;
         let root = match &entry.found {
-            Found::Seed { .. } => Root { url: entry.url.clone(), named: true },
-            Found::Link { root, .. } => root.clone(),
+            Found::Seed { .. } => {
+                Arc::new(Root { url: entry.url.clone(), named: true, tag: entry.found.tag().cloned() })
+            }
+            Found::Link { root, .. } => Arc::clone(root),
         };
         let bounds = self.scope.within(&root.url);
         let passed = page.passed as u64;
@@ -194,7 +196,7 @@ impl Follow<'_> {
         &self,
         link: Link,
         nofollow: bool,
-        root: &Root,
+        root: &Arc<Root>,
         bounds: &Bounds<'_>,
     ) -> Result<Candidate, Reason> {
         if !self.selection.takes(&link) {
@@ -217,17 +219,17 @@ impl Follow<'_> {
             None => (url, fingerprint),
         };
         accept(bounds.judge(&target.0, counted))?;
-        Ok(self.candidate(target, depth, root.clone(), via, lastmod))
+        Ok(self.candidate(target, depth, Arc::clone(root), via, lastmod))
     }
 
     /// The sitemaps of a host are of the depth of the page that led there. robots.txt may name them elsewhere.
-    fn announce(&self, sitemaps: Announcement, root: &Root, bounds: &Bounds<'_>, harvest: &mut Harvest) {
+    fn announce(&self, sitemaps: Announcement, root: &Arc<Root>, bounds: &Bounds<'_>, harvest: &mut Harvest) {
         let Announcement { source, sitemaps } = sitemaps;
         harvest.links += sitemaps.len() as u64;
         for (url, via) in sitemaps {
             harvest.add(accept(bounds.judge_sitemap(&url, &url)).map(|()| {
                 let url = self.identified(url);
-                let mut candidate = self.candidate(url, self.entry.depth, root.clone(), via, None);
+                let mut candidate = self.candidate(url, self.entry.depth, Arc::clone(root), via, None);
                 if let Found::Link { source: found_on, .. } = &mut candidate.found {
                     found_on.clone_from(&source);
                 }
@@ -237,13 +239,14 @@ impl Follow<'_> {
     }
 
     /// What an index names is of the depth of the index, so that `--depth` counts from the sitemaps as a whole.
-    fn indexed(&self, link: Link, root: &Root, bounds: &Bounds<'_>) -> Result<Candidate, Reason> {
+    fn indexed(&self, link: Link, root: &Arc<Root>, bounds: &Bounds<'_>) -> Result<Candidate, Reason> {
         if self.entry.redirects() >= maps::MAX_NESTING {
             return Err(Reason::TooDeep);
         }
         accept(bounds.judge_sitemap(&link.url, &self.source))?;
         let Link { url, fingerprint, via, lastmod, .. } = link;
-        let mut candidate = self.candidate((url, fingerprint), self.entry.depth, root.clone(), via, lastmod);
+        let mut candidate =
+            self.candidate((url, fingerprint), self.entry.depth, Arc::clone(root), via, lastmod);
         if let Found::Link { redirects, .. } = &mut candidate.found {
             *redirects = self.entry.redirects() + 1;
         }
@@ -252,7 +255,7 @@ impl Follow<'_> {
 
     /// Where a seed redirects to takes its place: seeds are always in scope. Any other target is as deep as what redirects
     /// there, so its depth is no question.
-    fn redirect(&self, target: CrawlUrl, root: &Root, bounds: &Bounds<'_>) -> Result<Candidate, Reason> {
+    fn redirect(&self, target: CrawlUrl, root: &Arc<Root>, bounds: &Bounds<'_>) -> Result<Candidate, Reason> {
         let entry = self.entry;
         let (stands_for_seed, is_sitemap) = (entry.is_for_seed(), maps::is_sitemap(entry));
         let verdict = match is_sitemap {
@@ -265,9 +268,9 @@ impl Follow<'_> {
         let root = match stands_for_seed {
             true => {
                 let named = entry.is_home() && target.host_key() == entry.url.host_key();
-                Root { url: target.clone(), named }
+                Arc::new(Root { url: target.clone(), named, tag: root.tag.clone() })
             }
-            false => root.clone(),
+            false => Arc::clone(root),
         };
         let via = if is_sitemap { Via::REDIRECTED_SITEMAP } else { Via::REDIRECT };
         let mut candidate = self.candidate(self.identified(target), entry.depth, root, via, None);
@@ -286,7 +289,7 @@ impl Follow<'_> {
         &self,
         (url, fingerprint): (CrawlUrl, u64),
         depth: u16,
-        root: Root,
+        root: Arc<Root>,
         via: Via,
         lastmod: Option<Arc<str>>,
     ) -> Candidate {

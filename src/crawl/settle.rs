@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::Plan;
+use super::{Plan, asked};
 use crate::fetch::{ErrorKind, Phase};
 use crate::frontier::{Entry, Fate, Found, MAX_CRAWL_DELAY};
 use crate::outcome::{Failure, Outcome, OutcomeKind, Skip};
@@ -20,9 +20,10 @@ pub(super) fn outcome_of(entry: &Entry, plan: &Plan) -> Outcome {
     outcome.seq = entry.seq;
     outcome.depth = entry.depth;
     outcome.attempts = entry.attempts;
-    outcome.method = plan.method_name;
+    outcome.method = asked::method(entry, plan);
+    outcome.seed_tag = entry.found.tag().cloned();
     match &entry.found {
-        Found::Seed { position, input } => {
+        Found::Seed { position, input, .. } => {
             outcome.position = *position;
             outcome.input.clone_from(input);
         }
@@ -89,7 +90,7 @@ pub(super) fn refused(seq: u64, seed: &Seed) -> Outcome {
         }
         Err(why) => {
             let kind = match why {
-                UrlError::Invalid(_) => ErrorKind::InvalidUrl,
+                UrlError::Invalid(_) | UrlError::Line(_) => ErrorKind::InvalidUrl,
                 UrlError::Scheme(_) => ErrorKind::UnsupportedScheme,
             };
             let error = Some(Failure::new(kind, Phase::Seed, why.to_string()));
@@ -99,6 +100,10 @@ pub(super) fn refused(seq: u64, seed: &Seed) -> Outcome {
     outcome.seq = seq;
     outcome.position = seed.position;
     outcome.input = Some(Arc::from(seed.text.as_str()));
+    if let Some(options) = &seed.options {
+        outcome.method = options.own_method().unwrap_or_default();
+        outcome.seed_tag.clone_from(&options.tag);
+    }
     outcome
 }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use futures::FutureExt as _;
 use tokio::sync::{Mutex, mpsc};
 
+use super::asked::{self, Asked};
 use super::hops::CrawlHops;
 use super::maps::{self, Announced, Announcement};
 use super::outlinks::{self, Follow, Harvest};
@@ -186,7 +187,8 @@ impl<F: Fetch> Shared<F> {
             return Page { fault: Some(Fault::Exhausted), ..page };
         }
         let plan = &self.plan;
-        let decision = retry::decide(&result, &plan.method, entry.attempts, plan.retries, SystemTime::now());
+        let method = asked::method(entry, plan);
+        let decision = retry::decide(&result, &method, entry.attempts, plan.retries, SystemTime::now());
         if let Decision { again: Some(after), signal } = decision {
             return Page::of(None, Disposition::Retry(after, signal)).with(aside(entry, &mut result));
         }
@@ -208,7 +210,9 @@ impl<F: Fetch> Shared<F> {
         let on_public = answered.map(|response| response.is_public);
         let source = response.map_or(&entry.url, |response| &response.final_url).clone();
         let follow = self.follow(entry, source, on_public);
-        let mut redirect = response.and_then(|response| response.redirect.clone());
+        let mut redirect = response
+            .filter(|response| asked::may_follow(response, entry, plan))
+            .and_then(|r| r.redirect.clone());
         let mut outcome = outcome_of(entry, plan).settle(result, plan.keep);
         if redirect.is_some() && usize::from(entry.redirects()) >= plan.max_redirects {
             redirect = None;
@@ -281,11 +285,12 @@ impl<F: Fetch> Shared<F> {
             let hops = CrawlHops { scope, root, rules, traps: plan.politeness.traps, paced };
             Arc::new(hops) as Arc<dyn HopPolicy>
         });
+        let Asked { method, body, headers } = Asked::of(entry, plan);
         Request {
             url: entry.url.clone(),
-            method: plan.method.clone(),
-            body: plan.body.clone(),
-            headers: None,
+            method,
+            body,
+            headers,
             hops,
             home: entry.is_home(),
             from_public: entry.is_from_public(),

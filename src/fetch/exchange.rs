@@ -104,7 +104,7 @@ impl<'a> Exchange<'a> {
                 return self.receive(answer).await;
             };
             let target = redirect::target(&self.url, location);
-            match self.judge(target, redirect::becomes_get(answer.status(), &self.method)) {
+            match self.judge(target, redirect::becomes_get(answer.status().as_u16(), &self.method)) {
                 Ok((target, Hop::Follow)) => {
                     self.drain(&mut answer).await;
                     self.follow(target, &answer);
@@ -227,7 +227,7 @@ impl<'a> Exchange<'a> {
         self.foreign |= self.url.host_key() != target.host_key();
         let from = std::mem::replace(&mut self.url, target);
         self.chain.push(HopRecord { url: from, status_code: answer.status().as_u16() });
-        if redirect::becomes_get(answer.status(), &self.method) {
+        if redirect::becomes_get(answer.status().as_u16(), &self.method) {
             self.method = Method::GET;
             self.body = None;
             self.rewritten = true;

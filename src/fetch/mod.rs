@@ -7,6 +7,7 @@
 
 mod address;
 mod body;
+mod body_type;
 mod capture;
 mod classify;
 mod credentials;
@@ -37,10 +38,12 @@ use bytes::Bytes;
 
 pub use self::address::is_public;
 pub use self::body::decode_all;
+pub use self::body_type::BodyType;
 pub use self::capture::Capture;
 pub use self::error::{ErrorKind, FetchError, Phase};
 pub use self::guard::DenyPrivate;
 pub use self::http::{BuildError, Http, HttpOptions, ROBOTS_TOKEN, user_agent};
+pub(crate) use self::redirect::becomes_get;
 pub use reqwest::Method;
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 

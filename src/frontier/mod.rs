@@ -8,6 +8,7 @@
 mod clock;
 mod host_queue;
 mod limits;
+mod options;
 mod pace;
 #[cfg(test)]
 mod pace_tests;
@@ -25,6 +26,7 @@ pub use self::host_queue::{
     BACKOFF, FORGIVEN_AFTER, MAX_CRAWL_DELAY, MAX_LOST, MAX_PARK, MAX_PARKED, MAX_WAVES, PARK,
 };
 pub use self::limits::{HostPace, Limits, Politeness};
+pub use self::options::SeedOptions;
 pub use self::scheduler::Scheduler;
 
 use tokio::sync::Notify;
@@ -34,7 +36,7 @@ use crate::extract::Via;
 use crate::fetch::{ErrorKind, Phase};
 use crate::robots::Rules;
 use crate::scope::Trap;
-use crate::url::CrawlUrl;
+use crate::url::{CrawlUrl, Fingerprinter};
 
 /// What the dispatcher needs of a frontier. Synchronous and batch-first; it never waits, it says when
 /// to come back.
@@ -124,11 +126,13 @@ pub enum Found {
         position: Position,
         /// As written, when that is not the URL.
         input: Option<Arc<str>>,
+        /// What it asks for beyond its URL.
+        options: Option<Arc<SeedOptions>>,
     },
     /// A page links to it.
     Link {
         /// What the page descends from.
-        root: Root,
+        root: Arc<Root>,
         /// The page.
         source: CrawlUrl,
         /// Where on the page.
@@ -152,6 +156,39 @@ pub struct Root {
     pub url: CrawlUrl,
     /// The user named its host; false when only a redirect did.
     pub named: bool,
+    /// The tag of the seed.
+    pub tag: Option<Arc<str>>,
+}
+
+impl Found {
+    /// A seed of nothing but a URL.
+    pub fn seed(position: Position, input: Option<Arc<str>>) -> Self {
+        Self::Seed { position, input, options: None }
+    }
+
+    /// The tag of the seed that it is or descends from.
+    pub fn tag(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Seed { options, .. } => options.as_ref()?.tag.as_ref(),
+            Self::Link { root, .. } => root.tag.as_ref(),
+        }
+    }
+
+    /// What it asks for beyond its URL.
+    pub fn options(&self) -> Option<&SeedOptions> {
+        match self {
+            Self::Seed { options, .. } => options.as_deref(),
+            Self::Link { .. } => None,
+        }
+    }
+
+    /// The identity of a URL that was found so.
+    pub fn fingerprint(&self, url: &CrawlUrl, fingerprinter: &Fingerprinter) -> u64 {
+        match self.options() {
+            Some(options) => options.fingerprint(url, fingerprinter),
+            None => fingerprinter.fingerprint(url),
+        }
+    }
 }
 
 /// The place of a URL in the input: which seed argument, which line of it. Orders `gather`.

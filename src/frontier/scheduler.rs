@@ -430,7 +430,7 @@ impl<S: Store> Frontier for Scheduler<S> {
 /// The robots.txt of a host key, as something to fetch.
 fn robots_entry(host_key: &str, now: Instant) -> Option<Entry> {
     let url = robots::url_of(host_key)?;
-    let found = Found::Seed { position: Position::NONE, input: None };
+    let found = Found::seed(Position::NONE, None);
     Some(Entry {
         url,
         seq: 0,

@@ -24,7 +24,7 @@ pub(super) fn lax() -> Politeness {
 fn admit_at(s: &mut Scheduler<Memory>, url: &str, depth: u16, now: Instant) {
     let url = CrawlUrl::parse(url).unwrap();
     let fingerprint = Fingerprinter::with_key(1, 2).fingerprint(&url);
-    let found = Found::Seed { position: Position::NONE, input: None };
+    let found = Found::seed(Position::NONE, None);
     s.admit(&mut vec![Candidate { url, fingerprint, depth, found }], now);
 }
 
@@ -37,7 +37,7 @@ pub(super) fn admit(s: &mut Scheduler<Memory>, urls: &[&str], now: Instant) -> u
             fingerprint: print.fingerprint(&url),
             url,
             depth: 0,
-            found: Found::Seed { position: Position::NONE, input: None },
+            found: Found::seed(Position::NONE, None),
         })
         .collect();
     s.admit(&mut candidates, now)
@@ -117,7 +117,7 @@ fn admit_from_public(s: &mut Scheduler<Memory>, url: &str, now: Instant) {
     let url = CrawlUrl::parse(url).unwrap();
     let source = CrawlUrl::parse("http://public/").unwrap();
     let found = Found::Link {
-        root: Root { url: source.clone(), named: true },
+        root: Arc::new(Root { url: source.clone(), named: true, tag: None }),
         source,
         via: Via::REDIRECT,
         redirects: 0,

@@ -10,8 +10,10 @@ use super::output::Kept;
 use crate::error::Error;
 use crate::frontier::store::disk::files::write_atomically;
 
-/// The version of the job directory; any other is refused.
-pub(super) const FORMAT: u32 = 3;
+/// The version of the job directory. Those back to [`OLDEST`] are read, and are of this one from their next run on; any
+/// other is refused. 4: seeds may have options, and what descends from them a tag.
+pub(super) const FORMAT: u32 = 4;
+const OLDEST: u32 = 3;
 
 /// What a job is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,9 +104,11 @@ impl Manifest {
             |why: serde_json::Error| Error::Config(format!("`{}` is damaged: {why}", path.display()));
         let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(damaged)?;
         match value.get("format").and_then(serde_json::Value::as_u64) {
-            Some(format) if format == u64::from(FORMAT) => serde_json::from_value(value).map_err(damaged),
+            Some(format) if (u64::from(OLDEST)..=u64::from(FORMAT)).contains(&format) => {
+                serde_json::from_value(value).map_err(damaged)
+            }
             Some(format) => Err(Error::Config(format!(
-                "the job in `{}` is of format {format}; this gannet reads format {FORMAT}\nhint: go on with the version that made it ({})",
+                "the job in `{}` is of format {format}; this gannet reads formats {OLDEST} to {FORMAT}\nhint: go on with the version that made it ({})",
                 directory.display(),
                 value.get("gannet").and_then(serde_json::Value::as_str).unwrap_or("unknown"),
             ))),
@@ -120,6 +124,7 @@ impl Manifest {
     }
 
     pub(super) fn begin_run(&mut self, free: BTreeMap<String, String>, boot_id: Option<String>) {
+        self.format = FORMAT;
         self.runs += 1;
         self.last_run = Some(now());
         self.free = free;

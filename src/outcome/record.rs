@@ -58,6 +58,7 @@ pub const FIELDS: &[&str] = &[
     "tag",
     "attr",
     "lastmod",
+    "seed_tag",
     "chain",
     "links",
     "attempts",
@@ -105,7 +106,7 @@ impl Outcome {
         put(&mut map, "url", self.url.as_ref())?;
         put(&mut map, "final_url", self.response.as_ref().and_then(|r| r.final_url.as_ref()))?;
         put(&mut map, "location", self.response.as_ref().and_then(|r| r.location.as_ref()))?;
-        map.serialize_entry("method", self.method)?;
+        map.serialize_entry("method", self.method.as_str())?;
         map.serialize_entry("outcome", self.kind.as_str())?;
         if let Some(response) = &self.response {
             response.serialize_into(&mut map, body)?;
@@ -115,6 +116,7 @@ impl Outcome {
         put(&mut map, "tag", self.via.map(Via::tag))?;
         put(&mut map, "attr", self.via.map(Via::attr))?;
         put(&mut map, "lastmod", self.lastmod.as_deref())?;
+        put(&mut map, "seed_tag", self.seed_tag.as_deref())?;
         if let Some(response) = &self.response {
             put(&mut map, "chain", Some(&response.chain).filter(|c| !c.is_empty()))?;
             put(&mut map, "links", response.links.as_ref().filter(|_| links))?;

@@ -89,7 +89,7 @@ async fn refused_seeds_balance_at_any_kill() {
 }
 
 fn candidate(url: &str, fingerprint: u64) -> Candidate {
-    let found = Found::Seed { position: Position::NONE, input: None };
+    let found = Found::seed(Position::NONE, None);
     Candidate { url: CrawlUrl::parse(url).unwrap(), fingerprint, depth: 0, found }
 }
 

@@ -48,7 +48,7 @@ fn admit(scheduler: &mut Scheduler<impl Store>, model: &mut Model, pages: &[usiz
         url: url(*page),
         fingerprint: *page as u64,
         depth: 0,
-        found: Found::Seed { position: Position::NONE, input: None },
+        found: Found::seed(Position::NONE, None),
     };
     let mut fresh = 0;
     for page in pages {

@@ -112,8 +112,8 @@ fn a_damaged_manifest_is_refused() {
     let before = fs::read(desk.path("job/records.jsonl")).unwrap();
     fs::write(&path, &good[..good.len() / 2]).unwrap();
     call(&args).run().exits(2).says(&["job.json` is damaged"]);
-    fs::write(&path, good.replace("\"format\": 3", "\"format\": 7")).unwrap();
-    call(&args).run().exits(2).says(&["is of format 7; this gannet reads format 3", "hint: "]);
+    fs::write(&path, good.replace("\"format\": 4", "\"format\": 7")).unwrap();
+    call(&args).run().exits(2).says(&["is of format 7; this gannet reads formats 3 to 4", "hint: "]);
     fs::remove_file(&path).unwrap();
     call(&args).run().exits(2).says(&["is not empty, and no job of gannet"]);
     // Also when its records are elsewhere, so that nothing but the frontier is there.

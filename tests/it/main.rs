@@ -62,6 +62,7 @@ mod raw;
 mod replies;
 mod report_html;
 mod reports;
+mod requests;
 mod robots_conformance;
 mod robots_fetch;
 mod safety;

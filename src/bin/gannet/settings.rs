@@ -96,7 +96,6 @@ impl Settings {
             args.method.unwrap_or_else(|| if plan.body.is_some() { "POST" } else { "GET" }.to_owned());
         plan.method = Method::from_bytes(method.as_bytes())
             .map_err(|_| Error::Config(format!("`--method {method}` is no HTTP method")))?;
-        plan.method_name = String::leak(method);
         Self::build(plan, args.run, args.mode, args.fail_on, typed, hosts)
     }
 

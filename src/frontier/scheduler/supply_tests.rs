@@ -16,7 +16,7 @@ fn lax() -> Politeness {
 }
 
 fn candidate(url: &str, fingerprint: u64) -> Candidate {
-    let found = Found::Seed { position: Position::NONE, input: None };
+    let found = Found::seed(Position::NONE, None);
     Candidate { url: CrawlUrl::parse(url).unwrap(), fingerprint, depth: 0, found }
 }
 

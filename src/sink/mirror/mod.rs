@@ -22,6 +22,7 @@ use self::log::{Entry, Log, Place};
 use self::path::Name;
 use super::{Sink, whole};
 use crate::extract::Kind;
+use crate::fetch::Method;
 use crate::frontier::store::disk::files::{Lock, LockError, this_process};
 use crate::outcome::{Outcome, OutcomeKind, Received};
 use crate::url::CrawlUrl;
@@ -124,8 +125,8 @@ impl Mirror {
 
 impl Sink for Mirror {
     fn write(&mut self, outcome: &Outcome) -> io::Result<()> {
-        let (OutcomeKind::Finished, "GET", Some(response)) =
-            (outcome.kind, outcome.method, &outcome.response)
+        let (OutcomeKind::Finished, &Method::GET, Some(response)) =
+            (outcome.kind, &outcome.method, &outcome.response)
         else {
             return Ok(());
         };

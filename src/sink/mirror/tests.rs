@@ -179,7 +179,7 @@ fn what_is_no_whole_answer_is_not_saved() {
     let mut cut = answer("http://h/cut", "text/html", "half");
     cut.response.as_mut().unwrap().truncated = Some(crate::fetch::Truncated::Length);
     let mut posted = answer("http://h/post", "text/html", "posted");
-    posted.method = "POST";
+    posted.method = crate::fetch::Method::POST;
     let mut failed = answer("http://h/failed", "text/html", "failed");
     failed.kind = OutcomeKind::Failed;
     let circle = [redirect("http://h/1", "http://h/2"), redirect("http://h/2", "http://h/1")];

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use super::bytes::{Damaged, Reader, put, put_bytes};
 use crate::extract::Via;
-use crate::frontier::{Candidate, Entry, Found, Position, Root, WallClock};
-use crate::url::CrawlUrl;
+use crate::frontier::{Candidate, Entry, Found, Position, Root, SeedOptions, WallClock};
+use crate::url::{CrawlUrl, Fingerprinter};
 
 /// Entries of a block; a page with more links to a group has more blocks, so that a visit does not bring thousands.
 const MOST: u32 = 64;
@@ -23,12 +23,14 @@ const ROOT_IS_SOURCE: u8 = 8;
 const ROOT_IS_FRONT: u8 = 16;
 const SOURCE_IN_GROUP: u8 = 32;
 const ON_PUBLIC: u8 = 64;
+const TAGGED: u8 = 128;
 
 /// Bits of an entry.
 const WHOLE_URL: u8 = 1;
 const HAS_INPUT: u8 = 2;
 const TRIED: u8 = 4;
 const HAS_LASTMOD: u8 = 8;
+const HAS_OPTIONS: u8 = 16;
 
 /// Writes blocks: entries that share a header go into one.
 #[derive(Default)]
@@ -130,7 +132,7 @@ pub(super) fn read(
         raw.url_into(name, &mut text);
         let found = match &link {
             Some((root, source)) => Found::Link {
-                root: root.clone(),
+                root: Arc::clone(root),
                 source: source.clone(),
                 via: raw.via,
                 redirects: shape.redirects,
@@ -138,7 +140,11 @@ pub(super) fn read(
                 on_public: shape.flags & ON_PUBLIC != 0,
                 lastmod: raw.lastmod.map(Arc::from),
             },
-            None => Found::Seed { position: raw.position, input: raw.input.map(Arc::from) },
+            None => Found::Seed {
+                position: raw.position,
+                input: raw.input.map(Arc::from),
+                options: raw.options()?.map(Arc::new),
+            },
         };
         into.push_back(Entry {
             url: CrawlUrl::from_serialised(&text),
@@ -167,6 +173,26 @@ pub(super) fn urls(block: &[u8], name: &str, mut each: impl FnMut(u64, &str)) ->
     Ok(())
 }
 
+/// Calls `each` with the fingerprint of every entry of a block.
+pub(super) fn prints(
+    block: &[u8],
+    name: &str,
+    fingerprinter: &Fingerprinter,
+    mut each: impl FnMut(u64),
+) -> Result<(), Damaged> {
+    let (shape, mut reader) = Shape::read(block)?;
+    let mut text = String::new();
+    while !reader.is_empty() {
+        let raw = RawEntry::read(&mut reader, shape.is_link())?;
+        raw.url_into(name, &mut text);
+        each(match raw.options()? {
+            Some(options) => options.fingerprint(&CrawlUrl::from_serialised(&text), fingerprinter),
+            None => fingerprinter.fingerprint_str(&text),
+        });
+    }
+    Ok(())
+}
+
 fn same_origin(a: &Found, b: &Found) -> bool {
     match (a, b) {
         (Found::Seed { .. }, Found::Seed { .. }) => true,
@@ -187,6 +213,7 @@ fn same_origin(a: &Found, b: &Found) -> bool {
                 && root.named == root_b.named
                 && source == source_b
                 && root.url == root_b.url
+                && root.tag == root_b.tag
         }
         _ => false,
     }
@@ -194,13 +221,15 @@ fn same_origin(a: &Found, b: &Found) -> bool {
 
 fn header(out: &mut Vec<u8>, name: &str, found: &Found, depth: u16, first: u64, admitted_ms: u64) {
     let mut flags = 0;
-    let mut texts: [Option<&str>; 2] = [None, None];
+    let mut texts: [Option<&str>; 3] = [None, None, None];
     let mut redirects_of = 0;
     if let Found::Link { root, source, redirects, for_seed, on_public, .. } = found {
         flags |= LINK;
         flags |= if *for_seed { FOR_SEED } else { 0 };
         flags |= if *on_public { ON_PUBLIC } else { 0 };
         flags |= if root.named { NAMED } else { 0 };
+        flags |= if root.tag.is_some() { TAGGED } else { 0 };
+        texts[2] = root.tag.as_deref();
         redirects_of = *redirects;
         let path = source.as_str().strip_prefix(name).filter(|path| path.starts_with('/'));
         flags |= if path.is_some() { SOURCE_IN_GROUP } else { 0 };
@@ -236,10 +265,12 @@ fn entry(out: &mut Vec<u8>, name: &str, url: &CrawlUrl, found: &Found, tries: Tr
         Found::Seed { input, .. } => (input.as_deref(), None),
         Found::Link { lastmod, .. } => (None, lastmod.as_deref()),
     };
+    let options = found.options().map(SeedOptions::to_bytes);
     let tried = tries.handed_out || tries.attempts + tries.returned + tries.lost > 0;
     let mut flags = if path.is_none() { WHOLE_URL } else { 0 };
     flags |= if input.is_some() { HAS_INPUT } else { 0 };
     flags |= if lastmod.is_some() { HAS_LASTMOD } else { 0 };
+    flags |= if options.is_some() { HAS_OPTIONS } else { 0 };
     flags |= if tried { TRIED } else { 0 };
     out.push(flags);
     put_bytes(out, path.unwrap_or(url.as_str()).as_bytes());
@@ -252,6 +283,9 @@ fn entry(out: &mut Vec<u8>, name: &str, url: &CrawlUrl, found: &Found, tries: Tr
     }
     if let Some(text) = input.or(lastmod) {
         put_bytes(out, text.as_bytes());
+    }
+    if let Some(options) = options {
+        put_bytes(out, &options);
     }
     if tried {
         put(out, u64::from(tries.attempts));
@@ -270,6 +304,7 @@ struct Shape<'a> {
     redirects: u16,
     source: &'a str,
     root: &'a str,
+    tag: Option<&'a str>,
 }
 
 impl<'a> Shape<'a> {
@@ -283,7 +318,8 @@ impl<'a> Shape<'a> {
         let source = if is_link { reader.text()? } else { "" };
         let own_root = is_link && flags & (ROOT_IS_SOURCE | ROOT_IS_FRONT) == 0;
         let root = if own_root { reader.text()? } else { "" };
-        Ok((Self { flags, first, admitted_ms, depth, redirects, source, root }, reader))
+        let tag = if is_link && flags & TAGGED != 0 { Some(reader.text()?) } else { None };
+        Ok((Self { flags, first, admitted_ms, depth, redirects, source, root, tag }, reader))
     }
 
     fn is_link(&self) -> bool {
@@ -291,7 +327,7 @@ impl<'a> Shape<'a> {
     }
 
     /// Root and source, for links.
-    fn link(&self, name: &str) -> Result<Option<(Root, CrawlUrl)>, Damaged> {
+    fn link(&self, name: &str) -> Result<Option<(Arc<Root>, CrawlUrl)>, Damaged> {
         if !self.is_link() {
             return Ok(None);
         }
@@ -304,7 +340,8 @@ impl<'a> Shape<'a> {
             flags if flags & ROOT_IS_FRONT != 0 => CrawlUrl::from_serialised(&format!("{name}/")),
             _ => CrawlUrl::from_serialised(self.root),
         };
-        Ok(Some((Root { url, named: self.flags & NAMED != 0 }, source)))
+        let root = Root { url, named: self.flags & NAMED != 0, tag: self.tag.map(Arc::from) };
+        Ok(Some((Arc::new(root), source)))
     }
 }
 
@@ -317,6 +354,7 @@ struct RawEntry<'a> {
     position: Position,
     input: Option<&'a str>,
     lastmod: Option<&'a str>,
+    options: Option<&'a [u8]>,
     tries: Tries,
 }
 
@@ -332,12 +370,18 @@ impl<'a> RawEntry<'a> {
         }
         let input = if flags & HAS_INPUT != 0 { Some(reader.text()?) } else { None };
         let lastmod = if flags & HAS_LASTMOD != 0 { Some(reader.text()?) } else { None };
+        let options = if flags & HAS_OPTIONS != 0 { Some(reader.bytes()?) } else { None };
         let mut tries = Tries { attempts: 0, returned: 0, lost: 0, handed_out: false };
         if flags & TRIED != 0 {
             let (attempts, returned, lost) = (reader.small()?, reader.small()?, reader.small()?);
             tries = Tries { attempts, returned, lost, handed_out: reader.byte()? != 0 };
         }
-        Ok(Self { offset, whole: flags & WHOLE_URL != 0, url, via, position, input, lastmod, tries })
+        let whole = flags & WHOLE_URL != 0;
+        Ok(Self { offset, whole, url, via, position, input, lastmod, options, tries })
+    }
+
+    fn options(&self) -> Result<Option<SeedOptions>, Damaged> {
+        self.options.map(SeedOptions::from_bytes).transpose()
     }
 
     fn url_into(&self, name: &str, text: &mut String) {
@@ -361,7 +405,7 @@ mod tests {
 
     fn link(to: &str, source: &str, root: &str, lastmod: Option<&str>) -> Candidate {
         let found = Found::Link {
-            root: Root { url: url(root), named: true },
+            root: Arc::new(Root { url: url(root), named: true, tag: lastmod.map(Arc::from) }),
             source: url(source),
             via: Via::named("img", "srcset"),
             redirects: 0,
@@ -373,8 +417,13 @@ mod tests {
     }
 
     fn seed(to: &str, input: Option<&str>) -> Candidate {
-        let found =
-            Found::Seed { position: Position { source: 2, line: 1 << 40 }, input: input.map(Arc::from) };
+        let options =
+            SeedOptions { body: Some("x=1".into()), tag: input.map(Arc::from), ..SeedOptions::default() };
+        let found = Found::Seed {
+            position: Position { source: 2, line: 1 << 40 },
+            input: input.map(Arc::from),
+            options: input.map(|_| Arc::new(options)),
+        };
         Candidate { url: url(to), fingerprint: 0, depth: 0, found }
     }
 

@@ -222,8 +222,8 @@ impl Core {
     fn admitted_before(&mut self, group: u32, entries: u32, block: &[u8]) -> Result<(), Damaged> {
         if matches!(self.known, Known::All { .. }) {
             let fingerprinter = self.fingerprinter;
-            block::urls(block, self.names.name(group), |_, url| {
-                self.known.insert(fingerprinter.fingerprint_str(url));
+            block::prints(block, self.names.name(group), &fingerprinter, |print| {
+                self.known.insert(print);
             })?;
         }
         self.append(group, entries, block);

@@ -267,7 +267,7 @@ impl Disk {
         }
         into.extend(known.into_iter().map(|entry| {
             let Entry { url, depth, found, .. } = entry;
-            let fingerprint = self.core.fingerprinter.fingerprint(&url);
+            let fingerprint = found.fingerprint(&url, &self.core.fingerprinter);
             Arrival::Seen(Box::new(Candidate { url, fingerprint, depth, found }))
         }));
         Ok(())

@@ -81,7 +81,7 @@ impl Bench {
         let mut candidates: Vec<_> = candidates
             .map(|url| {
                 let found = Found::Link {
-                    root: Root { url: page.clone(), named: true },
+                    root: Arc::new(Root { url: page.clone(), named: true, tag: None }),
                     source: page.clone(),
                     via: Via::named("a", "href"),
                     redirects: 0,
