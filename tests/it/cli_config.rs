@@ -117,6 +117,15 @@ fn settings_of_files_and_variables_are_obeyed() {
 }
 
 #[test]
+fn a_host_may_have_a_pace_of_its_own() {
+    let (server, _) = serve(|_| page(""));
+    let desk = Desk::new("[host.\"127.0.0.1\"]\ndelay = \"200ms\"", "delay = \"1h\"");
+    let list: String = (0..3).map(|n| format!("{}\n", server.url(&format!("/{n}")))).collect();
+    let ran = desk.call(&["fetch", "-"]).stdin(list).run().exits(0);
+    assert!(ran.records().len() == 3 && ran.took.as_millis() >= 400, "{:?}", ran.took);
+}
+
+#[test]
 fn what_is_wrong_is_named_with_its_place() {
     for (project, parts) in [
         ("workers = 1\nwrokers = 7", &["gannet.toml:2", "no setting `wrokers`"][..]),

@@ -2,6 +2,7 @@
 //!
 //! Every contradiction is found here, before the first request; the messages say what to type instead.
 
+mod hosts;
 mod pacing;
 
 use std::io::{self, IsTerminal as _};
@@ -105,13 +106,17 @@ impl Settings {
         mode: Mode,
         fail_on: FailOn,
         typed: &ArgMatches,
-        _hosts: Vec<HostSettings>,
+        hosts: Vec<HostSettings>,
     ) -> Result<Self, Error> {
         let RunArgs { seeds, threads, pacing, job, request, answer, output, warc, stop, .. } = run;
         // Each has one worker at least, and an even share of the connections that are kept.
         plan.threads =
             threads.map_or_else(|| lanes_for(plan.workers), |threads| plan.workers.min(threads as usize));
-        plan.politeness = Politeness { retries: answer.retries, ..pacing.politeness(plan.politeness) };
+        plan.politeness = Politeness {
+            retries: answer.retries,
+            hosts: hosts::paces(&hosts)?,
+            ..pacing.politeness(plan.politeness)
+        };
         plan.retries = answer.retries;
         plan.max_redirects = answer.max_redirects;
         plan.max_sitemap = plan.max_sitemap.max(answer.max_body.0);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgMatches, Parser};
 
-use super::values::duration;
+use super::values::{duration, rate};
 use crate::config::Place;
 
 #[derive(Debug, Parser)]
@@ -15,6 +15,8 @@ pub(crate) struct HostArgs {
     pub(crate) per_host: Option<u32>,
     #[arg(long, value_parser = duration)]
     pub(crate) delay: Option<Duration>,
+    #[arg(long, value_parser = rate)]
+    pub(crate) rate_per_host: Option<Duration>,
 }
 
 /// The settings of one section.
@@ -23,7 +25,6 @@ pub(crate) struct HostSettings {
     pub(crate) pattern: String,
     /// Where they stand.
     pub(crate) place: Place,
-    #[expect(dead_code, reason = "the run takes them up next")]
     pub(crate) args: HostArgs,
     pub(crate) matches: ArgMatches,
 }
