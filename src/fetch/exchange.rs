@@ -5,7 +5,6 @@
 //! error, or by being dropped. Each step that waits runs under the [`Deadline`].
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -168,7 +167,7 @@ impl<'a> Exchange<'a> {
                 if let Some(captures) = &mut self.captures {
                     captures.send(&self.url, &request);
                 }
-                http.traffic.requests.fetch_add(1, Relaxed);
+                http.traffic.sent();
                 self.deadline.run(Phase::FirstByte, http.client(way, &self.url).execute(request)).await
             }
             Err(error) => Ok(Err(error)),

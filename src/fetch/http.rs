@@ -10,26 +10,27 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION,
     CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
 use reqwest::{Client, Method};
 use tokio::sync::OnceCell;
 
 use super::address::is_public;
+use super::connections::{ConnectionOptions, Traffic};
 use super::credentials;
 use super::exchange::Exchange;
 use super::guard::{DenyPrivate, Guard, Way};
 use super::pool::Pool;
 use super::resolve::{self, LookUp};
 use super::tls::LazyVerifier;
-use super::trace::{ProbeLayer, TRACE, Trace, Traffic};
+use super::tls_options::TlsOptions;
+use super::trace::{ProbeLayer, TRACE, Trace};
 use super::{Connections, Fetch, FetchError, Request, Response};
 use crate::url::{CrawlUrl, Near};
 
@@ -69,10 +70,10 @@ pub struct HttpOptions {
     /// An `http` or `https` proxy for all URLs; a missing scheme means `http`. Default: what `HTTP_PROXY`,
     /// `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
     pub proxy: Option<String>,
-    /// Accept any certificate; default `false`.
-    pub insecure: bool,
-    /// Speak HTTP/1.1 only; default `false`, HTTP/2 where TLS offers it.
-    pub http1: bool,
+    /// Which HTTP is spoken, and how long connections are kept.
+    pub connections: ConnectionOptions,
+    /// Whom TLS trusts.
+    pub tls: TlsOptions,
     /// When addresses that are not public are refused, at connection time; default: when a public page leads there.
     /// With a proxy it is the proxy that resolves names, so only literal addresses are refused.
     pub deny_private: DenyPrivate,
@@ -95,8 +96,8 @@ impl Default for HttpOptions {
             max_body: 10 * 1024 * 1024,
             max_redirects: 10,
             proxy: None,
-            insecure: false,
-            http1: false,
+            connections: ConnectionOptions::default(),
+            tls: TlsOptions::default(),
             deny_private: DenyPrivate::default(),
             is_public,
             keep_connections: 1024,
@@ -146,7 +147,7 @@ impl Http {
 
     /// The same with another source of addresses.
     pub(super) fn with_look_up(options: HttpOptions, look_up: LookUp) -> Result<Self, BuildError> {
-        let verifier = LazyVerifier::new(options.insecure);
+        let verifier = LazyVerifier::new(&options.tls);
         Self::with_shared(options, look_up, verifier, Arc::default())
     }
 
@@ -158,7 +159,7 @@ impl Http {
     ) -> Result<Self, BuildError> {
         let guard = Guard::new(options.deny_private, options.is_public);
         let headers = request_headers(&options)?;
-        let tls = verifier.config(options.http1);
+        let tls = verifier.config(options.connections.protocol.names());
         let tls = tls.map_err(|error| BuildError(format!("cannot set up TLS: {error}")))?;
         let layer = || ProbeLayer { dials: Arc::default(), traffic: Arc::clone(&traffic) };
         let judged =
@@ -259,8 +260,7 @@ impl Fetch for Http {
     }
 
     fn connections(&self) -> Connections {
-        let Traffic { opened, requests } = &*self.traffic;
-        Connections { opened: opened.load(Relaxed), requests: requests.load(Relaxed) }
+        self.traffic.counts()
     }
 }
 
@@ -279,6 +279,9 @@ fn request_headers(options: &HttpOptions) -> Result<HeaderMap, BuildError> {
     headers.insert(USER_AGENT, agent);
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate, br, zstd"));
+    if !options.connections.is_kept() {
+        headers.insert(CONNECTION, HeaderValue::from_static("close")); // HTTP/2 has no such header, and it is left out there
+    }
     for name in options.headers.keys() {
         headers.remove(name);
     }

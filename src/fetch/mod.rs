@@ -10,6 +10,7 @@ mod body;
 mod body_type;
 mod capture;
 mod classify;
+mod connections;
 mod credentials;
 mod deadline;
 mod decode;
@@ -26,6 +27,7 @@ mod resolve;
 mod sessions;
 mod tls;
 mod tls_error;
+mod tls_options;
 mod tls_signatures;
 mod trace;
 
@@ -40,10 +42,12 @@ pub use self::address::is_public;
 pub use self::body::decode_all;
 pub use self::body_type::BodyType;
 pub use self::capture::Capture;
+pub use self::connections::{ConnectionOptions, Connections, Protocol};
 pub use self::error::{ErrorKind, FetchError, Phase};
 pub use self::guard::DenyPrivate;
 pub use self::http::{BuildError, Http, HttpOptions, ROBOTS_TOKEN, user_agent};
 pub(crate) use self::redirect::becomes_get;
+pub use self::tls_options::{CertificateError, ClientCertificate, Roots, TlsOptions, TlsVersion};
 pub use reqwest::Method;
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -67,15 +71,6 @@ pub trait Fetch: Send + Sync + 'static {
     fn connections(&self) -> Connections {
         Connections::default()
     }
-}
-
-/// Connections, and what went over them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Connections {
-    /// Connections opened, those to proxies included.
-    pub opened: u64,
-    /// Requests sent over them: pages, robots.txt, redirects and repetitions.
-    pub requests: u64,
 }
 
 /// What to fetch.

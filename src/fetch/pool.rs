@@ -13,12 +13,12 @@ use std::hash::BuildHasher as _;
 use std::net::IpAddr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use reqwest::{Client, Proxy, redirect};
 use rustls::ClientConfig;
 use url::Url;
 
+use super::connections::Protocol;
 use super::http::{BuildError, HttpOptions};
 use super::resolve::{LookUp, Resolver};
 use super::trace::ProbeLayer;
@@ -27,10 +27,6 @@ use crate::url::{CrawlUrl, redacted};
 /// Clients of a pool. With one, all hosts would lose their connections at once; with more, those that were met longest
 /// ago do, which a crawl with a delay comes back to least.
 const PARTS: usize = 8;
-
-/// How long a connection that nobody uses is kept: shorter than most servers do, long enough for a
-/// polite delay between two requests.
-const POOL_IDLE: Duration = Duration::from_secs(20);
 
 /// The most header lines of an answer over HTTP/1; the client's own limit of 100 is met by real pages. The bytes of
 /// a head are bounded by the client, at 408 KiB.
@@ -130,7 +126,8 @@ fn build_client(
         .referer(false)
         .user_agent(&options.user_agent) // also for the CONNECT of a tunnel
         .connect_timeout(options.connect_timeout)
-        .pool_idle_timeout(POOL_IDLE)
+        .pool_idle_timeout(options.connections.keep_alive)
+        .pool_max_idle_per_host(options.connections.most_idle())
         .tcp_nodelay(true)
         // What browsers read, so that a page they show is not lost for a line of its head: a folded value (RFC 9112
         // §5.2), a space before the colon, and lines that are no header, which are left out.
@@ -141,9 +138,11 @@ fn build_client(
         .http2_max_header_list_size(MAX_HEADER_LIST)
         .dns_resolver(resolver)
         .connector_layer(layer);
-    if options.http1 {
-        builder = builder.http1_only();
-    }
+    builder = match options.connections.protocol {
+        Protocol::Any => builder,
+        Protocol::Http1 => builder.http1_only(),
+        Protocol::Http2 => builder.http2_prior_knowledge(),
+    };
     if let Some(proxy) = &options.proxy {
         builder = builder.proxy(Proxy::all(proxy_url(proxy)?).map_err(|error| fault(&error))?);
     }

@@ -1,4 +1,4 @@
-//! TLS: who is believed to be who they say they are.
+//! TLS: who is believed to be who they say they are, and what all handshakes of a run share.
 //!
 //! The certificates of the system are read when the first `https` URL is met, not before: a run over
 //! plain `http` neither pays for them (some 10 ms) nor needs them, which matters on a fresh machine or
@@ -7,44 +7,48 @@
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{ClientSessionStore, Resumption};
+use rustls::client::{ClientSessionStore, ResolvesClientCert, Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CipherSuite, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{CipherSuite, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
 use super::sessions::Sessions;
 use super::tls_error::refine;
+use super::tls_options::{Introduction, Roots, TlsOptions};
 use super::tls_signatures;
 
-/// Verifies servers against the certificates of the system, or not at all (`--insecure`).
+/// Verifies servers against the certificates of the system, those given in their place, or not at all (`--insecure`).
 #[derive(Debug)]
 pub(super) struct LazyVerifier {
     provider: Arc<CryptoProvider>,
-    insecure: bool,
-    system: OnceLock<Result<Verifier, Error>>,
+    options: TlsOptions,
+    trusted: OnceLock<Result<Arc<dyn ServerCertVerifier>, Error>>,
     sessions: Arc<Sessions>,
+    /// One for all: a session is resumed only for whom it was made.
+    introduction: Arc<Introduction>,
 }
 
 impl LazyVerifier {
-    pub(super) fn new(insecure: bool) -> Arc<Self> {
+    pub(super) fn new(options: &TlsOptions) -> Arc<Self> {
         Arc::new(Self {
             provider: Arc::new(provider()),
-            insecure,
-            system: OnceLock::new(),
+            introduction: Arc::new(Introduction(options.client.clone())),
+            options: options.clone(),
+            trusted: OnceLock::new(),
             sessions: Arc::new(Sessions::new()),
         })
     }
 
     /// Whether [`load`](Self::load) has nothing to do any more.
     pub(super) fn is_loaded(&self) -> bool {
-        self.insecure || self.system.get().is_some()
+        self.options.insecure || self.trusted.get().is_some()
     }
 
-    /// Reads the certificates of the system. Blocks.
+    /// Reads the certificates of the system, if they are asked for. Blocks.
     pub(super) fn load(&self) {
-        if !self.insecure {
-            let _ = self.system();
+        if !self.options.insecure {
+            let _ = self.trusted();
         }
     }
 
@@ -52,34 +56,50 @@ impl LazyVerifier {
     ///
     /// # Errors
     /// When the crypto provider knows no TLS version, which it does.
-    pub(super) fn config(self: &Arc<Self>, http1: bool) -> Result<ClientConfig, Error> {
+    pub(super) fn config(self: &Arc<Self>, protocols: &[&[u8]]) -> Result<ClientConfig, Error> {
         let mut config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
-            .with_safe_default_protocol_versions()?
+            .with_protocol_versions(self.options.versions())?
             .dangerous()
             .with_custom_certificate_verifier(Arc::clone(self) as Arc<dyn ServerCertVerifier>)
-            .with_no_client_auth();
-        let protocols: &[&[u8]] = if http1 { &[b"http/1.1"] } else { &[b"h2", b"http/1.1"] };
+            .with_client_cert_resolver(Arc::clone(&self.introduction) as Arc<dyn ResolvesClientCert>);
         config.resumption = Resumption::store(Arc::clone(&self.sessions) as Arc<dyn ClientSessionStore>);
         config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         Ok(config)
     }
 
-    fn system(&self) -> Result<&Verifier, Error> {
-        let system = self.system.get_or_init(|| {
+    fn trusted(&self) -> Result<&Arc<dyn ServerCertVerifier>, Error> {
+        let make = || {
             let mut provider = CryptoProvider::clone(&self.provider);
             provider.signature_verification_algorithms.all = tls_signatures::all();
-            Verifier::new(Arc::new(provider))
-        });
-        system.as_ref().map_err(|error| match error {
-            Error::General(_) => Error::General(NO_CERTIFICATES.to_owned()),
-            other => other.clone(),
-        })
+            match &self.options.roots {
+                None => system(provider),
+                Some(Roots(given)) => given_ones(Arc::clone(given), provider),
+            }
+        };
+        self.trusted.get_or_init(make).as_ref().map_err(Error::clone)
     }
+}
+
+fn system(provider: CryptoProvider) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+    match Verifier::new(Arc::new(provider)) {
+        Ok(verifier) => Ok(Arc::new(verifier)),
+        Err(Error::General(_)) => Err(Error::General(NO_CERTIFICATES.to_owned())),
+        Err(other) => Err(other),
+    }
+}
+
+fn given_ones(
+    roots: Arc<RootCertStore>,
+    provider: CryptoProvider,
+) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::new(provider)).build();
+    let verifier = verifier.map_err(|why| Error::General(why.to_string()))?;
+    Ok(verifier)
 }
 
 /// AES-128 comes first, as with browsers: the key schedule of its suites takes SHA-256, which processors have instructions
 /// for, and it costs less a byte.
-fn provider() -> CryptoProvider {
+pub(super) fn provider() -> CryptoProvider {
     let mut provider = rustls::crypto::ring::default_provider();
     provider.cipher_suites.sort_by_key(|suite| {
         use CipherSuite::*;
@@ -105,11 +125,11 @@ impl ServerCertVerifier for LazyVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if self.insecure {
+        if self.options.insecure {
             return Ok(ServerCertVerified::assertion());
         }
         let verified =
-            self.system()?.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+            self.trusted()?.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         verified.map_err(|error| refine(error, end_entity, intermediates))
     }
 
@@ -119,7 +139,7 @@ impl ServerCertVerifier for LazyVerifier {
         cert: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        if self.insecure {
+        if self.options.insecure {
             return Ok(HandshakeSignatureValid::assertion());
         }
         verify_tls12_signature(message, cert, signature, &self.provider.signature_verification_algorithms)
@@ -131,7 +151,7 @@ impl ServerCertVerifier for LazyVerifier {
         cert: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        if self.insecure {
+        if self.options.insecure {
             return Ok(HandshakeSignatureValid::assertion());
         }
         verify_tls13_signature(message, cert, signature, &self.provider.signature_verification_algorithms)

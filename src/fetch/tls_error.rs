@@ -6,7 +6,7 @@
 use rustls::pki_types::CertificateDer;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
-const OLD: &str = "the server speaks no version of TLS that is still safe (all are older than TLS 1.2)";
+const OLD: &str = "the server speaks no version of TLS that is still safe (all are older than TLS 1.2, or than `--min-tls`)";
 
 /// Says more of an unknown issuer than the verifier of the system does.
 pub(super) fn refine(error: Error, own: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Error {
@@ -67,6 +67,7 @@ fn certificate(why: &CertificateError) -> String {
         C::BadSignature => "certificate or handshake with a signature that is wrong, or made with a weak key",
         C::BadEncoding => "certificate is damaged",
         C::UnhandledCriticalExtension => "certificate with a critical extension that is not known",
+        C::InvalidPurpose | C::InvalidPurposeContext { .. } => "certificate is not for servers",
         // What the verifier of the system makes of a purpose other than that of a server.
         C::Other(other) if other.to_string() == "certificate had invalid extensions" => {
             "certificate is not for servers"

@@ -19,6 +19,8 @@ use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::connections::Traffic;
+
 tokio::task_local! {
     /// The fetch that runs in this task.
     pub(super) static TRACE: Arc<Trace>;
@@ -177,13 +179,6 @@ pub(super) struct ProbeLayer {
     pub(super) traffic: Arc<Traffic>,
 }
 
-/// What all clients of a run have opened and sent.
-#[derive(Debug, Default)]
-pub(super) struct Traffic {
-    pub(super) opened: AtomicU64,
-    pub(super) requests: AtomicU64,
-}
-
 impl<S> Layer<S> for ProbeLayer {
     type Service = Probe<S>;
 
@@ -287,7 +282,7 @@ where
         }
         let polled = TRACE.sync_scope(Arc::clone(&trace), || dial.state.poll(cx));
         if matches!(polled, Poll::Ready(Ok(_))) {
-            dial.traffic.opened.fetch_add(1, Relaxed);
+            dial.traffic.opened();
             trace.dialled(dial.started.elapsed()); // after a failure the stage stays: it says where
         }
         polled

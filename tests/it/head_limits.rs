@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use gannet::fetch::{ErrorKind, FetchError, Http, HttpOptions, Phase, Request, Response, Truncated};
 
 use crate::pki::Identity;
-use crate::raw::{Raw, fetch, get, quick};
+use crate::raw::{Raw, fetch, get, insecure, quick};
 use crate::tls;
 
 async fn answer(bytes: impl Into<Vec<u8>>) -> Result<Response, FetchError> {
@@ -151,7 +151,7 @@ async fn over_http2(fields: Vec<u8>, endless: bool) -> Result<Response, FetchErr
         }
         while stream.read(&mut [0; 4096]).is_ok_and(|n| n > 0) {}
     });
-    let http = Http::new(HttpOptions { insecure: true, ..quick() }).unwrap();
+    let http = Http::new(HttpOptions { tls: insecure(), ..quick() }).unwrap();
     fetch(&http, Request { capture: true, ..Request::get(server.https_url("/")) }).await
 }
 

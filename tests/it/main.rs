@@ -75,6 +75,7 @@ mod sqlite;
 mod tables;
 mod terminal;
 mod tls;
+mod tls_flags;
 mod url_conformance;
 mod warc;
 mod web;

@@ -10,7 +10,7 @@ use gannet::fetch::{FetchError, Http, HttpOptions, Request, Response, Truncated}
 use gannet::url::CrawlUrl;
 
 use crate::pki::Identity;
-use crate::raw::{Conn, Raw, fetch, get, quick};
+use crate::raw::{Conn, Raw, fetch, get, insecure, quick};
 use crate::tls;
 
 /// Fetches from a server that is expected to make that fail.
@@ -245,7 +245,7 @@ async fn asks_for_a_client_certificate() {
         while stream.read(&mut [0; 4096]).is_ok_and(|n| n > 0) {}
         while stream.sock.read(&mut [0; 4096]).is_ok_and(|n| n > 0) {}
     });
-    let insecure = HttpOptions { insecure: true, ..quick() };
+    let insecure = HttpOptions { tls: insecure(), ..quick() };
     let error = get(insecure, server.https_url("/")).await.unwrap_err();
     assert_is(&error, Tls, FirstByte);
     assert_eq!(error.message, "the server asks for a client certificate");
@@ -272,7 +272,7 @@ async fn signs_its_own_certificate() {
     assert_is(&error, Tls, Phase::Connect);
     assert!(error.message.contains("certificate"), "{error}");
 
-    let insecure = HttpOptions { insecure: true, ..quick() };
+    let insecure = HttpOptions { tls: insecure(), ..quick() };
     let response = get(insecure, server.https_url("/")).await.unwrap();
     assert_eq!(&response.body.bytes[..], b"secret");
     assert!(response.timings.connect.is_some());

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use gannet::fetch::{Fetch, FetchError, Http, HttpOptions, Request, Response};
+use gannet::fetch::{Fetch, FetchError, Http, HttpOptions, Request, Response, TlsOptions};
 use gannet::url::CrawlUrl;
 
 pub(crate) struct Raw {
@@ -176,6 +176,11 @@ pub(crate) fn quick() -> HttpOptions {
         max_body: 1 << 20,
         ..HttpOptions::default()
     }
+}
+
+/// TLS that believes anybody.
+pub(crate) fn insecure() -> TlsOptions {
+    TlsOptions { insecure: true, ..TlsOptions::default() }
 }
 
 /// Fetches one URL with a client of its own.

@@ -24,7 +24,7 @@ use crate::fail_on::FailOn;
 use crate::reports::Report;
 
 pub(crate) use self::config::{ConfigArgs, ShowConfigArgs};
-pub(crate) use self::connection::ConnectionArgs;
+pub(crate) use self::connection::{ConnectionArgs, MinTls};
 pub(crate) use self::host::{HostArgs, HostSettings};
 pub(crate) use self::origin::{DemoArgs, OriginArgs, RobotsKind};
 pub(crate) use self::pacing::PacingArgs;

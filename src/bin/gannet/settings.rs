@@ -2,6 +2,7 @@
 //!
 //! Every contradiction is found here, before the first request; the messages say what to type instead.
 
+pub(crate) mod connection;
 mod hosts;
 mod pacing;
 
@@ -130,6 +131,7 @@ impl Settings {
         plan.reading = reading(&output);
         let keep_connections = keep_connections(plan.workers, pacing.distance()).div_ceil(plan.threads);
         let (max_body, max_redirects) = (answer.max_body.0, answer.max_redirects);
+        let notices = connection::notices(&request.connection);
         let options = http_options(request, &plan.robots_token)?;
         let options = HttpOptions { keep_connections, max_body, max_redirects, ..options };
         places.archives_say(plan.politeness.robots && plan.obey_robots, &options.user_agent);
@@ -153,7 +155,7 @@ impl Settings {
             .transpose()?
             .map(Arc::new);
         let show = Show::of(&output, to_terminal);
-        Ok(Self { plan, http, sources, outputs, job, show, fail_on, notices: Vec::new() })
+        Ok(Self { plan, http, sources, outputs, job, show, fail_on, notices })
     }
 
     /// The same, with something to tell.
@@ -233,8 +235,8 @@ pub(crate) fn http_options(request: RequestArgs, robots_token: &str) -> Result<H
         connect_timeout: request.connect_timeout,
         idle_timeout: request.idle_timeout,
         proxy: request.proxy.proxy,
-        insecure: request.connection.insecure,
-        http1: request.connection.http1,
+        connections: connection::connections(&request.connection)?,
+        tls: connection::tls(&request.connection)?,
         deny_private: match request.deny_private {
             Deny::Never => DenyPrivate::Never,
             Deny::Public => DenyPrivate::Public,

@@ -23,8 +23,9 @@ use serde::Serialize;
 use super::print;
 use crate::args::{RobotsArgs, RobotsFormat};
 use crate::exit::Code;
-use crate::report::row;
+use crate::report::{row, warning};
 use crate::run::runtime;
+use crate::settings::connection::notices;
 use crate::settings::http_options;
 
 /// Hosts asked at once.
@@ -35,7 +36,10 @@ pub(super) fn run(args: RobotsArgs) -> Result<Code, Error> {
     let urls = parse(&urls)?;
     let answers = match &robots {
         Some(path) => given(path, &urls)?,
-        None => ask(http_options(request, &token)?, &urls)?,
+        None => {
+            notices(&request.connection).iter().for_each(|notice| warning(notice));
+            ask(http_options(request, &token)?, &urls)?
+        }
     };
     let findings: Vec<_> =
         urls.iter().map(|url| Finding::of(url, &answers[url.host_key().as_str()], &token)).collect();

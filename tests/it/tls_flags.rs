@@ -1,0 +1,181 @@
+//! The flags of TLS, against nginx: whom to trust, whom to be, how old a version may be, and what is resumed.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::connections::{https, secure, trusting};
+use crate::gannet::{Ran, run, text};
+use crate::pki::{Ca, ca, organization, pem};
+use crate::servers::{Server, program};
+
+/// A directory with what is written into it.
+struct Files(tempfile::TempDir);
+
+impl Files {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn put(&self, name: &str, text: &str) -> String {
+        let path = self.path(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn ca(&self, ca: &Ca) -> String {
+        self.put("ca.pem", &pem("CERTIFICATE", ca.cert.der()))
+    }
+}
+
+/// Runs openssl in this directory; `None` where there is none.
+fn openssl(directory: &Path, line: &str) -> Option<()> {
+    let ran = Command::new(program("openssl", "openssl")?)
+        .args(line.split(' '))
+        .current_dir(directory)
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "openssl {line}: {}", String::from_utf8_lossy(&ran.stderr));
+    Some(())
+}
+
+fn fetch(args: &[&str]) -> Ran {
+    run([&["fetch", "--retries", "0"], args].concat())
+}
+
+/// Exits with 2 and says this.
+fn refuses(args: &[&str], words: &str) {
+    let ran = fetch(&[args, &["https://127.0.0.1:9/"]].concat()).exits(2);
+    assert!(ran.stderr.contains(words), "{args:?}: {}", ran.stderr);
+}
+
+fn refused(ran: &Ran, words: &str) {
+    let record = &ran.records()[0];
+    assert!(record["error_kind"] == "tls" && text(record, "error").contains(words), "{record}");
+}
+
+#[test]
+fn cacert_is_trusted_in_place_of_the_system() {
+    let (files, own, system) = (Files::new(), ca("Own"), ca("System"));
+    let Some(server) = secure(&own, "", &[("a", "a")]) else { return };
+    let url = https(&server, "/a");
+    fetch(&[&url, "--cacert", &files.ca(&own)]).exits(0);
+    let ran = fetch(&[&url]).exits(4);
+    refused(&ran, "unknown issuer");
+    // Whom the system trusts is not asked.
+    let directory = tempfile::tempdir().unwrap();
+    let other = files.put("other.pem", &pem("CERTIFICATE", system.cert.der()));
+    refused(&trusting(&own, &directory, &["fetch", &url, "--cacert", &other]).run(), "unknown issuer");
+}
+
+#[test]
+fn what_is_no_certificate_or_key_is_refused_at_start() {
+    let files = Files::new();
+    let cert = ca("Own").leaf(|_| {});
+    let chain = files.put("cert.pem", &pem("CERTIFICATE", &cert.chain[0]));
+    let key = files.put("key.pem", &pem("PRIVATE KEY", cert.key.secret_der()));
+    let other = files.put("other.pem", &pem("PRIVATE KEY", ca("Other").leaf(|_| {}).key.secret_der()));
+    let empty = files.put("empty.pem", "");
+    refuses(&["--cacert", "/nowhere"], "`--cacert`: cannot read `/nowhere`");
+    refuses(&["--cacert", &key], "holds no certificate in PEM");
+    refuses(&["--cert", &empty, "--key", &key], "`--cert`");
+    refuses(&["--cert", &chain, "--key", &chain], "holds no private key in PEM");
+    refuses(&["--cert", &chain], "holds no private key in PEM");
+    refuses(&["--cert", &chain, "--key", &other], "is not the key of this certificate");
+    refuses(&["--key", &key], "hint: give that with `--cert FILE`");
+    refuses(&["--insecure", "--cacert", &chain], "`--insecure` trusts anybody");
+    refuses(&["--min-tls", "1.1"], "possible values: 1.2, 1.3");
+    if openssl(files.0.path(), "pkcs8 -topk8 -in key.pem -passout pass:x -out secret.pem").is_some() {
+        let secret = files.path("secret.pem").display().to_string();
+        refuses(&["--cert", &chain, "--key", &secret], "hint: openssl pkey -in KEY -out PLAIN");
+    }
+}
+
+/// An nginx that answers those only whom this authority knows, with their names.
+fn exclusive(own: &Ca, clients: &Ca) -> Option<Server> {
+    let lines = "ssl_protocols TLSv1.2 TLSv1.3; ssl_client_certificate DIR/www/clients.pem; ssl_verify_client on; return 200 $ssl_client_s_dn;";
+    secure(own, lines, &[("clients.pem", &pem("CERTIFICATE", clients.cert.der()))])
+}
+
+#[test]
+fn a_client_certificate_is_shown_whatever_form_its_key_has() {
+    let (files, own, clients) = (Files::new(), ca("Own"), ca("Clients"));
+    let Some(server) = exclusive(&own, &clients) else { return };
+    let (trust, url) = (files.ca(&own), https(&server, "/"));
+    let body = |args: &[&str]| {
+        let ran = fetch(&[&[&*url, "--cacert", &trust, "--body"], args].concat());
+        let record = &ran.records()[0];
+        assert!(record.get("body").is_some(), "{record}");
+        text(record, "body").to_owned()
+    };
+    assert!(body(&[]).contains("No required SSL certificate was sent"));
+
+    let me = clients.leaf(|params| params.distinguished_name = organization("Me"));
+    let (chain, key) = (pem("CERTIFICATE", &me.chain[0]), pem("PRIVATE KEY", me.key.secret_der()));
+    let both = files.put("both.pem", &format!("{chain}{key}"));
+    assert_eq!(body(&["--cert", &both]), "O=Me");
+    let (cert, key) = (files.put("me.pem", &chain), files.put("key.pem", &key));
+    assert_eq!(body(&["--cert", &cert, "--key", &key, "--http1", "--min-tls", "1.3"]), "O=Me");
+
+    // The older forms of keys: SEC 1 of the same key, PKCS #1 of another.
+    if openssl(files.0.path(), "ec -in key.pem -out sec1.pem").is_none() {
+        return;
+    }
+    let sec1 = files.path("sec1.pem");
+    assert!(std::fs::read_to_string(&sec1).unwrap().contains("BEGIN EC PRIVATE KEY"));
+    assert_eq!(body(&["--cert", &cert, "--key", &sec1.display().to_string()]), "O=Me");
+    let rsa = crate::pki::rsa(include_str!("keys/rsa2048.pem"));
+    let me = clients.leaf_of(rsa, |params| params.distinguished_name = organization("Old"));
+    let cert = files.put("old.pem", &pem("CERTIFICATE", &me.chain[0]));
+    files.put("old-key.pem", &pem("PRIVATE KEY", me.key.secret_der()));
+    openssl(files.0.path(), "rsa -in old-key.pem -traditional -out pkcs1.pem").unwrap();
+    let pkcs1 = files.path("pkcs1.pem");
+    assert!(std::fs::read_to_string(&pkcs1).unwrap().contains("BEGIN RSA PRIVATE KEY"));
+    assert_eq!(body(&["--cert", &cert, "--key", &pkcs1.display().to_string()]), "O=Old");
+}
+
+#[test]
+fn a_version_that_is_too_old_is_refused_and_says_so() {
+    let (files, own) = (Files::new(), ca("Own"));
+    let Some(server) = secure(&own, "ssl_protocols TLSv1.2;", &[("a", "a")]) else { return };
+    let (trust, url) = (files.ca(&own), https(&server, "/a"));
+    fetch(&[&url, "--cacert", &trust, "--min-tls", "1.2"]).exits(0);
+    for old in [["--min-tls", "1.3"], ["--tls-min", "TLSv1_3"]] {
+        let ran = fetch(&[&[&*url, "--cacert", &trust], &old[..]].concat()).exits(4);
+        refused(&ran, "or than `--min-tls`");
+    }
+}
+
+#[test]
+fn insecure_warns_once() {
+    let Some(server) = secure(&ca("Nobody"), "", &[("a", "a")]) else { return };
+    let url = https(&server, "/a");
+    let warnings = |more: &[&str]| {
+        let ran = fetch(&[&[&*url, &url, "-k"], more].concat()).exits(0);
+        ran.stderr.matches("certificates are not verified (--insecure)").count()
+    };
+    assert_eq!((warnings(&[]), warnings(&["-q"]), warnings(&["-qq"])), (1, 1, 0));
+    let ran = run(["robots", "-k", &url]).exits(0);
+    assert!(ran.stderr.contains("certificates are not verified"), "{}", ran.stderr);
+}
+
+#[test]
+fn sessions_are_resumed_over_connections_and_threads() {
+    let (files, own) = (Files::new(), ca("Own"));
+    for version in ["TLSv1.2", "TLSv1.3"] {
+        let Some(server) = secure(&own, &format!("ssl_protocols {version};"), &[("a", "a")]) else { return };
+        let (trust, url) = (files.ca(&own), https(&server, "/a"));
+        let urls = [&*url; 6];
+        let flags =
+            ["--cacert", &trust, "--keep-alive", "0", "--workers", "2", "--threads", "2", "--per-host", "1"];
+        fetch(&[&urls[..], &flags].concat()).exits(0);
+        let log = server.file("access.log");
+        let reused: Vec<_> = log.lines().map(|line| line.split(' ').next_back().unwrap()).collect();
+        assert_eq!(reused, [".", "r", "r", "r", "r", "r"], "{version}: {log}");
+        let connections = log.lines().map(|line| line.split(' ').nth(4).unwrap());
+        assert_eq!(connections.collect::<std::collections::HashSet<_>>().len(), 6, "{log}");
+    }
+}
