@@ -1,10 +1,11 @@
 //! The politeness of one host: when its next request may start, and what its answers change.
 //!
 //! A [`HostQueue`] holds the entries taken from the store for it, its retries, and five facts: requests
-//! in flight, when the next may start, until when it is snoozed, what robots.txt said, and whether it was
+//! in flight, when the next may start, the state of its [`circuit`], what robots.txt said, and whether it was
 //! given up (retired). The scheduler asks [`next_at`](HostQueue::next_at) after every change. What must outlive the
 //! queue, and the process, are its [`marks`].
 
+mod circuit;
 mod marks;
 #[cfg(test)]
 mod marks_tests;
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::circuit::Circuit;
 use self::robots::{Robots, State};
 use super::pace::{next_beat, varied};
 use super::{Entry, Fate, HostPace, HostSignal, Politeness, RobotsDown};
@@ -31,7 +33,7 @@ pub const FORGIVEN_AFTER: Duration = Duration::from_secs(30 * 60);
 pub const MAX_CRAWL_DELAY: Duration = Duration::from_secs(30);
 /// How long a host rests that could not be reached; doubles with each failure in a row.
 pub const BACKOFF: Duration = Duration::from_secs(1);
-/// So many failures to reach a host in a row, each after a rest, and it is given up.
+/// So many failures to reach a host in a row, each after a rest, and it is given up, unless set otherwise.
 pub const MAX_WAVES: u32 = 5;
 /// After pauses of so much time in all without a good answer, another 429 or 503 gives the host up.
 pub const MAX_PARKED: Duration = Duration::from_secs(30 * 60);
@@ -61,16 +63,10 @@ pub(super) struct HostQueue {
     beat: Instant,
     /// What holds for this host and not for all.
     own: Option<Box<HostPace>>,
-    snoozed_until: Instant,
+    circuit: Circuit,
     robots: Robots,
     /// With an order by depth: how many URLs of each depth are handed out and not settled.
     levels: Option<BTreeMap<u16, u32>>,
-    /// 429s and 503s that are not forgiven, the pauses since the last good answer, and when the last came.
-    strikes: u32,
-    parked: Duration,
-    last_strike: Instant,
-    /// Failures in a row to reach it, each after a rest.
-    waves: u32,
     retired: Option<Fate>,
     /// A mark was made that is not saved.
     marked: bool,
@@ -106,13 +102,9 @@ impl HostQueue {
             next_start: now,
             beat: now,
             own: own.cloned().map(Box::new),
-            snoozed_until: now,
+            circuit: Circuit::new(now),
             robots: Robots::new(politeness.robots),
             levels: politeness.by_depth.then(BTreeMap::new),
-            strikes: 0,
-            parked: Duration::ZERO,
-            last_strike: now,
-            waves: 0,
             retired: None,
             marked: false,
         }
@@ -124,20 +116,22 @@ impl HostQueue {
         // robots.txt can be asked for before anything is at hand.
         let asks = stored > 0 && self.retired.is_none() && matches!(self.robots.state, State::Unasked { .. });
         let has_fresh = !closed && (asks || !self.fresh.is_empty());
-        let work_at = match self.retries.peek() {
-            _ if has_fresh && (self.retired.is_some() || self.level_is_open()) => self.next_start,
-            Some(Reverse(retry)) => retry.due,
+        let retry_at = self.retries.peek().map(|Reverse(retry)| retry.due);
+        if self.retired.is_some() {
+            let has_any = has_fresh || retry_at.is_some();
+            return has_any.then(|| retry_at.map_or(self.next_start, |due| due.min(self.next_start)));
+        }
+        let work_at = match retry_at {
+            _ if has_fresh && self.level_is_open() => self.next_start,
+            Some(due) => due,
             None => return None,
         };
-        if self.retired.is_some() {
-            return Some(self.next_start.min(work_at));
-        }
         let may_start = match self.robots.state {
             State::Asking { .. } => false,
             State::Unasked { .. } => true,
             State::Private | State::Known { .. } | State::Ignored => self.in_flight < self.limit(politeness),
         };
-        may_start.then(|| work_at.max(self.next_start).max(self.snoozed_until))
+        may_start.then(|| work_at.max(self.next_start).max(self.circuit.until))
     }
 
     /// It may start something: whether it goes before the hosts that are not under way.
@@ -150,7 +144,7 @@ impl HostQueue {
     pub(super) fn rests_until(&self) -> Instant {
         match self.retired {
             Some(_) => self.next_start,
-            None => self.next_start.max(self.snoozed_until),
+            None => self.next_start.max(self.circuit.until),
         }
     }
 
@@ -225,7 +219,7 @@ impl HostQueue {
         closed: bool,
     ) -> Option<Next> {
         let rules = self.robots.rules().cloned();
-        let mut entry = self.take(Some(now), closed)?;
+        let mut entry = self.take_probe(closed).or_else(|| self.take(Some(now), closed))?;
         if entry.lost >= MAX_LOST {
             let fate = Fate::Deadly(entry.lost);
             return Some(self.settle(entry, fate));
@@ -239,6 +233,7 @@ impl HostQueue {
             return Some(self.settle(entry, Fate::RobotsDenied(Arc::clone(rules))));
         }
         self.in_flight += 1;
+        self.circuit.started();
         entry.attempts += 1;
         if let (Some(levels), false) = (&mut self.levels, entry.handed_out) {
             *levels.entry(entry.depth).or_default() += 1;
@@ -288,6 +283,12 @@ impl HostQueue {
         Next::Settle(entry, fate)
     }
 
+    /// What the host is probed with: a URL that did not fail says more of it than the one that did.
+    fn take_probe(&mut self, closed: bool) -> Option<Entry> {
+        let may = !self.circuit.is_closed() && !closed && self.level_is_open();
+        if may { self.fresh.pop_front() } else { None }
+    }
+
     /// A retry that is due by `now` (any, without it), else the next fresh entry.
     fn take(&mut self, now: Option<Instant>, closed: bool) -> Option<Entry> {
         self.take_if(now, closed, |_| true)?
@@ -334,11 +335,8 @@ impl HostQueue {
 
     /// Whether it holds nothing that the next URL of this host would have to know.
     pub(super) fn is_forgettable(&self, now: Instant) -> bool {
-        let unmarked = self.waves == 0 && self.strikes == 0 && self.retired.is_none();
-        self.is_at_rest()
-            && unmarked
-            && self.robots.state == State::Ignored
-            && self.next_start.max(self.snoozed_until) <= now
+        let unmarked = self.circuit.is_blank() && self.retired.is_none();
+        self.is_at_rest() && unmarked && self.robots.state == State::Ignored && self.rests_until() <= now
     }
 
     /// A URL of this depth that was handed out is settled.
@@ -375,60 +373,17 @@ impl HostQueue {
         self.retries.len() as u64
     }
 
-    /// A request to this host has ended.
-    pub(super) fn landed(&mut self) {
-        self.in_flight = self.in_flight.saturating_sub(1);
-    }
-
     /// What was out only to be recorded is back.
     pub(super) fn recorded(&mut self) {
         self.settling = self.settling.saturating_sub(1);
     }
 
-    /// What an answer says about the host (design: failure policy).
-    pub(super) fn heed(&mut self, signal: HostSignal, now: Instant) {
-        match signal {
-            HostSignal::Neutral => {}
-            HostSignal::Healthy => {
-                self.marked |= self.waves > 0 || !self.parked.is_zero();
-                (self.waves, self.parked) = (0, Duration::ZERO);
-            }
-            HostSignal::Throttled(asked) => self.park(asked, now),
-            // Requests that were under way when the host went down tell nothing new.
-            HostSignal::Unreachable(..) if now < self.snoozed_until => {}
-            HostSignal::Unreachable(kind, message) => {
-                self.marked = true;
-                self.waves += 1;
-                self.snoozed_until = now + BACKOFF * 2u32.pow((self.waves - 1).min(6));
-                if self.waves >= MAX_WAVES {
-                    let message =
-                        format!("host given up after {MAX_WAVES} failures in a row: {message}").into();
-                    let phase = if kind == ErrorKind::Dns { Phase::Resolve } else { Phase::Connect };
-                    self.retired = Some(Fate::Failed { kind, phase, message });
-                }
-            }
-        }
-    }
-
-    /// Parks the whole host: as long as it asks, else a time that doubles.
-    fn park(&mut self, asked: Option<Duration>, now: Instant) {
-        self.marked = true;
-        self.waves = 0;
-        // A host that is not asked is quiet without having earned it.
-        let answering_since = self.last_strike.max(self.snoozed_until);
-        if now.saturating_duration_since(answering_since) >= FORGIVEN_AFTER {
-            self.strikes = 0;
-        }
-        // One flood of 429s is one strike.
-        let is_new = now >= self.snoozed_until;
-        self.strikes += u32::from(is_new);
-        self.last_strike = now;
-        let park = asked.unwrap_or(PARK * 2u32.pow((self.strikes.max(1) - 1).min(10))).min(MAX_PARK);
-        self.snoozed_until = self.snoozed_until.max(now + park);
-        if is_new && self.parked >= MAX_PARKED {
-            self.retired = Some(Fate::Throttled);
-        }
-        self.parked += if is_new { park } else { Duration::ZERO };
+    /// A page of this host came back, and says this of it.
+    pub(super) fn landed(&mut self, signal: HostSignal, politeness: &Politeness, now: Instant) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let (is_marked, fate) = self.circuit.heed(signal, politeness.max_host_errors, now);
+        self.marked |= is_marked;
+        self.retired = fate.or_else(|| self.retired.take());
     }
 
     /// robots.txt was answered, or could not be had.
@@ -441,7 +396,7 @@ impl HostQueue {
                     self.retired = Some(Fate::CrawlDelay(delay));
                 }
                 self.robots.answered(rules, now);
-                self.waves = 0;
+                self.circuit.close();
             }
             Err(RobotsDown { kind: ErrorKind::BlockedAddress, .. }) if !self.robots.open => {
                 self.robots.state = State::Private;
@@ -449,7 +404,7 @@ impl HostQueue {
             }
             Err(RobotsDown { kind, message, ask_again }) => {
                 let wait = ask_again.unwrap_or_default().min(MAX_PARK);
-                self.snoozed_until = self.snoozed_until.max(now + wait);
+                self.circuit.rest(now + wait);
                 let tries = if ask_again.is_some() { retries.saturating_add(1) } else { 0 };
                 if !self.robots.unavailable(asked, tries, now, self.rests_until()) {
                     let message = format!("robots.txt could not be fetched: {message}").into();
@@ -467,10 +422,10 @@ impl HostQueue {
         self.marked |= self.robots.returned();
     }
 
-    /// One at a time while it is being probed, or when it asks for a delay.
+    /// One at a time when it is to be probed, or when it asks for a delay.
     fn limit(&self, politeness: &Politeness) -> u32 {
         let slow = self.robots.rules().is_some_and(|rules| rules.crawl_delay().is_some());
-        if self.waves > 0 || slow { 1 } else { politeness.at_once(self.own.as_deref()) }
+        if slow || !self.circuit.is_closed() { 1 } else { politeness.at_once(self.own.as_deref()) }
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::host_queue::MAX_WAVES;
 use crate::scope::Traps;
 use crate::url::{CrawlUrl, HostTable};
 
@@ -27,6 +28,9 @@ pub struct Politeness {
     pub by_depth: bool,
     /// Ask for robots.txt first, and obey it; default true.
     pub robots: bool,
+    /// After so many failures in a row to reach a host, each after a rest, it is given up; default [`MAX_WAVES`]. 0 is
+    /// never: then each of its URLs fails by itself.
+    pub max_host_errors: u32,
     /// How often robots.txt is asked for again when it cannot be had; default 2.
     pub retries: u32,
     /// What a URL that was found may look like.
@@ -44,6 +48,7 @@ impl Default for Politeness {
             hosts: HostTable::default(),
             by_depth: false,
             robots: true,
+            max_host_errors: MAX_WAVES,
             retries: 2,
             traps: Traps::default(),
         }

@@ -1,4 +1,4 @@
-//! Delays, rates, jitter and the pace that a host has of its own, with time in hand.
+//! Delays, rates, jitter, the pace that a host has of its own, and what follows a rest, with time in hand.
 
 use std::time::{Duration, Instant};
 
@@ -57,4 +57,29 @@ fn waits_are_varied_around_their_mean() {
         assert!(((now - born).as_secs_f64() / 1000.0 - 1.0).abs() < 0.03, "{:?}", now - born);
         assert!(waits.iter().any(|wait| *wait < 0.6) && waits.iter().any(|wait| *wait > 1.4));
     }
+}
+
+/// Six are out when the first is refused; an old one that lands later opens no gate, and after the pause one goes first.
+#[test]
+fn after_a_pause_one_goes_first_and_then_all() {
+    let now = Instant::now();
+    let mut s = scheduler(lax());
+    let urls: Vec<_> = (0..20).map(|n| format!("http://a/{n}")).collect();
+    admit(&mut s, &urls.iter().map(String::as_str).collect::<Vec<_>>(), now);
+    let mut out: Vec<_> = std::iter::from_fn(|| s.pop(now)).collect();
+    let straggler = out.pop().unwrap();
+    for job in out {
+        let signal = HostSignal::Throttled(Some(10 * SECOND));
+        s.finished(job, Disposition::Done { signal, failed: false }, now);
+    }
+    let later = now + 10 * SECOND;
+    assert!(s.pop(later).is_none() && s.ready_at().is_none(), "what was out is waited for");
+    s.finished(straggler, done(), later);
+    let probe = s.pop(later).unwrap();
+    assert!(s.pop(later).is_none() && s.ready_at().is_none());
+    s.finished(probe, Disposition::Returned, later);
+    let again = s.pop(later).unwrap();
+    assert!(s.pop(later).is_none(), "it was called off and told nothing");
+    s.finished(again, done(), later);
+    assert_eq!(std::iter::from_fn(|| s.pop(later)).count(), 6);
 }

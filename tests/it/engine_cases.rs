@@ -212,6 +212,21 @@ impl Case {
         1 + self.plan.retries + spared
     }
 
+    /// Whether some host may answer 503 so often in a row, one probe after the other, that it is given up.
+    pub(crate) fn may_be_given_up(&self) -> bool {
+        let busy = |page| match self.mode(page) {
+            Mode::Busy(times, after) => (times, u32::from(after.is_none())),
+            _ => (0, 0),
+        };
+        (0..self.hosts).any(|host| {
+            let of_host = (0..self.pages).filter(|page| self.host(*page) == host).map(busy);
+            let (times, long) =
+                of_host.fold((0, 0), |(times, long), (more, is_long)| (times + more, long + is_long));
+            // 1 + 2 + 4 + 8 + 16 minutes, and once more.
+            times > 5 && long > 0
+        })
+    }
+
     /// What a run that nobody stops records: each URL once, and how it ends.
     pub(crate) fn truth(&self) -> BTreeMap<String, OutcomeKind> {
         let page_of = |url: &String| url.rsplit('/').next().and_then(|page| page.parse::<usize>().ok());

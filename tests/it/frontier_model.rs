@@ -10,8 +10,8 @@ use gannet::CrawlUrl;
 use gannet::ErrorKind;
 use gannet::frontier::store::Store;
 use gannet::frontier::{
-    BACKOFF, Disposition, Fate, Frontier, HostSignal, Job, MAX_PARKED, MAX_WAVES, PARK, Politeness,
-    RobotsDown, Scheduler, Work,
+    BACKOFF, Disposition, Fate, Frontier, HostSignal, Job, MAX_PARKED, PARK, Politeness, RobotsDown,
+    Scheduler, Work,
 };
 use gannet::robots::Rules;
 
@@ -50,7 +50,15 @@ pub(crate) struct Host {
     strikes: u32,
     parked: Duration,
     waves: u32,
+    /// The one request is out that says how it goes on.
+    probing: bool,
     retired: bool,
+}
+
+impl Host {
+    fn is_open(&self) -> bool {
+        self.waves > 0 || !self.parked.is_zero()
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -101,6 +109,7 @@ impl Model {
             strikes: 0,
             parked: Duration::ZERO,
             waves: 0,
+            probing: false,
             retired: false,
         };
         Self { politeness, pages: [State::Unknown; PAGES], hosts: [host; HOSTS], pace: None, closed: false }
@@ -108,7 +117,7 @@ impl Model {
 
     fn limit(&self, host: usize) -> u32 {
         let slow = matches!(self.hosts[host].robots, Robots::Known(_, delay) if !delay.is_zero());
-        if slow || self.hosts[host].waves > 0 { 1 } else { self.politeness.per_host }
+        if slow || self.hosts[host].is_open() { 1 } else { self.politeness.per_host }
     }
 
     /// When this page may go out if nothing else happens; the pace aside.
@@ -186,6 +195,7 @@ impl Model {
                 assert!(!self.hosts[host].retired && (!denies || !denied(page)));
                 assert!(job.first <= first || job.entry.attempts == 1);
                 self.hosts[host].out += 1;
+                self.hosts[host].probing = self.hosts[host].is_open();
                 assert!(self.hosts[host].out <= self.limit(host), "over the limit");
                 self.started(host, delay.max(self.politeness.delay), now);
             }
@@ -194,26 +204,28 @@ impl Model {
     }
 
     fn heed(&mut self, host: usize, signal: &HostSignal, now: Duration) {
+        let most = self.politeness.max_host_errors;
         let host = &mut self.hosts[host];
+        let is_news = std::mem::take(&mut host.probing) || !host.is_open();
         match signal {
-            HostSignal::Healthy => (host.waves, host.parked) = (0, Duration::ZERO),
-            HostSignal::Neutral => {}
+            HostSignal::Healthy if is_news => (host.waves, host.parked) = (0, Duration::ZERO),
+            HostSignal::Healthy | HostSignal::Neutral => {}
             HostSignal::Throttled(asked) => {
                 host.waves = 0;
                 // The test never waits long enough to be forgiven.
-                host.strikes += u32::from(now >= host.snoozed);
+                host.strikes += u32::from(is_news);
                 let park = asked.unwrap_or(PARK * 2u32.pow(host.strikes.max(1) - 1));
-                if now >= host.snoozed {
+                if is_news {
                     host.retired |= host.parked >= MAX_PARKED;
                     host.parked += park;
                 }
                 host.snoozed = host.snoozed.max(now + park);
             }
-            HostSignal::Unreachable(..) if now < host.snoozed => {}
+            HostSignal::Unreachable(..) if !is_news => {}
             HostSignal::Unreachable(..) => {
                 host.waves += 1;
-                host.snoozed = now + BACKOFF * 2u32.pow(host.waves - 1);
-                host.retired |= host.waves >= MAX_WAVES;
+                host.snoozed = now + BACKOFF * 2u32.pow((host.waves - 1).min(6));
+                host.retired |= most > 0 && host.waves >= most;
             }
         }
     }
@@ -249,10 +261,12 @@ impl Model {
             How::Unreachable(false) => (State::Done, Disposition::Done { signal: down(), failed: false }),
         };
         self.pages[page] = state;
-        if let Disposition::Done { signal, .. } | Disposition::Retry(_, signal) = &how
-            && fetched
-        {
-            self.heed(host, signal, now);
+        match &how {
+            Disposition::Done { signal, .. } | Disposition::Retry(_, signal) if fetched => {
+                self.heed(host, signal, now);
+            }
+            _ if fetched => self.heed(host, &HostSignal::Neutral, now),
+            _ => {}
         }
         how
     }
@@ -279,19 +293,19 @@ impl Model {
             }
             How::Done => {
                 host.robots = Robots::Known(false, Duration::ZERO);
-                host.waves = 0;
+                (host.waves, host.parked) = (0, Duration::ZERO);
                 rules("")
             }
             How::Failed => {
                 host.robots = Robots::Known(true, Duration::ZERO);
-                host.waves = 0;
+                (host.waves, host.parked) = (0, Duration::ZERO);
                 rules("User-agent: *\nDisallow: /private/")
             }
             How::Unreachable(slow) => {
                 let delay = if *slow { 40 } else { 5 };
                 host.robots = Robots::Known(false, Duration::from_secs(delay));
                 host.next_start = host.next_start.max(now + Duration::from_secs(delay.min(30)));
-                (host.waves, host.retired) = (0, host.retired || *slow);
+                (host.waves, host.parked, host.retired) = (0, Duration::ZERO, host.retired || *slow);
                 rules(&format!("User-agent: *\nCrawl-delay: {delay}"))
             }
         }

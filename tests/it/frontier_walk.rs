@@ -175,17 +175,25 @@ fn op() -> impl Strategy<Value = Op> {
 
 fn politeness() -> impl Strategy<Value = Politeness> {
     let time = |most: u64| prop_oneof![Just(0), 1..most].prop_map(Duration::from_millis);
-    (1u32..5, time(3000), time(3000), time(200), any::<bool>(), 0u32..3).prop_map(
-        |(per_host, delay, rate, pace, robots, retries)| Politeness {
+    (
+        1u32..5,
+        time(3000),
+        time(3000),
+        time(200),
+        any::<bool>(),
+        0u32..3,
+        prop_oneof![Just(0u32), Just(1), Just(5)],
+    )
+        .prop_map(|(per_host, delay, rate, pace, robots, retries, max_host_errors)| Politeness {
             per_host,
             delay,
             rate,
             pace,
             robots,
             retries,
+            max_host_errors,
             ..Politeness::default()
-        },
-    )
+        })
 }
 
 fn limits() -> impl Strategy<Value = Limits> {

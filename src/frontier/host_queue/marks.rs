@@ -83,12 +83,12 @@ impl HostQueue {
         let mut marks = Marks {
             next_start: (self.next_start > now).then(|| clock.to_unix_ms(self.next_start)),
             // Where it is past it still says since when a host with strikes is quiet.
-            snoozed_until: (self.snoozed_until > now || self.strikes > 0)
-                .then(|| clock.to_unix_ms(self.snoozed_until)),
-            strikes: self.strikes,
-            parked: (!self.parked.is_zero()).then_some(self.parked.as_millis() as u64),
-            last_strike: (self.strikes > 0).then(|| clock.to_unix_ms(self.last_strike)),
-            waves: self.waves,
+            snoozed_until: (self.circuit.until > now || self.circuit.strikes > 0)
+                .then(|| clock.to_unix_ms(self.circuit.until)),
+            strikes: self.circuit.strikes,
+            parked: (!self.circuit.parked.is_zero()).then_some(self.circuit.parked.as_millis() as u64),
+            last_strike: (self.circuit.strikes > 0).then(|| clock.to_unix_ms(self.circuit.last_strike)),
+            waves: self.circuit.waves,
             fate: self.retired.as_ref().and_then(Retired::of),
             ..Marks::default()
         };
@@ -119,11 +119,12 @@ impl HostQueue {
         let time = |ms: Option<u64>, most: Duration| ms.map(|ms| clock.to_instant(ms).min(now + most));
         self.next_start =
             time(marks.next_start, MAX_PARK).map_or(self.next_start, |at| at.max(self.next_start));
-        self.snoozed_until = time(marks.snoozed_until, MAX_PARK).unwrap_or(self.snoozed_until);
-        self.last_strike = time(marks.last_strike, Duration::ZERO).unwrap_or(self.last_strike);
-        self.strikes = self.strikes.max(marks.strikes.min(MOST));
-        self.parked = self.parked.max(Duration::from_millis(marks.parked.unwrap_or(0)));
-        self.waves = self.waves.max(marks.waves.min(MOST));
+        self.circuit.until = time(marks.snoozed_until, MAX_PARK).unwrap_or(self.circuit.until);
+        self.circuit.last_strike =
+            time(marks.last_strike, Duration::ZERO).unwrap_or(self.circuit.last_strike);
+        self.circuit.strikes = self.circuit.strikes.max(marks.strikes.min(MOST));
+        self.circuit.parked = self.circuit.parked.max(Duration::from_millis(marks.parked.unwrap_or(0)));
+        self.circuit.waves = self.circuit.waves.max(marks.waves.min(MOST));
         self.retired = self.retired.take().or_else(|| marks.fate.and_then(Retired::into_fate));
         if self.robots.state != Robots::UNASKED || self.robots.copy.is_some() {
             return;

@@ -14,6 +14,11 @@ fn queue(now: Instant) -> HostQueue {
     HostQueue::new(&Politeness::default(), None, now)
 }
 
+/// A page comes back.
+fn heed(queue: &mut HostQueue, signal: HostSignal, now: Instant) {
+    queue.landed(signal, &Politeness::default(), now);
+}
+
 /// Asks for robots.txt, which says this.
 fn ask(queue: &mut HostQueue, text: &str, now: Instant) {
     queue.robots.state = State::Asking { asked: 1, returned: 0 };
@@ -25,7 +30,7 @@ fn a_host_without_marks_has_nothing_to_save() {
     let now = Instant::now();
     assert!(queue(now).save(&clock(now), now).is_none());
     let mut lax = HostQueue::new(&Politeness { robots: false, ..Politeness::default() }, None, now);
-    lax.heed(HostSignal::Healthy, now);
+    heed(&mut lax, HostSignal::Healthy, now);
     assert!(lax.save(&clock(now), now).is_none() && lax.unsaved(&clock(now), now).is_none());
 }
 
@@ -34,8 +39,8 @@ fn marks_read_back() {
     let now = Instant::now();
     let (here, there) = (clock(now), clock(now + 5 * SECOND));
     let histories: [fn(&mut HostQueue, Instant); 7] = [
-        |q, now| q.heed(HostSignal::Throttled(None), now),
-        |q, now| q.heed(HostSignal::Unreachable(ErrorKind::Dns, "no such host".into()), now),
+        |q, now| heed(q, HostSignal::Throttled(None), now),
+        |q, now| heed(q, HostSignal::Unreachable(ErrorKind::Dns, "no such host".into()), now),
         |q, now| ask(q, "User-agent: *\nDisallow: /x\nCrawl-delay: 3\n", now),
         |q, now| ask(q, "User-agent: *\nCrawl-delay: 300\n", now),
         |q, now| ask(q, "", now),
@@ -89,14 +94,14 @@ fn a_clock_that_was_set_stalls_nobody() {
     let now = Instant::now();
     let mut before = queue(now);
     ask(&mut before, "", now);
-    before.heed(HostSignal::Throttled(None), now);
+    heed(&mut before, HostSignal::Throttled(None), now);
     before.next_start = now + SECOND;
     let saved = before.save(&clock(now), now).unwrap();
     for unix_ms in [0, UNIX_MS / 2, UNIX_MS * 2, u64::MAX / 2] {
         let clock = WallClock { instant: now, unix_ms };
         let mut after = queue(now);
         after.restore(&saved, &clock, now);
-        assert!(after.rests_until() <= now + MAX_PARK && after.last_strike <= now);
+        assert!(after.rests_until() <= now + MAX_PARK && after.circuit.last_strike <= now);
         assert!(after.robots.copy.unwrap().read <= now);
         assert!(matches!(after.robots.state, State::Known { until } if until <= now + robots::TTL));
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::{Place, Scheduler};
 use crate::frontier::store::{GroupId, Store};
-use crate::frontier::{Disposition, Entry};
+use crate::frontier::{Disposition, Entry, HostSignal};
 
 impl<S: Store> Scheduler<S> {
     /// Forgets a host that left no mark, so that memory does not grow with the hosts of a list. (A host of a crawl
@@ -33,26 +33,33 @@ impl<S: Store> Scheduler<S> {
     }
 
     /// A URL came back, fetched or only recorded.
-    pub(super) fn ended(&mut self, id: GroupId, entry: Entry, fetched: bool, how: Disposition, now: Instant) {
-        let queue = self.queue(id, now);
-        match fetched {
-            true => queue.landed(),
-            false => queue.recorded(),
+    pub(super) fn ended(
+        &mut self,
+        id: GroupId,
+        entry: Entry,
+        fetched: bool,
+        mut how: Disposition,
+        now: Instant,
+    ) {
+        let signal = match &mut how {
+            Disposition::Done { signal, .. } | Disposition::Retry(_, signal) => {
+                std::mem::replace(signal, HostSignal::Neutral)
+            }
+            Disposition::Returned | Disposition::Robots(_) => HostSignal::Neutral,
+        };
+        self.queue(id, now);
+        if let Some(queue) = &mut self.hosts[id.0 as usize].queue {
+            match fetched {
+                true => queue.landed(signal, &self.politeness, now),
+                false => queue.recorded(),
+            }
+            if entry.handed_out && matches!(how, Disposition::Done { .. }) {
+                queue.settled(entry.depth);
+            }
         }
         match how {
-            Disposition::Done { signal, failed } => {
-                if entry.handed_out {
-                    queue.settled(entry.depth);
-                }
-                if fetched {
-                    queue.heed(signal, now);
-                }
-                self.store.done(id, &entry, failed);
-            }
-            Disposition::Retry(after, signal) => {
-                queue.heed(signal, now);
-                self.try_again(id, entry, fetched, now + after, now);
-            }
+            Disposition::Done { failed, .. } => self.store.done(id, &entry, failed),
+            Disposition::Retry(after, _) => self.try_again(id, entry, fetched, now + after, now),
             Disposition::Returned | Disposition::Robots(_) => {
                 let untried = u32::from(fetched);
                 let attempts = entry.attempts - untried;

@@ -24,4 +24,7 @@ pub(crate) struct PacingArgs {
     /// Make each wait that these ask for longer or shorter at random by up to this share; the mean stays
     #[arg(long, value_name = "PERCENT", default_value = "0%", value_parser = share)]
     pub(crate) jitter: f64,
+    /// Give a host up that could not be reached so often in a row, each time after a rest; 0 is never
+    #[arg(long, alias = "max-host-error", value_name = "N", default_value_t = gannet::frontier::MAX_WAVES)]
+    pub(crate) max_host_errors: u32,
 }

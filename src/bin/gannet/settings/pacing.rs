@@ -15,6 +15,7 @@ impl PacingArgs {
             rate: self.rate_per_host.unwrap_or(Duration::ZERO),
             pace: self.rate.unwrap_or(Duration::ZERO),
             jitter: self.jitter,
+            max_host_errors: self.max_host_errors,
             ..usual
         }
     }
