@@ -101,6 +101,7 @@ fn outcome() -> Outcome {
         body: Body { bytes: site::pages(1).remove(0).into(), wire_bytes: 21_000, truncated: None },
         remote: "127.0.0.1:8700".parse().ok(),
         reused: false,
+        proxy: None,
         is_public: false,
         timings: Timings::default(),
         captures: Vec::new(),

@@ -41,6 +41,8 @@ pub struct Outcome {
     pub kind: OutcomeKind,
     /// What was received, in part or whole.
     pub response: Option<Box<Received>>,
+    /// The proxy that was used last, if one was: scheme, host and port.
+    pub proxy: Option<Arc<str>>,
     /// Why it failed.
     pub error: Option<Failure>,
     /// Why it was not fetched.
@@ -170,6 +172,7 @@ impl Outcome {
             method: Method::GET,
             kind,
             response: None,
+            proxy: None,
             error: None,
             skipped: None,
             fallback: None,
@@ -193,6 +196,7 @@ impl Outcome {
                 self.captures = std::mem::take(&mut response.captures);
                 self.kind = OutcomeKind::Finished;
                 self.timings = Some(response.timings);
+                self.proxy = response.proxy.take();
                 self.response = Some(Box::new(Received::new(response, keep)));
             }
             Err(mut error) => {
@@ -202,7 +206,11 @@ impl Outcome {
                     _ => OutcomeKind::Failed,
                 };
                 self.timings = Some(error.timings);
-                self.response = error.partial.map(|p| Box::new(Received::new(*p, keep)));
+                self.proxy = error.partial.as_mut().and_then(|partial| partial.proxy.take());
+                // Of a fetch that got no answer, not even a redirect, it told the proxy only.
+                let received =
+                    error.partial.filter(|partial| partial.status != 0 || !partial.chain.is_empty());
+                self.response = received.map(|partial| Box::new(Received::new(*partial, keep)));
                 self.error = Some(Failure { kind: error.kind, phase: error.phase, message: error.message });
             }
         }
@@ -261,6 +269,7 @@ mod tests {
             show_body: ShowBody::Text,
             ..Received::default()
         }));
+        outcome.proxy = Some("socks5://h:1080".into());
         outcome.timings = Some(Timings { dns: Some(Duration::from_micros(1500)), ..Timings::default() });
         let json = serde_json::to_string(&outcome).unwrap();
         let names: Vec<usize> = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&json)

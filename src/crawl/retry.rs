@@ -37,6 +37,8 @@ fn policy(kind: ErrorKind, phase: Phase) -> (Again, bool) {
     use ErrorKind as K;
     match (kind, phase) {
         (K::Dns | K::Connect, _) => (Again::Always, true),
+        // The host has no part in it.
+        (K::Proxy, _) => (Again::Always, false),
         (K::Timeout, Phase::Resolve | Phase::Connect) => (Again::Always, true),
         // The time that the user granted is spent.
         (K::Timeout, Phase::Total) => (Again::Never, false),
@@ -125,6 +127,7 @@ mod tests {
             body: Body::default(),
             remote: None,
             reused: false,
+            proxy: None,
             is_public: false,
             timings: Timings::default(),
             captures: Vec::new(),

@@ -83,6 +83,7 @@ mod tests {
             body,
             remote: None,
             reused: false,
+            proxy: None,
             is_public: false,
             timings: Timings::default(),
             captures: Vec::new(),

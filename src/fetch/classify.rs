@@ -9,6 +9,7 @@
 use std::error::Error;
 use std::io;
 
+use super::proxy::Blame;
 use super::resolve::ResolveError;
 use super::tls_error;
 use super::trace::Stage;
@@ -22,6 +23,8 @@ pub(super) struct Cause {
     pub(super) message: String,
     /// See [`FetchError::exhausted`](super::FetchError::exhausted).
     pub(super) exhausted: bool,
+    /// Whether it may be a proxy's fault.
+    pub(super) blame: Option<Blame>,
 }
 
 /// Classifies an error that came up in `phase`; `stage` is where the dial was, if it failed there.
@@ -46,11 +49,11 @@ pub(super) fn classify(error: &reqwest::Error, phase: Phase, stage: Stage) -> Ca
         };
         (kind, root)
     });
-    Cause { kind, phase, message: tidy(&message), exhausted }
+    Cause { kind, phase, message: tidy(&message), exhausted, blame: None }
 }
 
 /// The errors of a chain, outermost first, with those inside `io::Error`s.
-fn links<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)> {
+pub(super) fn links<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)> {
     let mut links = vec![error];
     let mut last = error;
     loop {
@@ -140,7 +143,7 @@ fn hyper_kind(error: &hyper::Error) -> Option<ErrorKind> {
 }
 
 /// Whether this machine ran out of something: descriptors, ports, buffers or memory.
-fn is_exhausted(error: &(dyn Error + 'static)) -> bool {
+pub(super) fn is_exhausted(error: &(dyn Error + 'static)) -> bool {
     let io = error.downcast_ref::<io::Error>();
     // What a resolver says is wrapped by value, so that `links` does not see it.
     let io = io.or_else(|| match error.downcast_ref::<ResolveError>() {
@@ -164,7 +167,7 @@ fn is_exhausted_code(code: i32) -> bool {
 }
 
 /// Lower case at the start, no error number, no full stop, one line.
-fn tidy(text: &str) -> String {
+pub(super) fn tidy(text: &str) -> String {
     let text = text.split(" (os error ").next().unwrap_or(text).trim().trim_end_matches('.');
     let mut chars = text.chars();
     let Some(first) = chars.next() else { return "unknown error".to_owned() };

@@ -48,8 +48,10 @@ names! {
         RobotsUnavailable = "robots_unavailable",
         /// The host name did not resolve.
         Dns = "dns",
-        /// No connection: refused, unreachable, or given up by the operating system or a proxy.
+        /// No connection: refused, unreachable, or given up by the operating system; or a proxy says so.
         Connect = "connect",
+        /// A proxy cannot be reached, or does not do its part.
+        Proxy = "proxy",
         /// The TLS handshake or the certificate failed.
         Tls = "tls",
         /// A deadline passed; the phase says which.
@@ -108,7 +110,7 @@ pub struct FetchError {
     /// The cause in words: lower case, no final stop, the root of the source chain included.
     pub message: String,
     /// What had been received: the chain, and after the head also status, headers and a part of the body.
-    /// Its status is 0 when the last hop never answered. `None` when nothing was received at all.
+    /// Its status is 0 when the last hop never answered. `None` when nothing was received at all, and by no proxy.
     pub partial: Option<Box<Response>>,
     /// How long it took.
     pub timings: Timings,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
-use reqwest::{Method, Version};
+use reqwest::{Method, StatusCode, Version};
 use tokio::time::timeout;
 
 use super::body::Collector;
@@ -20,6 +20,7 @@ use super::error::MAX_MESSAGE;
 use super::framing;
 use super::guard::{DenyPrivate, Way};
 use super::http::Http;
+use super::proxy::{self, Blame, Passage};
 use super::redirect;
 use super::trace::{Stage, Trace};
 use super::{
@@ -60,6 +61,8 @@ pub(super) struct Exchange<'a> {
     first_byte: Option<Duration>,
     /// The last answer came over a connection that another fetch, or an earlier hop, had opened.
     reused: bool,
+    /// The proxies on the way.
+    passage: Passage,
     /// What goes over the wire, if that is asked for.
     captures: Option<Box<Captures>>,
 }
@@ -87,6 +90,7 @@ impl<'a> Exchange<'a> {
             rewritten: false,
             first_byte: None,
             reused: false,
+            passage: Passage::default(),
             captures: capture.then(Box::default),
         }
     }
@@ -127,19 +131,73 @@ impl<'a> Exchange<'a> {
             Ok(way) => way,
             Err(why) => return Err(self.blocked(cause(ErrorKind::BlockedAddress, Phase::Resolve, why))),
         };
-        if self.url.is_https() {
+        if self.url.is_https() || self.http.proxies.is_some() {
             self.http.prepare_tls().await;
         }
-        let mut sent = self.send_again(way).await;
+        if let Some((proxies, _)) = &self.http.proxies
+            && let Some(fleet) = self.passage.set_out(proxies, &self.url)
+        {
+            self.board(fleet).await.map_err(|cause| self.fail(cause, None))?;
+        }
+        let mut sent = self.send_by_proxies(way).await;
         if !self.guarded && sent.as_ref().is_err_and(is_blocked) {
             guard.remember(self.url.host());
             way = Way::Open;
-            sent = self.send_again(way).await;
+            sent = self.send_by_proxies(way).await;
         }
         let answer = sent.map_err(|cause| self.blocked(cause))?;
-        let public = |address: std::net::SocketAddr| (guard.is_public)(address.ip());
-        self.guarded |= way == Way::Judged || answer.remote_addr().is_some_and(public);
+        // A proxy's address says nothing about where the answer came from.
+        let direct = answer.remote_addr().filter(|_| self.passage.proxy().is_none());
+        let public = direct.is_some_and(|address| (guard.is_public)(address.ip()));
+        self.guarded |= way == Way::Judged || public;
         Ok(answer)
+    }
+
+    /// Gets a proxy of the list, when all of them rest as late as the deadline allows.
+    async fn board(&mut self, fleet: &Arc<proxy::Fleet>) -> Result<(), Cause> {
+        self.trace.enter(Stage::Connecting); // silence is no fault while it waits
+        let taken = self.deadline.run(Phase::Connect, fleet.take(self.url.host())).await;
+        self.trace.enter(Stage::Idle);
+        let count = fleet.len();
+        let why = match taken {
+            Ok(Some(ticket)) => {
+                self.passage.board(ticket);
+                return Ok(());
+            }
+            Ok(None) => format!("none of the {count} proxies is left: all failed too often in a row"),
+            Err(Expired { limit, .. }) => {
+                format!("all of the {count} proxies rest, for longer than {limit:?}")
+            }
+        };
+        Err(cause(ErrorKind::Proxy, Phase::Connect, why))
+    }
+
+    /// Sends the request, by one proxy of a list after the other while that helps.
+    async fn send_by_proxies(&mut self, way: Way) -> Result<reqwest::Response, Cause> {
+        loop {
+            let sent = self.send_again(way).await;
+            let Some((proxies, _)) = &self.http.proxies else { return sent };
+            let Some(blame) = sent.as_ref().err().map(|cause| cause.blame) else {
+                self.passage.arrived();
+                return sent;
+            };
+            let may_go_on = blame.is_some_and(|blame| self.passage.leave(blame, proxies.retries()));
+            let fleet = self.passage.set_out(proxies, &self.url);
+            let other = fleet
+                .filter(|_| may_go_on)
+                .map(|fleet| (fleet, fleet.take_other(self.url.host(), self.passage.tried())));
+            match other {
+                Some((_, Some(ticket))) => self.passage.board(ticket),
+                Some((fleet, None)) if blame == Some(Blame::Own) => {
+                    self.passage.give_up(self.url.host());
+                    self.board(fleet).await?;
+                }
+                _ => {
+                    self.passage.give_up(self.url.host());
+                    return sent;
+                }
+            }
+        }
     }
 
     /// Sends the request, and once more if it met a connection that was just being closed.
@@ -168,21 +226,31 @@ impl<'a> Exchange<'a> {
                     captures.send(&self.url, &request);
                 }
                 http.traffic.sent();
-                self.deadline.run(Phase::FirstByte, http.client(way, &self.url).execute(request)).await
+                let client = http.client(way, &self.url, &self.passage);
+                let client =
+                    client.map_err(|why| cause(ErrorKind::Internal, Phase::Connect, why.to_string()))?;
+                self.deadline.run(Phase::FirstByte, client.execute(request)).await
             }
             Err(error) => Ok(Err(error)),
         };
         let answer = answer.map_err(|expired| self.expired(expired))?.map_err(|error| {
             // Its own words would name the URL, userinfo and all.
-            let cause = classify(&error.without_url(), Phase::FirstByte, self.trace.stage());
-            match cause.kind {
-                ErrorKind::Timeout => Cause {
-                    message: format!("no connection within {:?}", http.options.connect_timeout),
-                    ..cause
-                },
-                _ => cause,
+            let error = error.without_url();
+            let mut cause = classify(&error, Phase::FirstByte, self.trace.stage());
+            if cause.kind == ErrorKind::Timeout {
+                cause.message = format!("no connection within {:?}", http.options.connect_timeout);
+            }
+            match self.passage.proxy() {
+                Some((_, proxy)) => self.blame(proxy::judge(&error, proxy, self.url.is_https(), cause)),
+                None => cause,
             }
         })?;
+        if answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+            && let Some((_, proxy)) = self.passage.proxy()
+            && proxy.answers(&self.url)
+        {
+            return Err(proxy::wants_login(proxy));
+        }
         if let Some(captures) = &mut self.captures {
             captures.answer(&answer);
         }
@@ -190,6 +258,12 @@ impl<'a> Exchange<'a> {
         self.first_byte = Some(self.trace.started().elapsed());
         self.reused = self.trace.dials() == dials;
         Ok(answer)
+    }
+
+    /// A connection through a proxy that ends may be the proxy's end.
+    fn blame(&self, cause: Cause) -> Cause {
+        let blame = (is_lost(&cause) && self.method.is_idempotent()).then_some(Blame::Unclear);
+        Cause { blame: cause.blame.or(blame), ..cause }
     }
 
     /// Decides about a redirect: the target with `Follow` or `HandBack`, or why not. One that changes the
@@ -342,6 +416,7 @@ impl<'a> Exchange<'a> {
             body: Body::default(),
             remote: None,
             reused: false,
+            proxy: self.passage.shown(),
             is_public: self.guarded,
             timings: Timings::default(),
             captures: Vec::new(),
@@ -378,20 +453,21 @@ impl<'a> Exchange<'a> {
     }
 
     fn fail(&mut self, cause: Cause, head: Option<Response>) -> FetchError {
-        let Cause { kind, phase, mut message, exhausted } = cause;
+        let Cause { kind, phase, mut message, exhausted, blame: _ } = cause;
         if let Some((end, _)) = message.char_indices().nth(MAX_MESSAGE) {
             message.truncate(end);
         }
         let timings = self.timings();
         let captures = self.captured();
-        let partial = head.or_else(|| (!self.chain.is_empty()).then(|| self.unanswered()));
+        let tells = !self.chain.is_empty() || self.passage.shown().is_some();
+        let partial = head.or_else(|| tells.then(|| self.unanswered()));
         let partial = partial.map(|response| Box::new(Response { timings, captures, ..response }));
         FetchError { kind, phase, message, partial, timings, exhausted }
     }
 }
 
 fn cause(kind: ErrorKind, phase: Phase, message: String) -> Cause {
-    Cause { kind, phase, message, exhausted: false }
+    Cause { kind, phase, message, exhausted: false, blame: None }
 }
 
 fn is_lost(cause: &Cause) -> bool {

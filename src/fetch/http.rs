@@ -26,7 +26,8 @@ use super::connections::{ConnectionOptions, Traffic};
 use super::credentials;
 use super::exchange::Exchange;
 use super::guard::{DenyPrivate, Guard, Way};
-use super::pool::Pool;
+use super::pool::{Pool, Size};
+use super::proxy::{Passage, Pools, Proxies, ProxyOptions};
 use super::resolve::{self, LookUp};
 use super::tls::LazyVerifier;
 use super::tls_options::TlsOptions;
@@ -67,15 +68,14 @@ pub struct HttpOptions {
     pub max_body: u64,
     /// The most redirects that are followed; default 10.
     pub max_redirects: usize,
-    /// An `http` or `https` proxy for all URLs; a missing scheme means `http`. Default: what `HTTP_PROXY`,
-    /// `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
-    pub proxy: Option<String>,
+    /// Proxies; default `None`: [those of the environment](ProxyOptions::from_env).
+    pub proxy: Option<ProxyOptions>,
     /// Which HTTP is spoken, and how long connections are kept.
     pub connections: ConnectionOptions,
     /// Whom TLS trusts.
     pub tls: TlsOptions,
     /// When addresses that are not public are refused, at connection time; default: when a public page leads there.
-    /// With a proxy it is the proxy that resolves names, so only literal addresses are refused.
+    /// With a proxy that resolves names itself only literal addresses are refused.
     pub deny_private: DenyPrivate,
     /// Which addresses are public; default [`is_public`], the special-purpose registries of IANA.
     pub is_public: fn(IpAddr) -> bool,
@@ -124,6 +124,8 @@ pub struct Http {
     pub(super) judged: Pool,
     /// Connections to any.
     open: Pool,
+    /// Connections through proxies.
+    pub(super) proxies: Option<(Arc<Proxies>, Pools)>,
     pub(super) options: HttpOptions,
     /// Request headers for the origin of the first URL.
     headers: HeaderMap,
@@ -140,7 +142,7 @@ impl Http {
     /// A client with these options. Does no I/O.
     ///
     /// # Errors
-    /// When `user_agent` is no header value, or `proxy` is not the URL of an `http` or `https` proxy.
+    /// When `user_agent` is no header value, or the environment names a proxy that is none.
     pub fn new(options: HttpOptions) -> Result<Self, BuildError> {
         Self::with_look_up(options, resolve::system())
     }
@@ -148,7 +150,8 @@ impl Http {
     /// The same with another source of addresses.
     pub(super) fn with_look_up(options: HttpOptions, look_up: LookUp) -> Result<Self, BuildError> {
         let verifier = LazyVerifier::new(&options.tls);
-        Self::with_shared(options, look_up, verifier, Arc::default())
+        let proxies = options.proxy.clone().map_or_else(ProxyOptions::from_env, Ok)?;
+        Self::with_shared(options, look_up, verifier, Arc::default(), Proxies::new(proxies))
     }
 
     fn with_shared(
@@ -156,20 +159,27 @@ impl Http {
         look_up: LookUp,
         verifier: Arc<LazyVerifier>,
         traffic: Arc<Traffic>,
+        proxies: Option<Arc<Proxies>>,
     ) -> Result<Self, BuildError> {
         let guard = Guard::new(options.deny_private, options.is_public);
         let headers = request_headers(&options)?;
         let tls = verifier.config(options.connections.protocol.names());
         let tls = tls.map_err(|error| BuildError(format!("cannot set up TLS: {error}")))?;
         let layer = || ProbeLayer { dials: Arc::default(), traffic: Arc::clone(&traffic) };
-        let judged =
-            Pool::new(&options, tls.clone(), Arc::clone(&look_up), Some(options.is_public), layer())?;
-        let open = Pool::new(&options, tls, look_up, None, layer())?;
+        let (size, is_public) = (Size::of(&options), Some(options.is_public));
+        let proxies = proxies.map(|proxies| {
+            let pools =
+                Pools::new(&proxies, &options, tls.clone(), Arc::clone(&look_up), Arc::clone(&traffic));
+            (proxies, pools)
+        });
+        let judged = Pool::new(&options, tls.clone(), Arc::clone(&look_up), is_public, layer(), None, size)?;
+        let open = Pool::new(&options, tls, look_up, None, layer(), None, size)?;
         let foreign_headers = credentials::without_private(&headers);
         Ok(Self {
             guard,
             judged,
             open,
+            proxies,
             options,
             headers,
             foreign_headers,
@@ -198,7 +208,7 @@ impl Http {
         let url = url.to_url_after(&mut self.near.lock().unwrap_or_else(PoisonError::into_inner));
         let has_user = !url.username().is_empty() || url.password().is_some();
         let mut request = if has_user {
-            self.client(Way::Judged, crawled).request(method, url).build()? // makes it an `Authorization`
+            self.judged.client(&self.options, crawled).request(method, url).build()? // makes it an `Authorization`
         } else {
             reqwest::Request::new(method, url)
         };
@@ -219,12 +229,18 @@ impl Http {
         Ok(request)
     }
 
-    /// The client that holds the connections for this URL.
-    pub(super) fn client(&self, way: Way, url: &CrawlUrl) -> Client {
-        match way {
+    /// The client that holds the connections for this URL by this passage.
+    ///
+    /// # Errors
+    /// When there is none yet for its proxy, and none can be made.
+    pub(super) fn client(&self, way: Way, url: &CrawlUrl, by: &Passage) -> Result<Client, BuildError> {
+        if let (Some((nth, proxy)), Some((_, pools))) = (by.proxy(), &self.proxies) {
+            return Ok(pools.pool(&self.options, (nth, proxy), way)?.client(&self.options, url));
+        }
+        Ok(match way {
             Way::Judged => self.judged.client(&self.options, url),
             Way::Open => self.open.client(&self.options, url),
-        }
+        })
     }
 
     /// Makes sure that the certificates of the system are read, off the runtime's threads.
@@ -249,14 +265,18 @@ impl Fetch for Http {
         if result.as_ref().is_err_and(|error| error.exhausted) {
             self.judged.renew(&self.options);
             self.open.renew(&self.options);
+            if let Some((_, pools)) = &self.proxies {
+                pools.renew();
+            }
         }
         result
     }
 
     fn for_thread(&self) -> Option<Self> {
         let (verifier, traffic) = (Arc::clone(&self.verifier), Arc::clone(&self.traffic));
+        let proxies = self.proxies.as_ref().map(|(proxies, _)| Arc::clone(proxies));
         // What could be built once can be built again.
-        Self::with_shared(self.options.clone(), self.judged.look_up(), verifier, traffic).ok()
+        Self::with_shared(self.options.clone(), self.judged.look_up(), verifier, traffic, proxies).ok()
     }
 
     fn connections(&self) -> Connections {
@@ -316,9 +336,5 @@ mod tests {
         let build = |options| Http::new(options).map(drop).unwrap_err().to_string();
         let agent = HttpOptions { user_agent: "a\nb".to_owned(), ..HttpOptions::default() };
         assert!(build(agent).contains("a\\nb"));
-        let proxy = |text: &str| HttpOptions { proxy: Some(text.to_owned()), ..HttpOptions::default() };
-        assert!(build(proxy("socks5://h:1")).contains("`socks5` is not supported"));
-        assert!(build(proxy("http://")).contains("proxy"));
-        assert!(Http::new(proxy("proxy.example:3128")).is_ok());
     }
 }

@@ -22,6 +22,7 @@ mod guard;
 mod guard_tests;
 mod http;
 mod pool;
+pub mod proxy;
 mod redirect;
 mod resolve;
 mod sessions;
@@ -167,6 +168,8 @@ pub struct Response {
     pub remote: Option<SocketAddr>,
     /// The last answer came over a connection that was open already: kept, or shared with other requests.
     pub reused: bool,
+    /// The proxy that it came through: scheme, host and port.
+    pub proxy: Option<Arc<str>>,
     /// It came from a public address, as far as one can tell through a proxy: what it leads to is
     /// [from a public page](Request::from_public).
     pub is_public: bool,

@@ -14,15 +14,15 @@ use std::net::IpAddr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use reqwest::{Client, Proxy, redirect};
+use reqwest::{Client, redirect};
 use rustls::ClientConfig;
-use url::Url;
 
 use super::connections::Protocol;
 use super::http::{BuildError, HttpOptions};
+use super::proxy::Proxy;
 use super::resolve::{LookUp, Resolver};
 use super::trace::ProbeLayer;
-use crate::url::{CrawlUrl, redacted};
+use crate::url::CrawlUrl;
 
 /// Clients of a pool. With one, all hosts would lose their connections at once; with more, those that were met longest
 /// ago do, which a crawl with a delay comes back to least.
@@ -44,6 +44,25 @@ pub(super) struct Pool {
     hashes: RandomState,
     tls: ClientConfig,
     resolver: Resolver,
+    /// What all its connections go through.
+    proxy: Option<Proxy>,
+    size: Size,
+}
+
+/// How much a pool keeps.
+#[derive(Clone, Copy)]
+pub(super) struct Size {
+    /// Clients.
+    pub(super) parts: usize,
+    /// Idle connections, about.
+    pub(super) connections: usize,
+}
+
+impl Size {
+    /// That of a pool for all hosts.
+    pub(super) fn of(options: &HttpOptions) -> Self {
+        Self { parts: PARTS, connections: options.keep_connections }
+    }
 }
 
 /// A client, and the hosts that may have connections in it: hashes, since to be wrong about one costs a dial.
@@ -60,9 +79,13 @@ impl Pool {
         look_up: LookUp,
         judge: Option<fn(IpAddr) -> bool>,
         layer: ProbeLayer,
+        proxy: Option<&Proxy>,
+        size: Size,
     ) -> Result<Self, BuildError> {
-        let resolver = Resolver { look_up, judge, proxies: Arc::new(proxy_names(options)) };
-        let mut pool = Self { parts: Mutex::default(), layer, hashes: RandomState::new(), tls, resolver };
+        let proxies = proxy.map(|proxy| proxy.host().to_owned());
+        let resolver = Resolver { look_up, judge, proxies: Arc::new(proxies.into_iter().collect()) };
+        let (parts, hashes, proxy) = (Mutex::default(), RandomState::new(), proxy.cloned());
+        let mut pool = Self { parts, layer, hashes, tls, resolver, proxy, size };
         let first = pool.part(options)?;
         pool.parts.get_mut().unwrap_or_else(PoisonError::into_inner).push_back(first);
         Ok(pool)
@@ -75,8 +98,8 @@ impl Pool {
         if let Some(part) = parts.iter().rev().find(|part| part.hosts.contains(&host)) {
             return part.client.clone();
         }
-        if self.layer.dials.load(Relaxed) >= options.keep_connections.div_ceil(PARTS) {
-            self.add(&mut parts, PARTS, options);
+        if self.layer.dials.load(Relaxed) >= self.size.connections.div_ceil(self.size.parts) {
+            self.add(&mut parts, self.size.parts, options);
         }
         let newest = parts.len() - 1;
         parts[newest].hosts.insert(host);
@@ -104,7 +127,8 @@ impl Pool {
     }
 
     fn part(&self, options: &HttpOptions) -> Result<Part, BuildError> {
-        let client = build_client(options, self.tls.clone(), self.resolver.clone(), self.layer.clone())?;
+        let (tls, resolver, layer) = (self.tls.clone(), self.resolver.clone(), self.layer.clone());
+        let client = build_client(options, tls, resolver, layer, self.proxy.as_ref())?;
         Ok(Part { client, hosts: HashSet::new() })
     }
 
@@ -118,6 +142,7 @@ fn build_client(
     tls: ClientConfig,
     resolver: Resolver,
     layer: ProbeLayer,
+    proxy: Option<&Proxy>,
 ) -> Result<Client, BuildError> {
     let fault = |error: &dyn fmt::Display| BuildError(format!("cannot set up the HTTP client: {error}"));
     let mut builder = Client::builder()
@@ -137,36 +162,15 @@ fn build_client(
         .http1_max_headers(MAX_HEADERS)
         .http2_max_header_list_size(MAX_HEADER_LIST)
         .dns_resolver(resolver)
-        .connector_layer(layer);
+        .connector_layer(layer)
+        .no_proxy(); // the environment is read once, elsewhere
     builder = match options.connections.protocol {
         Protocol::Any => builder,
         Protocol::Http1 => builder.http1_only(),
         Protocol::Http2 => builder.http2_prior_knowledge(),
     };
-    if let Some(proxy) = &options.proxy {
-        builder = builder.proxy(Proxy::all(proxy_url(proxy)?).map_err(|error| fault(&error))?);
+    if let Some(proxy) = proxy {
+        builder = builder.proxy(proxy.for_client().map_err(|error| fault(&error))?);
     }
     builder.build().map_err(|error| fault(&error))
-}
-
-fn proxy_url(text: &str) -> Result<Url, BuildError> {
-    let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    let shown = redacted(text);
-    let url = Url::parse(&with_scheme).map_err(|error| BuildError(format!("proxy `{shown}`: {error}")))?;
-    match url.scheme() {
-        "http" | "https" => Ok(url),
-        other => Err(BuildError(format!(
-            "proxy `{shown}`: scheme `{other}` is not supported (only http and https)"
-        ))),
-    }
-}
-
-/// The hosts of the proxies that may be used: the one given, and those of the environment that the client reads.
-fn proxy_names(options: &HttpOptions) -> HashSet<String> {
-    const VARIABLES: [&str; 6] =
-        ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-    let given = options.proxy.clone().into_iter();
-    let variables = VARIABLES.iter().filter_map(|name| std::env::var(name).ok());
-    let hosts = given.chain(variables).filter_map(|text| Some(proxy_url(&text).ok()?.host_str()?.to_owned()));
-    hosts.collect()
 }

@@ -53,6 +53,7 @@ pub const FIELDS: &[&str] = &[
     "meta_path",
     "remote_ip",
     "reused",
+    "proxy",
     "depth",
     "source",
     "tag",
@@ -111,6 +112,7 @@ impl Outcome {
         if let Some(response) = &self.response {
             response.serialize_into(&mut map, body)?;
         }
+        put(&mut map, "proxy", self.proxy.as_deref())?;
         map.serialize_entry("depth", &self.depth)?;
         put(&mut map, "source", self.source.as_ref())?;
         put(&mut map, "tag", self.via.map(Via::tag))?;

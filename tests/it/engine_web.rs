@@ -215,6 +215,7 @@ fn page(url: &CrawlUrl, status: u16, links: &[String]) -> Response {
         body,
         remote: None,
         reused: false,
+        proxy: None,
         is_public: false,
         timings: Timings::default(),
         captures: Vec::new(),

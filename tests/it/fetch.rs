@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use gannet::fetch::proxy::ProxyOptions;
 use gannet::fetch::{
     DenyPrivate, ErrorKind, FetchError, HeaderValue, Hop, HopPolicy, Http, HttpOptions, Method, Phase,
     Request, Truncated,
@@ -242,7 +243,10 @@ async fn private_addresses_are_denied_if_asked() {
     assert!(seen.lock().unwrap().is_empty());
 
     // The proxy itself may be private, what it is asked for may not.
-    let proxied = HttpOptions { proxy: Some(format!("localhost:{}", server.port())), ..deny };
+    let proxied = HttpOptions {
+        proxy: Some(ProxyOptions::all(format!("localhost:{}", server.port()).parse().unwrap())),
+        ..deny
+    };
     let url = |text| CrawlUrl::parse(text).unwrap();
     assert_eq!(get(proxied.clone(), url("http://example.invalid/")).await.unwrap().status, 200);
     assert!(seen.lock().unwrap()[0].starts_with("GET http://example.invalid/ HTTP/1.1"));
@@ -293,7 +297,11 @@ async fn a_kept_connection_that_was_closed_is_no_failure() {
 async fn connections_to_the_hosts_that_were_met_last_are_kept() {
     let site = Site { hosts: 40, pages: 1, addressing: Addressing::Names, ..Site::default() };
     let origin = Origin::start(site, ([127, 0, 0, 1], 0).into()).await.unwrap();
-    let options = HttpOptions { keep_connections: 16, proxy: origin.proxy(), ..quick() };
+    let options = HttpOptions {
+        keep_connections: 16,
+        proxy: origin.proxy().map(|proxy| ProxyOptions::all(proxy.parse().unwrap())),
+        ..quick()
+    };
     let http = Http::new(options).unwrap();
     let visit = async |hosts: std::ops::Range<u32>| {
         for host in hosts {

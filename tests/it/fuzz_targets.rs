@@ -221,6 +221,7 @@ fn headers(data: &[u8]) {
         body: Body { wire_bytes: body.len() as u64, bytes: body, truncated: None },
         remote: None,
         reused: false,
+        proxy: None,
         is_public: false,
         timings: Timings::default(),
         captures: Vec::new(),

@@ -58,6 +58,7 @@ mod origin;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod pki;
+mod proxy_faults;
 mod raw;
 mod replies;
 mod report_html;

@@ -330,16 +330,6 @@ fn run_again(test: &str, prepare: &str) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-#[tokio::test]
-async fn is_a_proxy_that_refuses() {
-    for status in ["403 Forbidden", "407 Proxy Authentication Required"] {
-        let proxy = Raw::answer(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n"));
-        let options = HttpOptions { proxy: Some(format!("127.0.0.1:{}", proxy.port())), ..quick() };
-        let error = get(options, CrawlUrl::parse("https://example.invalid/").unwrap()).await.unwrap_err();
-        assert_is(&error, ErrorKind::Connect, Phase::Connect);
-    }
-}
-
 /// A server with a certificate that nobody signed.
 fn tls_server() -> Raw {
     tls::serve(tls::config(Identity::own()), |mut stream| {

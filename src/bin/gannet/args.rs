@@ -28,7 +28,7 @@ pub(crate) use self::connection::{ConnectionArgs, MinTls};
 pub(crate) use self::host::{HostArgs, HostSettings};
 pub(crate) use self::origin::{DemoArgs, OriginArgs, RobotsKind};
 pub(crate) use self::pacing::PacingArgs;
-pub(crate) use self::proxy::ProxyArgs;
+pub(crate) use self::proxy::{ProxyArgs, Rotation};
 pub(crate) use self::warc::{WarcArgs, WarcDigest};
 
 /// A concurrent HTTP fetcher and crawler.

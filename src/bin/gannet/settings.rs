@@ -5,6 +5,7 @@
 pub(crate) mod connection;
 mod hosts;
 mod pacing;
+mod proxy;
 
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
@@ -234,7 +235,7 @@ pub(crate) fn http_options(request: RequestArgs, robots_token: &str) -> Result<H
         timeout: request.timeout,
         connect_timeout: request.connect_timeout,
         idle_timeout: request.idle_timeout,
-        proxy: request.proxy.proxy,
+        proxy: Some(proxy::options(&request.proxy)?),
         connections: connection::connections(&request.connection)?,
         tls: connection::tls(&request.connection)?,
         deny_private: match request.deny_private {

@@ -1,0 +1,83 @@
+//! [`Pools`]: a pool of connections for each proxy, made when it is first used, and a bound on how many there are.
+//!
+//! A client keeps its connections by target, not by proxy, so each proxy has clients of its own. What was used longest ago
+//! is let go above [`MOST`]; fetches that are under way in it end as they would. Each thread of a run has its own.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::ClientConfig;
+
+use super::super::connections::Traffic;
+use super::super::guard::Way;
+use super::super::http::{BuildError, HttpOptions};
+use super::super::pool::{Pool, Size};
+use super::super::resolve::LookUp;
+use super::super::trace::ProbeLayer;
+use super::{Proxies, Proxy};
+
+/// Pools at once.
+const MOST: usize = 64;
+
+/// The number of a proxy, and what its connections may reach.
+type Key = (usize, Way);
+
+pub(in crate::fetch) struct Pools {
+    /// What was used last is last.
+    pools: Mutex<VecDeque<(Key, Arc<Pool>)>>,
+    size: Size,
+    tls: ClientConfig,
+    look_up: LookUp,
+    is_public: fn(IpAddr) -> bool,
+    traffic: Arc<Traffic>,
+}
+
+impl Pools {
+    pub(in crate::fetch) fn new(
+        proxies: &Proxies,
+        options: &HttpOptions,
+        tls: ClientConfig,
+        look_up: LookUp,
+        traffic: Arc<Traffic>,
+    ) -> Self {
+        let size = match proxies.is_list() {
+            true => Size { parts: 1, connections: options.keep_connections.div_ceil(MOST) },
+            false => Size::of(options),
+        };
+        Self { pools: Mutex::default(), size, tls, look_up, is_public: options.is_public, traffic }
+    }
+
+    /// The pool of proxy number `nth`.
+    pub(in crate::fetch) fn pool(
+        &self,
+        options: &HttpOptions,
+        (nth, proxy): (usize, &Proxy),
+        way: Way,
+    ) -> Result<Arc<Pool>, BuildError> {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = pools.iter().rposition(|(key, _)| *key == (nth, way));
+        let entry = match at.and_then(|at| pools.remove(at)) {
+            Some(entry) => entry,
+            None => {
+                let judge = (way == Way::Judged).then_some(self.is_public);
+                let look_up = Arc::clone(&self.look_up);
+                let layer = ProbeLayer { dials: Arc::default(), traffic: Arc::clone(&self.traffic) };
+                let (tls, proxy) = (self.tls.clone(), Some(proxy));
+                let pool = Pool::new(options, tls, look_up, judge, layer, proxy, self.size)?;
+                ((nth, way), Arc::new(pool))
+            }
+        };
+        let pool = Arc::clone(&entry.1);
+        pools.push_back(entry);
+        if pools.len() > MOST {
+            pools.pop_front();
+        }
+        Ok(pool)
+    }
+
+    /// Lets go of all idle connections.
+    pub(in crate::fetch) fn renew(&self) {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
