@@ -13,7 +13,7 @@ mod record;
 
 pub use self::aside::{Aside, Record};
 pub(crate) use self::received::file_stem;
-pub use self::received::{Keep, LinkRecord, Received, ShowBody, content_type};
+pub use self::received::{Keep, LinkRecord, Received, ShowBody, Unchanged, content_type};
 pub(crate) use self::record::WithLinks;
 pub use self::record::{FIELDS, SCHEMA};
 pub use crate::frontier::Position;

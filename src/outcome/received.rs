@@ -32,6 +32,12 @@ pub struct Received {
     pub title: Option<String>,
     /// What it asks of robots.
     pub robots: Vec<String>,
+    /// The entity tag of what answered, as sent.
+    pub etag: Option<Box<str>>,
+    /// When it was last changed, as sent.
+    pub last_modified: Option<Box<str>>,
+    /// It is as it was when it was fetched before, which is all that the server said.
+    pub unchanged: Option<Unchanged>,
     /// Decoded bytes kept.
     pub body_bytes: u64,
     /// Bytes over the wire.
@@ -58,6 +64,13 @@ pub struct Received {
     pub links: Option<Vec<LinkRecord>>,
     /// The record shows them.
     pub show_links: bool,
+}
+
+/// Where a page was last fetched as it still is.
+#[derive(Clone, Debug)]
+pub struct Unchanged {
+    /// When its record was made (RFC 3339).
+    pub since: Box<str>,
 }
 
 /// One link of a page, as the record shows it.
@@ -138,6 +151,9 @@ impl Received {
             charset,
             title: None,
             robots: Vec::new(),
+            etag: validator(&response.headers, "etag"),
+            last_modified: validator(&response.headers, "last-modified"),
+            unchanged: None,
             status: Some(response.status).filter(|s| *s != 0),
             http_version: Some(response.http_version).filter(|v| !v.is_empty()),
             body_bytes: body.bytes.len() as u64,
@@ -178,6 +194,16 @@ pub fn content_type(headers: &HeaderMap) -> (Option<String>, Option<String>) {
         .find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))
         .map(|(_, value)| word(value.trim().trim_matches(['"', '\''])));
     (essence, charset.filter(|c| !c.is_empty()))
+}
+
+/// What is kept of a validator, bytes: a longer one is no use cut.
+const MAX_VALIDATOR: usize = 1024;
+
+/// A validator (RFC 9110 §8.8) as it was sent, if a record can say it.
+fn validator(headers: &HeaderMap, name: &str) -> Option<Box<str>> {
+    let value = headers.get(name)?.as_bytes();
+    let text = std::str::from_utf8(value).ok()?;
+    (1..=MAX_VALIDATOR).contains(&text.len()).then(|| text.into())
 }
 
 /// The file of a body below the directory of `--save-bodies`: the SHA-256 of its kept bytes, of which two digits are a
@@ -249,6 +275,18 @@ mod tests {
         let stem = |url: &str| file_stem(CrawlUrl::parse(url).ok().as_ref(), b"");
         assert_ne!(stem("http://h/a"), stem("http://h/A"));
         assert_eq!(stem("http://u:a@h/"), stem("http://u:b@h/"));
+    }
+
+    #[test]
+    fn validators_are_whole_or_not_there() {
+        let kept = |value: &[u8]| {
+            let value = HeaderValue::from_bytes(value).unwrap();
+            validator(&HeaderMap::from_iter([(crate::fetch::HeaderName::from_static("etag"), value)]), "etag")
+        };
+        assert_eq!(kept(b"W/\"a \xc3\xa9\"").as_deref(), Some("W/\"a \u{e9}\""));
+        assert_eq!(kept(&[b'a'; MAX_VALIDATOR]).map(|text| text.len()), Some(MAX_VALIDATOR));
+        assert!([&b""[..], b"\xff", &[b'a'; MAX_VALIDATOR + 1]].iter().all(|value| kept(value).is_none()));
+        assert_eq!(validator(&HeaderMap::new(), "etag"), None);
     }
 
     #[test]

@@ -35,6 +35,9 @@ pub const FIELDS: &[&str] = &[
     "charset",
     "title",
     "robots",
+    "etag",
+    "last_modified",
+    "unchanged",
     "body_bytes",
     "wire_bytes",
     "truncated",
@@ -152,6 +155,9 @@ impl Received {
         put(map, "charset", self.charset.as_ref())?;
         put(map, "title", self.title.as_ref())?;
         put(map, "robots", Some(&self.robots).filter(|words| !words.is_empty()))?;
+        put(map, "etag", self.etag.as_ref())?;
+        put(map, "last_modified", self.last_modified.as_ref())?;
+        put(map, "unchanged", self.unchanged.as_ref().map(|_| true))?;
         map.serialize_entry("body_bytes", &self.body_bytes)?;
         map.serialize_entry("wire_bytes", &self.wire_bytes)?;
         put(map, "truncated", self.truncated)?;

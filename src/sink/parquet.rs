@@ -111,6 +111,7 @@ fn column(name: &str) -> Field {
         (_, Column::Integer) => DataType::Int64,
         (_, Column::Real) => DataType::Float64,
         ("timestamp", _) => DataType::Timestamp(TimeUnit::Millisecond, Some("+00:00".into())),
+        ("unchanged", _) => DataType::Boolean,
         ("robots", _) => DataType::new_list(DataType::Utf8, true),
         ("chain", _) => list(vec![text("url"), Field::new("status_code", DataType::Int64, true)]),
         ("links", _) => {
