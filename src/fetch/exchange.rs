@@ -22,6 +22,7 @@ use super::guard::{DenyPrivate, Way};
 use super::http::Http;
 use super::proxy::{self, Blame, Passage};
 use super::redirect;
+use super::session::Asking;
 use super::trace::{Stage, Trace};
 use super::{
     Body, Capture, ErrorKind, FetchError, Hop, HopPolicy, HopRecord, Phase, Request, Response, Timings,
@@ -71,7 +72,9 @@ impl<'a> Exchange<'a> {
     pub(super) fn new(http: &'a Http, request: Request, trace: Arc<Trace>) -> Self {
         let Request { url, method, body, headers, hops, home, from_public, max_body, max_redirects, capture } =
             request;
-        let deadline = Deadline::new(Arc::clone(&trace), http.options.timeout, http.options.idle_timeout);
+        let timeout = http.shared.session.as_ref().and_then(|session| session.timeout(|| url.to_url()));
+        let timeout = timeout.unwrap_or(http.options.timeout);
+        let deadline = Deadline::new(Arc::clone(&trace), timeout, http.options.idle_timeout);
         Self {
             http,
             trace,
@@ -98,7 +101,7 @@ impl<'a> Exchange<'a> {
     /// Runs the fetch to its end.
     pub(super) async fn run(mut self) -> Result<Response, FetchError> {
         loop {
-            let mut answer = self.ask().await?;
+            let mut answer = self.ask_until_known().await?;
             if let Some(why) = framing::fault(&self.method, answer.status(), answer.headers()) {
                 let head = self.head(&mut answer);
                 return Err(self.fail(cause(ErrorKind::Protocol, Phase::FirstByte, why), Some(head)));
@@ -120,6 +123,27 @@ impl<'a> Exchange<'a> {
                     return Err(self.fail(cause, Some(head)));
                 }
             }
+        }
+    }
+
+    /// Sends the request of the current hop, takes the cookies of its answer, and sends it again as the answer to a challenge
+    /// (RFC 7616): once, and once more if it came with a nonce that is too old. That is no redirect, and no attempt.
+    async fn ask_until_known(&mut self) -> Result<reqwest::Response, FetchError> {
+        let mut answered = 0;
+        loop {
+            let mut answer = self.ask().await?;
+            let Some(session) = &self.http.shared.session else { return Ok(answer) };
+            session.take_cookies(|| self.url.to_url(), answer.headers());
+            if answer.status() != StatusCode::UNAUTHORIZED || answered == 2 {
+                return Ok(answer);
+            }
+            let (url, method, body) = (self.url.to_url(), self.method.as_str(), self.body.as_deref());
+            let asking = Asking { url: &url, method, body, foreign: self.foreign };
+            if !session.take_challenge(asking, answer.headers(), answered > 0) {
+                return Ok(answer);
+            }
+            self.drain(&mut answer).await;
+            answered += 1;
         }
     }
 
@@ -225,7 +249,7 @@ impl<'a> Exchange<'a> {
                 if let Some(captures) = &mut self.captures {
                     captures.send(&self.url, &request);
                 }
-                http.traffic.sent();
+                http.shared.traffic.sent();
                 let client = http.client(way, &self.url, &self.passage);
                 let client =
                     client.map_err(|why| cause(ErrorKind::Internal, Phase::Connect, why.to_string()))?;

@@ -29,11 +29,12 @@ use super::guard::{DenyPrivate, Guard, Way};
 use super::pool::{Pool, Size};
 use super::proxy::{Passage, Pools, Proxies, ProxyOptions};
 use super::resolve::{self, LookUp};
+use super::session::{Asking, HostOptions, Session, SessionOptions};
 use super::tls::LazyVerifier;
 use super::tls_options::TlsOptions;
 use super::trace::{ProbeLayer, TRACE, Trace};
 use super::{Connections, Fetch, FetchError, Request, Response};
-use crate::url::{CrawlUrl, Near};
+use crate::url::{CrawlUrl, HostTable, Near};
 
 /// Headers that describe the body of a request (Fetch Standard, request-body-header name).
 const BODY_HEADERS: [HeaderName; 4] = [CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE];
@@ -83,6 +84,10 @@ pub struct HttpOptions {
     /// one to every host that it ever met; default 1,024. Make it at least twice the number of fetches at once.
     /// With [`Plan::threads`](crate::Plan::threads) each thread keeps so many.
     pub keep_connections: usize,
+    /// Cookies and credentials; default none.
+    pub session: SessionOptions,
+    /// What holds for single hosts; default nothing.
+    pub hosts: HostTable<HostOptions>,
 }
 
 impl Default for HttpOptions {
@@ -101,6 +106,8 @@ impl Default for HttpOptions {
             deny_private: DenyPrivate::default(),
             is_public,
             keep_connections: 1024,
+            session: SessionOptions::default(),
+            hosts: HostTable::default(),
         }
     }
 }
@@ -132,10 +139,19 @@ pub struct Http {
     /// The same without those that are private to it.
     foreign_headers: HeaderMap,
     near: Mutex<Near>,
-    /// Shared with those for other threads.
-    pub(super) traffic: Arc<Traffic>,
-    verifier: Arc<LazyVerifier>,
+    pub(super) shared: Shared,
     certificates: OnceCell<()>,
+}
+
+/// What the clients of all threads of a run have in common.
+#[derive(Clone)]
+pub(super) struct Shared {
+    look_up: LookUp,
+    verifier: Arc<LazyVerifier>,
+    pub(super) traffic: Arc<Traffic>,
+    proxies: Option<Arc<Proxies>>,
+    /// What is carried from request to request, and what holds for single hosts; `None` if nothing.
+    pub(super) session: Option<Arc<Session>>,
 }
 
 impl Http {
@@ -149,18 +165,19 @@ impl Http {
 
     /// The same with another source of addresses.
     pub(super) fn with_look_up(options: HttpOptions, look_up: LookUp) -> Result<Self, BuildError> {
-        let verifier = LazyVerifier::new(&options.tls);
         let proxies = options.proxy.clone().map_or_else(ProxyOptions::from_env, Ok)?;
-        Self::with_shared(options, look_up, verifier, Arc::default(), Proxies::new(proxies))
+        let shared = Shared {
+            look_up,
+            verifier: LazyVerifier::new(&options.tls),
+            traffic: Arc::default(),
+            proxies: Proxies::new(proxies),
+            session: Session::new(&options.session, &options.hosts),
+        };
+        Self::with_shared(options, shared)
     }
 
-    fn with_shared(
-        options: HttpOptions,
-        look_up: LookUp,
-        verifier: Arc<LazyVerifier>,
-        traffic: Arc<Traffic>,
-        proxies: Option<Arc<Proxies>>,
-    ) -> Result<Self, BuildError> {
+    fn with_shared(options: HttpOptions, shared: Shared) -> Result<Self, BuildError> {
+        let Shared { look_up, verifier, traffic, proxies, .. } = shared.clone();
         let guard = Guard::new(options.deny_private, options.is_public);
         let headers = request_headers(&options)?;
         let tls = verifier.config(options.connections.protocol.names());
@@ -184,8 +201,7 @@ impl Http {
             headers,
             foreign_headers,
             near: Mutex::default(),
-            traffic,
-            verifier,
+            shared,
             certificates: OnceCell::new(),
         })
     }
@@ -213,6 +229,9 @@ impl Http {
             reqwest::Request::new(method, url)
         };
         let mut headers = if foreign { &self.foreign_headers } else { &self.headers }.clone();
+        if let Some(session) = &self.shared.session {
+            session.put_headers(&mut headers, request.url());
+        }
         if let Some(over) = over {
             credentials::put(&mut headers, over, foreign);
         }
@@ -221,7 +240,11 @@ impl Http {
                 headers.remove(name);
             }
         }
-        if let Some(user) = request.headers_mut().remove(AUTHORIZATION) {
+        let user = request.headers_mut().remove(AUTHORIZATION);
+        if let Some(session) = &self.shared.session {
+            let (url, method, body) = (request.url(), request.method().as_str(), body.as_deref());
+            session.put_secrets(&mut headers, Asking { url, method, body, foreign }, user);
+        } else if let Some(user) = user {
             headers.entry(AUTHORIZATION).or_insert(user);
         }
         *request.headers_mut() = headers;
@@ -245,11 +268,11 @@ impl Http {
 
     /// Makes sure that the certificates of the system are read, off the runtime's threads.
     pub(super) async fn prepare_tls(&self) {
-        if self.verifier.is_loaded() {
+        if self.shared.verifier.is_loaded() {
             return;
         }
         let load = || async {
-            let verifier = Arc::clone(&self.verifier);
+            let verifier = Arc::clone(&self.shared.verifier);
             // Should the thread pool be shutting down, the handshake loads them.
             let _ = tokio::task::spawn_blocking(move || verifier.load()).await;
         };
@@ -273,14 +296,12 @@ impl Fetch for Http {
     }
 
     fn for_thread(&self) -> Option<Self> {
-        let (verifier, traffic) = (Arc::clone(&self.verifier), Arc::clone(&self.traffic));
-        let proxies = self.proxies.as_ref().map(|(proxies, _)| Arc::clone(proxies));
         // What could be built once can be built again.
-        Self::with_shared(self.options.clone(), self.judged.look_up(), verifier, traffic, proxies).ok()
+        Self::with_shared(self.options.clone(), self.shared.clone()).ok()
     }
 
     fn connections(&self) -> Connections {
-        self.traffic.counts()
+        self.shared.traffic.counts()
     }
 }
 

@@ -106,11 +106,6 @@ impl Pool {
         parts[newest].client.clone()
     }
 
-    /// Where names are looked up.
-    pub(super) fn look_up(&self) -> LookUp {
-        Arc::clone(&self.resolver.look_up)
-    }
-
     /// Lets go of all idle connections.
     pub(super) fn renew(&self, options: &HttpOptions) {
         self.add(&mut self.parts(), 1, options);

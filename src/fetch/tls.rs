@@ -13,9 +13,9 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CipherSuite, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
-use super::sessions::Sessions;
 use super::tls_error::refine;
 use super::tls_options::{Introduction, Roots, TlsOptions};
+use super::tls_sessions::Sessions;
 use super::tls_signatures;
 
 /// Verifies servers against the certificates of the system, those given in their place, or not at all (`--insecure`).
