@@ -74,6 +74,7 @@ pub mod frontier;
 pub mod job;
 pub mod origin;
 pub mod outcome;
+pub mod recrawl;
 pub mod report;
 pub mod robots;
 pub mod scope;

@@ -237,6 +237,11 @@ impl Outcome {
         self.response.as_ref().and_then(|r| r.status)
     }
 
+    /// It is as it was in an earlier run.
+    pub fn is_unchanged(&self) -> bool {
+        self.response.as_ref().is_some_and(|response| response.unchanged.is_some())
+    }
+
     /// Another page with the same content was met before.
     pub fn is_duplicate(&self) -> bool {
         let content = self.response.as_ref().and_then(|response| response.content.as_ref());

@@ -20,6 +20,7 @@ mod selection;
 mod settle;
 mod shutdown;
 mod summary;
+mod unchanged;
 mod worker;
 
 use std::io;
@@ -53,6 +54,7 @@ use crate::frontier::store::Memory;
 use crate::frontier::{Frontier, Politeness, Scheduler};
 use crate::job::{Note, Past};
 use crate::outcome::{Keep, Outcome, Record};
+use crate::recrawl::Earlier;
 use crate::scope::Scope;
 use crate::seeds::{self, Seed, Source};
 use crate::url::Fingerprinter;
@@ -84,6 +86,8 @@ pub struct Plan {
     pub headers: Option<Arc<HeaderMap>>,
     /// What stands in for a fetch that failed.
     pub fallback: Option<Arc<serde_json::Value>>,
+    /// Ask only for what has changed since this run; default none.
+    pub since: Option<Arc<Earlier>>,
     /// What of a response is kept.
     pub keep: Keep,
     /// What is read of the content of pages; default nothing.
@@ -132,6 +136,7 @@ impl Plan {
             body: None,
             headers: None,
             fallback: None,
+            since: None,
             keep: Keep::default(),
             reading: Reading::default(),
             sitemaps: false,

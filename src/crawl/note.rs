@@ -26,6 +26,7 @@ impl Summary {
             statuses: summary.statuses.clone(),
             errors: summary.errors.iter().map(named).collect(),
             failed_seeds: summary.failed_seeds,
+            unchanged: summary.unchanged,
             duplicates: summary.duplicates,
             links_found: summary.links.found,
             links_seen: summary.links.seen,
@@ -60,6 +61,7 @@ impl Summary {
             skipped: note.skipped.iter().filter_map(|(name, n)| Some((skip(name)?, *n))).collect(),
             statuses: note.statuses.clone(),
             failed_seeds: note.failed_seeds,
+            unchanged: note.unchanged,
             duplicates: note.duplicates,
             retries: note.retries,
             robots: note.robots,
@@ -93,6 +95,7 @@ mod tests {
             finished: 3,
             failed: 2,
             retries: 1,
+            unchanged: 1,
             duplicates: 1,
             ..Summary::default()
         };

@@ -49,6 +49,8 @@ pub struct Summary {
     pub errors: BTreeMap<ErrorKind, ErrorGroup>,
     /// Seeds that failed.
     pub failed_seeds: u64,
+    /// Finished URLs that are as they were in an earlier run.
+    pub unchanged: u64,
     /// Finished URLs with the content of another, where that was looked for.
     pub duplicates: u64,
     /// Links met on pages.
@@ -136,6 +138,7 @@ pub(super) struct Tally {
     error: Option<(ErrorKind, String, String)>,
     skipped: Option<Skip>,
     is_duplicate: bool,
+    is_unchanged: bool,
     bytes: (u64, u64),
     queue: Option<Duration>,
     total: Option<Duration>,
@@ -155,6 +158,7 @@ impl Tally {
             error: error.map(|e| (e.kind, outcome.name().into_owned(), e.message.clone())),
             skipped: outcome.skipped,
             is_duplicate: outcome.is_duplicate(),
+            is_unchanged: outcome.is_unchanged(),
             bytes,
             queue: outcome.queue,
             total: outcome.timings.map(|t| t.total),
@@ -203,6 +207,7 @@ impl Default for Summary {
             statuses: BTreeMap::new(),
             errors: BTreeMap::new(),
             failed_seeds: 0,
+            unchanged: 0,
             duplicates: 0,
             links: Links::default(),
             retries: 0,
@@ -234,6 +239,7 @@ impl Summary {
             *self.skipped.entry(skip).or_default() += 1;
         }
         self.failed_seeds += u64::from(tally.seed && tally.is_failure());
+        self.unchanged += u64::from(tally.is_unchanged);
         self.duplicates += u64::from(tally.is_duplicate);
         if let (OutcomeKind::Finished, Some(status)) = (tally.kind, tally.status) {
             *self.statuses.entry(status).or_default() += 1;

@@ -20,6 +20,7 @@ use super::robots_txt::{self, Meaning};
 use super::settle::{SIBLING_FAILED, outcome_of, refused, settled, too_many_redirects};
 use super::shutdown::Stop;
 use super::summary::Tally;
+use super::unchanged::Before;
 use super::{Plan, Recorder};
 use crate::extract::{self, Known};
 use crate::fetch::{ErrorKind, Fetch, FetchError, HopPolicy, Phase, Request, Response};
@@ -180,7 +181,15 @@ impl<F: Fetch> Shared<F> {
     /// Fetches a page once, decides about it, and takes its links.
     async fn page(&self, entry: &Entry, rules: Option<Arc<Rules>>) -> Page {
         let started = Instant::now();
-        let mut result = self.fetch.fetch(self.request(entry, rules.clone())).await;
+        let mut request = self.request(entry, rules.clone());
+        let before = match &self.plan.since {
+            // Boxed, so that its state is no part of every worker.
+            Some(earlier) => {
+                Box::pin(Before::of(earlier, entry, &self.plan, self.fingerprinter, &mut request)).await
+            }
+            None => None,
+        };
+        let mut result = self.fetch.fetch(request).await;
         let exhausted = result.as_ref().is_err_and(|error| error.exhausted);
         if exhausted && entry.returned < MAX_RETURNS {
             let page = Page::of(None, Disposition::Returned).with(aside(entry, &mut result));
@@ -192,11 +201,13 @@ impl<F: Fetch> Shared<F> {
         if let Decision { again: Some(after), signal } = decision {
             return Page::of(None, Disposition::Retry(after, signal)).with(aside(entry, &mut result));
         }
-        let mut found = match &result {
-            Ok(response) => {
+        let mut before = before.filter(|before| before.is_meant_by(&result));
+        let mut found = match (&result, &mut before) {
+            (_, Some(before)) => before.found(),
+            (Ok(response), None) => {
                 outlinks::read(response, entry, plan, self.fingerprinter, &self.known, &self.near).await
             }
-            Err(_) => extract::Page::default(),
+            (Err(_), None) => extract::Page::default(),
         };
         let content = match &result {
             // Boxed, so that its state is no part of every worker.
@@ -220,6 +231,9 @@ impl<F: Fetch> Shared<F> {
         }
         outcome = outcome.or_fallback(plan.fallback.as_ref());
         outcome.queue = Some(started.saturating_duration_since(entry.admitted));
+        if let (Some(response), Some(before)) = (&mut outcome.response, before) {
+            before.complete(response, plan.keep);
+        }
         self.describe(&mut outcome, &mut found);
         if let Some(response) = &mut outcome.response {
             response.content = content;
@@ -291,6 +305,7 @@ impl<F: Fetch> Shared<F> {
             method,
             body,
             headers,
+            validators: None,
             hops,
             home: entry.is_home(),
             from_public: entry.is_from_public(),

@@ -160,6 +160,11 @@ pub enum LinkKind {
 }
 
 impl LinkKind {
+    /// The kind with this name, if there is one.
+    pub fn find(name: &str) -> Option<Self> {
+        [Self::Navigation, Self::Requisite, Self::Other].into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// The stable name, as it stands in records.
     pub fn as_str(self) -> &'static str {
         match self {

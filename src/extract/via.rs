@@ -92,6 +92,11 @@ impl Via {
         panic!("no such place of a link");
     }
 
+    /// The place with these names, if there is one.
+    pub fn find(tag: &str, attr: &str) -> Option<Self> {
+        Self::all().find(|via| via.tag() == tag && via.attr() == attr)
+    }
+
     /// The element, e.g. `a`, or what takes its part, e.g. `header`.
     pub fn tag(self) -> &'static str {
         PLACES[usize::from(self.0)].0

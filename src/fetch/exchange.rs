@@ -26,7 +26,7 @@ use super::session::Asking;
 use super::trace::{Stage, Trace};
 use super::{
     Body, Capture, ErrorKind, FetchError, Hop, HopPolicy, HopRecord, Phase, Request, Response, Timings,
-    Truncated,
+    Truncated, Validators,
 };
 use crate::url::CrawlUrl;
 
@@ -46,6 +46,8 @@ pub(super) struct Exchange<'a> {
     body: Option<Bytes>,
     /// Headers of this request alone.
     headers: Option<Arc<HeaderMap>>,
+    /// Of the URL of the first hop.
+    validators: Option<Box<Validators>>,
     /// The URL of the current hop.
     url: CrawlUrl,
     chain: Vec<HopRecord>,
@@ -70,8 +72,8 @@ pub(super) struct Exchange<'a> {
 
 impl<'a> Exchange<'a> {
     pub(super) fn new(http: &'a Http, request: Request, trace: Arc<Trace>) -> Self {
-        let Request { url, method, body, headers, hops, home, from_public, max_body, max_redirects, capture } =
-            request;
+        let Request { url, method, body, headers, validators, hops, home, .. } = request;
+        let Request { from_public, max_body, max_redirects, capture, .. } = request;
         let timeout = http.shared.session.as_ref().and_then(|session| session.timeout(|| url.to_url()));
         let timeout = timeout.unwrap_or(http.options.timeout);
         let deadline = Deadline::new(Arc::clone(&trace), timeout, http.options.idle_timeout);
@@ -83,6 +85,7 @@ impl<'a> Exchange<'a> {
             method,
             body,
             headers,
+            validators,
             url,
             chain: Vec::new(),
             same_method: 0,
@@ -245,7 +248,10 @@ impl<'a> Exchange<'a> {
         let (method, body) = (self.method.clone(), self.body.clone());
         let headers = self.headers.as_deref();
         let answer = match http.request(&self.url, method, body, headers, self.foreign, self.rewritten) {
-            Ok(request) => {
+            Ok(mut request) => {
+                if let Some(validators) = &self.validators {
+                    validators.put(request.headers_mut());
+                }
                 if let Some(captures) = &mut self.captures {
                     captures.send(&self.url, &request);
                 }
@@ -322,6 +328,7 @@ impl<'a> Exchange<'a> {
     fn follow(&mut self, target: CrawlUrl, answer: &reqwest::Response) {
         // As in the Fetch Standard: once abroad, private headers stay away for the rest of the chain.
         self.foreign |= self.url.host_key() != target.host_key();
+        self.validators = None;
         let from = std::mem::replace(&mut self.url, target);
         self.chain.push(HopRecord { url: from, status_code: answer.status().as_u16() });
         if redirect::becomes_get(answer.status().as_u16(), &self.method) {

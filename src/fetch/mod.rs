@@ -32,6 +32,7 @@ mod tls_options;
 mod tls_sessions;
 mod tls_signatures;
 mod trace;
+mod validators;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -51,6 +52,7 @@ pub use self::http::{BuildError, Http, HttpOptions, ROBOTS_TOKEN, user_agent};
 pub(crate) use self::redirect::becomes_get;
 pub use self::session::{Credentials, HostOptions, Jar, Netrc, Scheme, SessionOptions};
 pub use self::tls_options::{CertificateError, ClientCertificate, Roots, TlsOptions, TlsVersion};
+pub use self::validators::Validators;
 pub use reqwest::Method;
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -88,6 +90,8 @@ pub struct Request {
     /// Headers of this request, in place of those of [`HttpOptions::headers`] where both have one, under the same rules for
     /// what is private; default none.
     pub headers: Option<Arc<HeaderMap>>,
+    /// Ask only for what has changed: an answer of 304 says that nothing has; default none.
+    pub validators: Option<Box<Validators>>,
     /// Who decides about redirects; `None` follows every hop to an `http` or `https` URL.
     pub hops: Option<Arc<dyn HopPolicy>>,
     /// The user named this host, so it gets the headers that are meant for one origin only
@@ -112,6 +116,7 @@ impl Request {
             method: Method::GET,
             body: None,
             headers: None,
+            validators: None,
             hops: None,
             home: true,
             from_public: false,

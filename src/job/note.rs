@@ -26,6 +26,7 @@ pub struct Note {
     pub(crate) statuses: BTreeMap<u16, u64>,
     pub(crate) errors: BTreeMap<String, (u64, String, String)>,
     pub(crate) failed_seeds: u64,
+    pub(crate) unchanged: u64,
     pub(crate) duplicates: u64,
     pub(crate) links_found: u64,
     pub(crate) links_seen: u64,

@@ -17,13 +17,14 @@ const MAY: &[(&str, &[&str])] = &[
     ("seeds", &["url", "fetch", "frontier", "outcome", "error"]),
     ("sink", &["url", "extract", "content", "fetch", "frontier", "outcome", "error"]),
     ("batch", &["url", "fetch", "frontier", "outcome", "error"]),
+    ("recrawl", &["url", "outcome"]),
     ("report", &["url", "outcome", "sink", "error"]),
     ("job", &["url", "fetch", "frontier", "outcome", "sink", "error"]),
     (
         "crawl",
         &[
             "url", "scope", "robots", "extract", "content", "fetch", "frontier", "outcome", "seeds", "job",
-            "error",
+            "recrawl", "error",
         ],
     ),
     ("origin", &["url"]),

@@ -60,6 +60,7 @@ mod parquet;
 mod pki;
 mod proxy_faults;
 mod raw;
+mod recrawl;
 mod replies;
 mod report_html;
 mod reports;

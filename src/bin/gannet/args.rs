@@ -6,6 +6,7 @@ mod host;
 mod origin;
 mod pacing;
 mod proxy;
+mod recrawl;
 mod values;
 mod warc;
 
@@ -29,6 +30,7 @@ pub(crate) use self::host::{HostArgs, HostSettings};
 pub(crate) use self::origin::{DemoArgs, OriginArgs, RobotsKind};
 pub(crate) use self::pacing::PacingArgs;
 pub(crate) use self::proxy::{ProxyArgs, Rotation};
+pub(crate) use self::recrawl::RecrawlArgs;
 pub(crate) use self::warc::{WarcArgs, WarcDigest};
 
 /// A concurrent HTTP fetcher and crawler.
@@ -183,6 +185,8 @@ pub(crate) struct RunArgs {
     pub(crate) job: JobArgs,
     #[command(flatten)]
     pub(crate) request: RequestArgs,
+    #[command(flatten)]
+    pub(crate) recrawl: RecrawlArgs,
     #[command(flatten)]
     pub(crate) answer: AnswerArgs,
     #[command(flatten)]

@@ -187,6 +187,9 @@ pub(crate) fn summary(summary: &Summary, job: Option<&str>, verbose: bool) {
         }
         row(&mut text, "links", &links);
     }
+    if summary.unchanged > 0 {
+        row(&mut text, "unchanged", &format!("{} as in the earlier run", plural(summary.unchanged, "page")));
+    }
     if summary.duplicates > 0 {
         row(
             &mut text,

@@ -6,6 +6,7 @@ pub(crate) mod connection;
 mod hosts;
 mod pacing;
 mod proxy;
+mod recrawl;
 
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
@@ -110,7 +111,7 @@ impl Settings {
         typed: &ArgMatches,
         hosts: Vec<HostSettings>,
     ) -> Result<Self, Error> {
-        let RunArgs { seeds, threads, pacing, job, request, answer, output, warc, stop, .. } = run;
+        let RunArgs { seeds, threads, pacing, job, request, recrawl, answer, output, warc, stop, .. } = run;
         // Each has one worker at least, and an even share of the connections that are kept.
         plan.threads =
             threads.map_or_else(|| lanes_for(plan.workers), |threads| plan.workers.min(threads as usize));
@@ -130,9 +131,10 @@ impl Settings {
         let mut places = Places::of(&output, &warc, job.job.as_deref())?;
         plan.keep = keep(&output, &places)?;
         plan.reading = reading(&output);
+        let mut notices = recrawl::apply(recrawl, &mut plan, job.job.as_deref(), &places.files())?;
         let keep_connections = keep_connections(plan.workers, pacing.distance()).div_ceil(plan.threads);
         let (max_body, max_redirects) = (answer.max_body.0, answer.max_redirects);
-        let notices = connection::notices(&request.connection);
+        notices.extend(connection::notices(&request.connection));
         let options = http_options(request, &plan.robots_token)?;
         let options = HttpOptions { keep_connections, max_body, max_redirects, ..options };
         places.archives_say(plan.politeness.robots && plan.obey_robots, &options.user_agent);

@@ -22,6 +22,8 @@ pub(super) struct About<'a> {
     pub(super) depth: u16,
     pub(super) attempts: u32,
     pub(super) charset: Option<&'a str>,
+    /// When the payload was archived, of which the server says that it has not changed.
+    pub(super) unchanged: Option<&'a str>,
     pub(super) links: &'a [LinkRecord],
 }
 
@@ -59,13 +61,18 @@ impl Composer {
         let payload = self.digest.of(&[&capture.body]);
         let is_whole = capture.truncated.is_none() && !capture.body.is_empty();
         let first = self.seen.first(payload).filter(|_| is_whole);
-        let answer = match first {
-            Some(First { uri, date }) => draft(Kind::Revisit, None).same_as(uri, date),
-            None => draft(Kind::Response, None),
+        let unchanged = about.and_then(|about| about.unchanged);
+        let answer = match (unchanged, first) {
+            (Some(since), _) => draft(Kind::Revisit, None).not_modified_since(&uri, since),
+            (None, Some(First { uri, date })) => draft(Kind::Revisit, None).same_as(uri, date),
+            (None, None) => draft(Kind::Response, None),
         };
-        let (id, is_revisit) = (answer.id, first.is_some());
+        let (id, is_revisit) = (answer.id, unchanged.is_some() || first.is_some());
         let body: &[u8] = if is_revisit { &[] } else { &capture.body };
-        let answer = answer.from(capture.remote, capture.is_http2).cut(capture.truncated).payload(payload);
+        let mut answer = answer.from(capture.remote, capture.is_http2).cut(capture.truncated);
+        if unchanged.is_none() {
+            answer = answer.payload(payload);
+        }
         let length = self.record(answer, &[&capture.head, body], &mut bytes)?;
         let request = draft(Kind::Request, Some(id)).from(capture.remote, capture.is_http2);
         self.record(request, &[&capture.request], &mut bytes)?;
@@ -76,7 +83,9 @@ impl Composer {
         if is_whole && !is_revisit {
             self.seen.add(payload, &uri, &date);
         }
-        let (head, digest) = (capture.head.clone(), payload.to_string());
+        // Of a payload that did not come nobody knows the digest.
+        let digest = if unchanged.is_some() { String::new() } else { payload.to_string() };
+        let head = capture.head.clone();
         Ok(Exchange { bytes, uri, date, digest, head, is_revisit, length })
     }
 

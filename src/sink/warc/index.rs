@@ -37,7 +37,7 @@ pub(super) struct Entry<'a> {
     pub(super) is_revisit: bool,
     /// The head of HTTP.
     pub(super) head: &'a [u8],
-    /// The digest of its payload, as in its record.
+    /// The digest of its payload, as in its record; empty if that has none.
     pub(super) digest: &'a str,
 }
 
@@ -56,7 +56,7 @@ impl Entry<'_> {
             add("mime", &kind)?;
         }
         add("status", &status)?;
-        add("digest", self.digest)?;
+        add("digest", if self.digest.is_empty() { "-" } else { self.digest })?;
         add("length", &place.length.to_string())?;
         add("offset", &place.offset.to_string())?;
         Ok(line)

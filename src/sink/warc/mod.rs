@@ -191,6 +191,7 @@ impl Sink for Warc {
             depth: outcome.depth,
             attempts: outcome.attempts,
             charset: response.and_then(|response| response.charset.as_deref()),
+            unchanged: response.and_then(|r| r.unchanged.as_ref()).map(|unchanged| &*unchanged.since),
             links: links.unwrap_or_default(),
         };
         self.archive(&outcome.captures, &about)
@@ -199,7 +200,8 @@ impl Sink for Warc {
     fn aside(&mut self, aside: &Aside) -> io::Result<()> {
         let Aside { captures, source, depth, attempts } = aside;
         let source = source.as_ref();
-        let about = About { source, depth: *depth, attempts: *attempts, charset: None, links: &[] };
+        let about =
+            About { source, depth: *depth, attempts: *attempts, charset: None, unchanged: None, links: &[] };
         self.archive(captures, &about)
     }
 

@@ -16,6 +16,9 @@ use crate::url::CrawlUrl;
 /// A revisit of the same payload (WARC 1.1 §6.7.2).
 const SAME_PAYLOAD: &str = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest";
 
+/// The server said that the payload has not changed (WARC 1.1 §6.7.3).
+const NOT_MODIFIED: &str = "http://netpreserve.org/warc/1.1/revisit/server-not-modified";
+
 /// What a record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -138,10 +141,19 @@ impl Draft {
     }
 
     /// Its payload is that of the record of this URL and date.
-    pub(super) fn same_as(mut self, uri: &str, date: &str) -> Self {
-        self.field("WARC-Profile", SAME_PAYLOAD);
+    pub(super) fn same_as(self, uri: &str, date: &str) -> Self {
+        self.revisit(SAME_PAYLOAD, uri, date)
+    }
+
+    /// The server says that its payload is that of this URL and date.
+    pub(super) fn not_modified_since(self, uri: &str, date: &str) -> Self {
+        self.revisit(NOT_MODIFIED, uri, date)
+    }
+
+    fn revisit(mut self, profile: &str, uri: &str, date: &str) -> Self {
+        self.field("WARC-Profile", profile);
         self.field("WARC-Refers-To-Target-URI", uri);
-        self.field("WARC-Refers-To-Date", date);
+        self.field("WARC-Refers-To-Date", plain(date));
         self
     }
 
