@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::{Bytes, BytesMut};
 use hyper::ext::ReasonPhrase;
 use reqwest::Version;
-use reqwest::header::{CONTENT_LENGTH, HOST, HeaderMap, TRANSFER_ENCODING};
+use reqwest::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 
 use super::Truncated;
 use super::credentials::is_secret;
@@ -114,7 +114,10 @@ fn request_bytes(url: &CrawlUrl, request: &reqwest::Request) -> Bytes {
         &mut bytes,
         &[request.method().as_str().as_bytes(), b" ", url.path_and_query().as_bytes(), b" HTTP/1.1\r\n"],
     );
-    put_fields(&mut bytes, headers, |name| if is_secret(name) { Field::Hidden } else { Field::Plain });
+    put_fields(&mut bytes, headers, |name, value| match is_secret(name) || value.is_sensitive() {
+        true => Field::Hidden,
+        false => Field::Plain,
+    });
     if !headers.contains_key(HOST) {
         let key = url.host_key();
         let authority = key.as_str().split_once("://").map_or("", |(_, authority)| authority);
@@ -136,7 +139,7 @@ fn head_bytes(answer: &reqwest::Response) -> Bytes {
     let version: &[u8] = if answer.version() == Version::HTTP_10 { b"HTTP/1.0 " } else { b"HTTP/1.1 " };
     let mut bytes = BytesMut::with_capacity(1024);
     put(&mut bytes, &[version, status.as_str().as_bytes(), b" ", reason, b"\r\n"]);
-    put_fields(&mut bytes, answer.headers(), |name| match *name == TRANSFER_ENCODING {
+    put_fields(&mut bytes, answer.headers(), |name, _| match *name == TRANSFER_ENCODING {
         true => Field::Renamed(ORIGINAL_CODING),
         false => Field::Plain,
     });
@@ -151,13 +154,9 @@ enum Field {
     Renamed(&'static str),
 }
 
-fn put_fields(
-    bytes: &mut BytesMut,
-    headers: &HeaderMap,
-    how: impl Fn(&reqwest::header::HeaderName) -> Field,
-) {
+fn put_fields(bytes: &mut BytesMut, headers: &HeaderMap, how: impl Fn(&HeaderName, &HeaderValue) -> Field) {
     for (name, value) in headers {
-        let (name, value) = match how(name) {
+        let (name, value) = match how(name, value) {
             Field::Plain => (name.as_str(), value.as_bytes()),
             Field::Hidden => (name.as_str(), STARS),
             Field::Renamed(other) => (other, value.as_bytes()),

@@ -5,7 +5,7 @@
 //! APIs have their own, so a name that sounds like a secret is taken for one. Sent to the wrong host a secret is lost,
 //! kept from the right one it is an answer with 401.
 
-use reqwest::header::{AUTHORIZATION, COOKIE, HOST, HeaderMap, HeaderName, PROXY_AUTHORIZATION};
+use reqwest::header::{AUTHORIZATION, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION};
 
 /// Headers that are meant for one origin; `Host` names it.
 const PRIVATE: [HeaderName; 4] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, HOST];
@@ -23,37 +23,40 @@ pub(super) fn is_secret(name: &HeaderName) -> bool {
     is_private(name) && *name != HOST
 }
 
+/// Whether a value is meant for one origin only: for its name, or since the user marked it.
+fn is_private_value(name: &HeaderName, value: &HeaderValue) -> bool {
+    is_private(name) || value.is_sensitive()
+}
+
 /// Marks the values of private headers, so that no log shows them and HTTP/2 keeps them out of its tables (RFC 7541
 /// §7.1.3).
 pub(super) fn mark(headers: &mut HeaderMap) {
     for (name, value) in headers.iter_mut() {
-        value.set_sensitive(is_secret(name));
+        value.set_sensitive(is_secret(name) || value.is_sensitive());
     }
 }
 
 /// What of these headers any origin may see.
 pub(super) fn without_private(headers: &HeaderMap) -> HeaderMap {
-    let public = headers.iter().filter(|(name, _)| !is_private(name));
+    let public = headers.iter().filter(|(name, value)| !is_private_value(name, value));
     public.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// Puts headers over those that are there; what is private stays away from a foreign origin.
 pub(super) fn put(headers: &mut HeaderMap, over: &HeaderMap, foreign: bool) {
-    let wanted = |name: &HeaderName| !foreign || !is_private(name);
-    for name in over.keys().filter(|name| wanted(name)) {
+    let wanted = || over.iter().filter(|(name, value)| !foreign || !is_private_value(name, value));
+    for (name, _) in wanted() {
         headers.remove(name);
     }
-    for (name, value) in over.iter().filter(|(name, _)| wanted(name)) {
+    for (name, value) in wanted() {
         let mut value = value.clone();
-        value.set_sensitive(is_secret(name));
+        value.set_sensitive(is_secret(name) || value.is_sensitive());
         headers.append(name.clone(), value);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use reqwest::header::HeaderValue;
-
     use super::*;
 
     #[test]

@@ -51,8 +51,10 @@ pub(super) struct Exchange<'a> {
     /// The URL of the current hop.
     url: CrawlUrl,
     chain: Vec<HopRecord>,
-    /// The hops of the chain from this one on had the same method.
-    same_method: usize,
+    /// The hops of the chain from this one on were asked by the same method, with the same cookies.
+    same_request: usize,
+    /// The last answer set cookies that are new.
+    new_cookies: bool,
     /// A redirect has left the origin of the first URL.
     foreign: bool,
     /// From here on only public addresses will do.
@@ -88,7 +90,8 @@ impl<'a> Exchange<'a> {
             validators,
             url,
             chain: Vec::new(),
-            same_method: 0,
+            same_request: 0,
+            new_cookies: false,
             foreign: !home,
             guarded: from_public || http.guard.mode == DenyPrivate::Always,
             max_body: max_body.unwrap_or(http.options.max_body),
@@ -136,7 +139,7 @@ impl<'a> Exchange<'a> {
         loop {
             let mut answer = self.ask().await?;
             let Some(session) = &self.http.shared.session else { return Ok(answer) };
-            session.take_cookies(|| self.url.to_url(), answer.headers());
+            self.new_cookies = session.take_cookies(|| self.url.to_url(), answer.headers());
             if answer.status() != StatusCode::UNAUTHORIZED || answered == 2 {
                 return Ok(answer);
             }
@@ -297,7 +300,8 @@ impl<'a> Exchange<'a> {
     }
 
     /// Decides about a redirect: the target with `Follow` or `HandBack`, or why not. One that changes the
-    /// method (`becomes_get`) may well lead back to the same URL: that is how forms are answered.
+    /// method (`becomes_get`) may well lead back to the same URL: that is how forms are answered. So may one that sets a
+    /// cookie: that is how logins are.
     fn judge(
         &self,
         target: Result<CrawlUrl, String>,
@@ -313,8 +317,9 @@ impl<'a> Exchange<'a> {
             Hop::HandBack => return Ok((target, Hop::HandBack)),
             Hop::Refuse(kind, message) => return refuse(kind, message, Some(target)),
         }
-        let before = self.chain.get(self.same_method..).unwrap_or_default();
-        if !becomes_get && (target == self.url || before.iter().any(|hop| hop.url == target)) {
+        let before = self.chain.get(self.same_request..).unwrap_or_default();
+        let is_another = becomes_get || self.new_cookies;
+        if !is_another && (target == self.url || before.iter().any(|hop| hop.url == target)) {
             return refuse(ErrorKind::RedirectLoop, format!("redirect back to `{target}`"), Some(target));
         }
         let limit = self.max_redirects;
@@ -335,7 +340,10 @@ impl<'a> Exchange<'a> {
             self.method = Method::GET;
             self.body = None;
             self.rewritten = true;
-            self.same_method = self.chain.len();
+            self.same_request = self.chain.len();
+        }
+        if self.new_cookies {
+            self.same_request = self.chain.len();
         }
     }
 

@@ -19,6 +19,7 @@ mod cli_mirror;
 mod cli_outputs;
 mod cli_redirects;
 mod cli_robots;
+mod cli_session;
 mod cli_stop;
 mod cli_text;
 mod connections;

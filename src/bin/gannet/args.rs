@@ -7,6 +7,7 @@ mod origin;
 mod pacing;
 mod proxy;
 mod recrawl;
+mod session;
 mod values;
 mod warc;
 
@@ -31,6 +32,7 @@ pub(crate) use self::origin::{DemoArgs, OriginArgs, RobotsKind};
 pub(crate) use self::pacing::PacingArgs;
 pub(crate) use self::proxy::{ProxyArgs, Rotation};
 pub(crate) use self::recrawl::RecrawlArgs;
+pub(crate) use self::session::{AuthType, CookieArgs, LoginArgs};
 pub(crate) use self::warc::{WarcArgs, WarcDigest};
 
 /// A concurrent HTTP fetcher and crawler.
@@ -186,6 +188,8 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) request: RequestArgs,
     #[command(flatten)]
+    pub(crate) cookies: CookieArgs,
+    #[command(flatten)]
     pub(crate) recrawl: RecrawlArgs,
     #[command(flatten)]
     pub(crate) answer: AnswerArgs,
@@ -249,7 +253,8 @@ pub(crate) struct RequestArgs {
     /// Longest silence while waiting for an answer or its next bytes
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = positive)]
     pub(crate) idle_timeout: Duration,
-    /// A request header, `Name: value` (repeatable); what sounds like a secret goes to hosts of seeds only
+    /// A request header, `Name: value` (repeatable), with `env:VARIABLE` for a value from the environment; what sounds like
+    /// a secret goes to hosts of seeds only
     #[arg(short = 'H', long = "header", value_name = "HEADER")]
     pub(crate) headers: Vec<String>,
     /// The User-Agent [default: gannet/VERSION and what it is]
@@ -270,6 +275,8 @@ pub(crate) struct RequestArgs {
     pub(crate) connection: ConnectionArgs,
     #[command(flatten)]
     pub(crate) proxy: ProxyArgs,
+    #[command(flatten)]
+    pub(crate) login: LoginArgs,
 }
 
 /// What is made of answers, and of what is none.

@@ -8,6 +8,7 @@ mod args;
 mod command_line;
 mod commands;
 mod config;
+mod cookies;
 mod exit;
 mod fail_on;
 mod form;

@@ -16,6 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio::time::Interval;
 
+use crate::cookies::CookieFiles;
 use crate::exit::Code;
 use crate::job::JobRun;
 use crate::outputs::Output;
@@ -42,7 +43,7 @@ pub(crate) fn runtime() -> Result<Runtime, Error> {
 
 /// Runs a fetch or a crawl to its end and says how it went.
 pub(crate) fn run_settings(settings: Settings) -> Result<Code, Error> {
-    let Settings { mut plan, http, sources, outputs, mut job, show, fail_on, notices } = settings;
+    let Settings { mut plan, http, sources, outputs, mut job, cookies, show, fail_on, notices } = settings;
     let warn = |text: &str| {
         if show.warnings {
             report::warning(text);
@@ -65,6 +66,7 @@ pub(crate) fn run_settings(settings: Settings) -> Result<Code, Error> {
     // A reader that went away has had enough; another output that was cut for it is another matter.
     let only_output = outputs.len() == 1 && job.is_none();
     let runtime = runtime()?;
+    let keeper = cookies.as_ref().and_then(CookieFiles::keep);
     let end = match &mut job {
         None => {
             let (recorder, receivers) = Recorder::new(outputs.len(), plan.capacity);
@@ -91,6 +93,8 @@ pub(crate) fn run_settings(settings: Settings) -> Result<Code, Error> {
     };
     // A producer may sit in a read, and a sink in a write, that never ends.
     runtime.shutdown_background();
+    drop(keeper);
+    let saved = cookies.map_or(Ok(()), |cookies| cookies.save());
     let End { summary, error, output_error, signal } = end?;
     if only_output && output_error.as_ref().is_some_and(Error::is_broken_pipe) {
         return Ok(Code::Done);
@@ -110,7 +114,7 @@ pub(crate) fn run_settings(settings: Settings) -> Result<Code, Error> {
         warn(&text);
     }
     fail_on.why(&summary).iter().for_each(|text| warn(text));
-    match output_error.or(error) {
+    match output_error.or(error).or(saved.err()) {
         Some(error) => {
             if let Some(job) = &job {
                 let name = job.directory().display();

@@ -7,6 +7,8 @@ mod hosts;
 mod pacing;
 mod proxy;
 mod recrawl;
+mod secret;
+mod session;
 
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
@@ -27,10 +29,13 @@ use crate::args::{
     self, BodyForm, CrawlArgs, Deny, Extract, FetchArgs, HostSettings, Mode, OutputArgs, Reach, RequestArgs,
     RunArgs, ScopeArgs, When,
 };
+use crate::cookies::CookieFiles;
 use crate::fail_on::FailOn;
 use crate::job::JobRun;
 use crate::outputs::{self, Output, Places};
 use crate::reports::About;
+
+use self::secret::secret;
 
 /// A run, ready to start.
 pub(crate) struct Settings {
@@ -39,6 +44,7 @@ pub(crate) struct Settings {
     pub(crate) sources: Vec<Source>,
     pub(crate) outputs: Vec<Output>,
     pub(crate) job: Option<JobRun>,
+    pub(crate) cookies: Option<CookieFiles>,
     pub(crate) show: Show,
     pub(crate) fail_on: FailOn,
     /// What people are told first.
@@ -111,7 +117,20 @@ impl Settings {
         typed: &ArgMatches,
         hosts: Vec<HostSettings>,
     ) -> Result<Self, Error> {
-        let RunArgs { seeds, threads, pacing, job, request, recrawl, answer, output, warc, stop, .. } = run;
+        let RunArgs {
+            seeds,
+            threads,
+            pacing,
+            job,
+            request,
+            cookies,
+            recrawl,
+            answer,
+            output,
+            warc,
+            stop,
+            ..
+        } = run;
         // Each has one worker at least, and an even share of the connections that are kept.
         plan.threads =
             threads.map_or_else(|| lanes_for(plan.workers), |threads| plan.workers.min(threads as usize));
@@ -135,7 +154,10 @@ impl Settings {
         let keep_connections = keep_connections(plan.workers, pacing.distance()).div_ceil(plan.threads);
         let (max_body, max_redirects) = (answer.max_body.0, answer.max_redirects);
         notices.extend(connection::notices(&request.connection));
-        let options = http_options(request, &plan.robots_token)?;
+        notices.extend(session::notices(&request.login, output.digest));
+        let cookies = CookieFiles::open(&cookies, job.job.as_deref())?;
+        let mut options = http_options(request, &plan.robots_token)?;
+        options.session.cookies = cookies.as_ref().map(|files| Arc::clone(&files.jar));
         let options = HttpOptions { keep_connections, max_body, max_redirects, ..options };
         places.archives_say(plan.politeness.robots && plan.obey_robots, &options.user_agent);
         let http = Http::new(options).map_err(|why| Error::Config(why.to_string()))?;
@@ -158,7 +180,7 @@ impl Settings {
             .transpose()?
             .map(Arc::new);
         let show = Show::of(&output, to_terminal);
-        Ok(Self { plan, http, sources, outputs, job, show, fail_on, notices })
+        Ok(Self { plan, http, sources, outputs, job, cookies, show, fail_on, notices })
     }
 
     /// The same, with something to tell.
@@ -231,9 +253,11 @@ fn fallback(text: &str) -> Result<serde_json::Value, Error> {
 
 /// How requests are made by the crawler that robots.txt knows as `robots_token`.
 pub(crate) fn http_options(request: RequestArgs, robots_token: &str) -> Result<HttpOptions, Error> {
+    let headers = headers(&request.headers)?;
     Ok(HttpOptions {
+        session: session::options(&request.login, &headers)?,
         user_agent: request.user_agent.unwrap_or_else(|| user_agent(robots_token)),
-        headers: headers(&request.headers)?,
+        headers,
         timeout: request.timeout,
         connect_timeout: request.connect_timeout,
         idle_timeout: request.idle_timeout,
@@ -252,16 +276,22 @@ pub(crate) fn http_options(request: RequestArgs, robots_token: &str) -> Result<H
 fn headers(given: &[String]) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
     for (nth, header) in given.iter().enumerate() {
-        let name =
-            header.split_once(':').and_then(|(name, _)| HeaderName::from_bytes(name.trim().as_bytes()).ok());
-        let value = header.split_once(':').and_then(|(_, value)| HeaderValue::from_str(value.trim()).ok());
-        let (Some(name), Some(value)) = (&name, value) else {
+        let (name, given) = header.split_once(':').unzip();
+        let name = name.and_then(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok());
+        let given = given.map(str::trim).unwrap_or_default();
+        let value = match &name {
+            Some(name) => secret(given, &format!("`--header` {name}"))?,
+            None => String::new(),
+        };
+        let (Some(name), Ok(mut value)) = (&name, HeaderValue::from_str(&value)) else {
             // Nothing is quoted that may be a value: that may be a secret.
             let what = name.map_or_else(|| format!("number {}", nth + 1), |name| name.to_string());
             return Err(Error::Config(format!(
                 "`--header` {what} is no header\nhint: write it as 'Name: value'"
             )));
         };
+        // What comes from the environment is a secret, whatever its name sounds like.
+        value.set_sensitive(given.starts_with("env:"));
         headers.append(name, value);
     }
     Ok(headers)

@@ -39,7 +39,7 @@ struct Sites {
     count: usize,
     /// Counts requests that were sent cookies, and cookies that were set.
     clock: u64,
-    /// How often something was set.
+    /// How often a cookie came, went, or got another value.
     changes: u64,
 }
 
@@ -82,18 +82,19 @@ impl Jar {
         wanted.fold(netscape::HEAD.to_owned(), |text, kept| text + &netscape::line(kept))
     }
 
-    /// A number that grows when cookies are set.
+    /// A number that grows when a cookie comes, goes, or gets another value.
     pub fn changes(&self) -> u64 {
         self.lock().changes
     }
 
-    /// Takes the cookies that an answer sets.
-    pub(super) fn take(&self, url: impl FnOnce() -> Url, headers: &HeaderMap) {
+    /// Takes the cookies that an answer sets; says whether any is new, or another than before.
+    pub(super) fn take(&self, url: impl FnOnce() -> Url, headers: &HeaderMap) -> bool {
         if !headers.contains_key(SET_COOKIE) {
-            return;
+            return false;
         }
         let url = url();
         let mut sites = self.lock();
+        let before = sites.changes;
         for value in headers.get_all(SET_COOKIE).iter().filter(|value| value.len() <= LONGEST) {
             if let Some(cookie) =
                 std::str::from_utf8(value.as_bytes()).ok().and_then(|text| judge(text, &url))
@@ -101,6 +102,7 @@ impl Jar {
                 sites.keep(cookie, &url);
             }
         }
+        sites.changes > before
     }
 
     /// Adds the cookies for a request behind those that it has; a name that it has is not sent twice.
@@ -142,9 +144,11 @@ impl Sites {
         }
         let place = kept.iter().position(|kept| is_same(&kept.cookie, &cookie));
         self.clock += 1;
-        self.changes += 1;
         let new = Kept { expires: expires(&cookie), used: self.clock, cookie };
         let has_ended = new.expires.is_some_and(|at| at <= now());
+        let is_known = place.is_some_and(|at| kept[at].cookie.value() == new.cookie.value());
+        let is_change = if has_ended { place.is_some() } else { !is_known };
+        self.changes += u64::from(is_change);
         match place {
             Some(at) if has_ended => {
                 kept.remove(at);

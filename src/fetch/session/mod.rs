@@ -124,11 +124,9 @@ impl Session {
         }
     }
 
-    /// Takes the cookies of an answer.
-    pub(super) fn take_cookies(&self, url: impl FnOnce() -> Url, headers: &HeaderMap) {
-        if let Some(jar) = &self.options.cookies {
-            jar.take(url, headers);
-        }
+    /// Takes the cookies of an answer; says whether any is new, or another than before.
+    pub(super) fn take_cookies(&self, url: impl FnOnce() -> Url, headers: &HeaderMap) -> bool {
+        self.options.cookies.as_ref().is_some_and(|jar| jar.take(url, headers))
     }
 
     /// Whether a request that was refused is worth another, which [`put_secrets`](Self::put_secrets) then signs: there is a
