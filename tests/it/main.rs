@@ -59,6 +59,7 @@ mod origin;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod pki;
+mod proxies;
 mod proxy_faults;
 mod raw;
 mod recrawl;

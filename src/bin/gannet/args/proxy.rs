@@ -15,10 +15,10 @@ pub(crate) struct ProxyArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) proxy_list: Option<PathBuf>,
     /// When the next proxy of the list is used: for each fetch, or for each host, which keeps its own while that works
-    #[arg(long, value_name = "BY", default_value = "fetch", requires = "proxy_list")]
+    #[arg(long, value_name = "BY", default_value = "fetch")]
     pub(crate) proxy_rotate: Rotation,
     /// Proxies of the list that one fetch may go on to, before its own --retries begin
-    #[arg(long, value_name = "N", default_value_t = 3, requires = "proxy_list")]
+    #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) proxy_retries: u32,
     /// Hosts, domains and networks that are reached without a proxy, with commas; `*` is all [default: no_proxy]
     #[arg(long, value_name = "LIST")]
