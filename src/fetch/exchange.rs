@@ -161,13 +161,13 @@ impl<'a> Exchange<'a> {
             Ok(way) => way,
             Err(why) => return Err(self.blocked(cause(ErrorKind::BlockedAddress, Phase::Resolve, why))),
         };
-        if self.url.is_https() || self.http.proxies.is_some() {
+        if self.url.is_https() || self.http.proxies.as_ref().is_some_and(|(proxies, _)| proxies.use_tls()) {
             self.http.prepare_tls().await;
         }
         if let Some((proxies, _)) = &self.http.proxies
             && let Some(fleet) = self.passage.set_out(proxies, &self.url)
         {
-            self.board(fleet).await.map_err(|cause| self.fail(cause, None))?;
+            Box::pin(self.board(fleet)).await.map_err(|cause| self.fail(cause, None))?;
         }
         let mut sent = self.send_by_proxies(way).await;
         if !self.guarded && sent.as_ref().is_err_and(is_blocked) {
@@ -220,7 +220,7 @@ impl<'a> Exchange<'a> {
                 Some((_, Some(ticket))) => self.passage.board(ticket),
                 Some((fleet, None)) if blame == Some(Blame::Own) => {
                     self.passage.give_up(self.url.host());
-                    self.board(fleet).await?;
+                    Box::pin(self.board(fleet)).await?;
                 }
                 _ => {
                     self.passage.give_up(self.url.host());

@@ -14,6 +14,7 @@ mod pools;
 
 use std::sync::Arc;
 
+use self::address::Kind;
 pub use self::address::Proxy;
 pub use self::bypass::NoProxy;
 pub(super) use self::fault::{Blame, judge, wants_login};
@@ -68,6 +69,7 @@ pub(super) struct Proxies {
     /// By the scheme of the target: `http`, `https`.
     fixed: [Option<Arc<Proxy>>; 2],
     fleet: Option<Arc<Fleet>>,
+    use_tls: bool,
     retries: u32,
     bypass: NoProxy,
 }
@@ -84,11 +86,12 @@ impl Proxies {
     /// `None` when there are none.
     pub(super) fn new(options: ProxyOptions) -> Option<Arc<Self>> {
         let ProxyOptions { http, https, list, rotate, retries, bypass } = options;
+        let use_tls = http.iter().chain(&https).chain(&list).any(|proxy| proxy.kind() == Kind::Https);
         let list: Vec<_> = list.into_iter().map(Arc::new).collect();
         let fleet = (!list.is_empty()).then(|| Arc::new(Fleet::new(list, rotate)));
         let fixed = [http.map(Arc::new), https.map(Arc::new)];
         let any = fleet.is_some() || fixed.iter().any(Option::is_some);
-        any.then(|| Arc::new(Self { fixed, fleet, retries, bypass }))
+        any.then(|| Arc::new(Self { fixed, fleet, use_tls, retries, bypass }))
     }
 
     pub(super) fn route(&self, url: &CrawlUrl) -> Route<'_> {
@@ -105,6 +108,11 @@ impl Proxies {
     /// How often one fetch may leave a proxy for another.
     pub(super) fn retries(&self) -> u32 {
         self.retries
+    }
+
+    /// Whether any is spoken to over TLS.
+    pub(super) fn use_tls(&self) -> bool {
+        self.use_tls
     }
 
     /// Whether there may be thousands of them.
