@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use gannet::fetch::ErrorKind::{self, *};
 use gannet::fetch::Phase::{self, *};
+use gannet::fetch::proxy::ProxyOptions;
 use gannet::fetch::{FetchError, Http, HttpOptions, Request, Response, Truncated};
 use gannet::url::CrawlUrl;
 
@@ -300,20 +301,28 @@ async fn has_no_descriptors_left() {
     // Nobody accepts, so that the server needs no descriptor of its own.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = CrawlUrl::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
-    let http = Http::new(quick()).unwrap();
+    let by = |scheme: &str| {
+        let proxy = format!("{scheme}://{}", listener.local_addr().unwrap()).parse().unwrap();
+        HttpOptions { proxy: Some(ProxyOptions::all(proxy)), ..quick() }
+    };
     let mut hoard = Vec::new();
-    // Another thread may free a descriptor between hoarding and dialling: then hoard on.
-    for _ in 0..20 {
-        while let Ok(file) = std::fs::File::open("/dev/null") {
-            hoard.push(file);
-        }
-        let error = fetch(&http, Request::get(url.clone())).await.unwrap_err();
-        if error.exhausted {
-            assert_eq!((error.kind, error.phase), (ErrorKind::Connect, Phase::Connect), "{error}");
-            return;
-        }
+    for options in [quick(), by("http"), by("https"), by("socks5"), by("socks4a")] {
+        let http = Http::new(options).unwrap();
+        // Another thread may free a descriptor between hoarding and dialling: then hoard on.
+        let mut tries = 0..20;
+        let error = loop {
+            while let Ok(file) = std::fs::File::open("/dev/null") {
+                hoard.push(file);
+            }
+            let error = fetch(&http, Request::get(url.clone())).await.unwrap_err();
+            if error.exhausted {
+                break error;
+            }
+            assert!(tries.next().is_some(), "there was always a descriptor left");
+        };
+        // Nor is it a proxy's fault.
+        assert_eq!((error.kind, error.phase), (ErrorKind::Connect, Phase::Connect), "{error}");
     }
-    panic!("there was always a descriptor left");
 }
 
 fn is_child() -> bool {

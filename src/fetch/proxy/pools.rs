@@ -81,3 +81,33 @@ impl Pools {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::address::is_public;
+    use super::super::super::resolve;
+    use super::super::super::tls::LazyVerifier;
+    use super::super::ProxyOptions;
+    use super::*;
+
+    #[tokio::test]
+    async fn those_that_were_used_last_are_kept() {
+        let list: Vec<Proxy> = (0..MOST + 8).map(|nth| format!("p{nth}.test").parse().unwrap()).collect();
+        let options = HttpOptions { is_public, ..HttpOptions::default() };
+        let tls = LazyVerifier::new(&options.tls).config(options.connections.protocol.names()).unwrap();
+        let proxies = Proxies::new(ProxyOptions { list: list.clone(), ..ProxyOptions::default() }).unwrap();
+        let pools = Pools::new(&proxies, &options, tls, resolve::system(), Arc::default());
+        let first = pools.pool(&options, (0, &list[0]), Way::Judged).unwrap();
+        for (nth, proxy) in list.iter().enumerate() {
+            pools.pool(&options, (nth, proxy), Way::Judged).unwrap();
+            assert!(Arc::ptr_eq(&first, &pools.pool(&options, (0, &list[0]), Way::Judged).unwrap()));
+        }
+        let kept: Vec<_> = pools.pools.lock().unwrap().iter().map(|((nth, _), _)| *nth).collect();
+        assert_eq!(
+            (kept.len(), kept.contains(&0), kept.contains(&8), kept.contains(&9)),
+            (MOST, true, false, true)
+        );
+        let open = pools.pool(&options, (0, &list[0]), Way::Open).unwrap();
+        assert!(!Arc::ptr_eq(&first, &open), "what is judged shares no connection with what is not");
+    }
+}
