@@ -119,6 +119,9 @@ async fn what_it_says_to_connect() {
         let error = error_of(by(&format!("u:hunter2@127.0.0.1:{}", raw.port())), HTTPS).await;
         assert_is(&error, kind, words);
     }
+    let tunnel = says("HTTP/1.1 200 OK\r\n\r\n");
+    let error = error_of(by(&format!("127.0.0.1:{}", tunnel.port())), "https://[::1]:9/").await;
+    assert_is(&error, Tls, "an IPv6 address through a proxy");
     let silent = Raw::serve(|mut conn| conn.hold());
     let slow = HttpOptions {
         connect_timeout: Duration::from_millis(200),
@@ -346,4 +349,24 @@ fn a_proxy_that_is_down_is_not_the_hosts_fault() {
     let ran = call(["crawl", "-x", &proxy, "--retries", "0", "http://h.invalid/"]).run().exits(4);
     let record = ran.record();
     assert_eq!((text(&record, "error_kind"), text(&record, "phase")), ("proxy", "robots"));
+}
+
+#[test]
+fn proxies_that_say_nothing_are_given_up_too() {
+    let silent: Vec<_> = (0..3).map(|_| Raw::serve(|mut conn| conn.hold())).collect();
+    let desk = tempfile::tempdir().unwrap();
+    let (list, urls) = (desk.path().join("proxies.txt"), desk.path().join("urls.txt"));
+    std::fs::write(&list, silent.iter().map(|raw| socks_url(raw) + "\n").collect::<String>()).unwrap();
+    let hosts = (0..60).map(|nth| format!("http://h{nth}.invalid/\n"));
+    std::fs::write(&urls, hosts.collect::<String>()).unwrap();
+    let args = ["fetch", urls.to_str().unwrap(), "--proxy-list", list.to_str().unwrap()];
+    let more = ["--retries", "0", "--connect-timeout", "200ms", "--workers", "4"];
+    let ran = call([&args[..], &more[..]].concat()).run().exits(4);
+    let records = ran.records();
+    let (timeouts, gone) = (with(&records, "error_kind", "timeout"), with(&records, "error_kind", "proxy"));
+    assert!(
+        timeouts + gone == 60 && gone > 30 && ran.took < Duration::from_secs(30),
+        "{timeouts} {gone} {:?}",
+        ran.took
+    );
 }

@@ -68,6 +68,32 @@ fn no_output_shows_a_password() {
 }
 
 #[test]
+fn nothing_that_a_run_leaves_shows_the_password_of_a_proxy() {
+    let (proxy, heads) = serve(|_| page("<title>a</title>"));
+    let given = format!("http://user:{PASSWORD}@127.0.0.1:{}", proxy.port());
+    let dead = format!("https=socks5h://user:{PASSWORD}@127.0.0.1:1");
+    let desk = tempfile::tempdir().unwrap();
+    let list = desk.path().join("list");
+    std::fs::write(&list, format!("{given}\n")).unwrap();
+    let place = |name: &str| desk.path().join(name).display().to_string();
+    let (warc, html, jsonl) = (place("a.warc"), place("a.html"), place("a.jsonl"));
+    let urls = ["http://h.invalid/", "https://h.invalid/"];
+    for by in [&["-x", &given, "-x", &dead][..], &["--proxy-list", list.to_str().unwrap()]] {
+        let outputs = ["-v", "--fail-on", "none", "--retries", "0", "-o", &warc, "-o", &html, "-o", &jsonl];
+        let ran = run([&["fetch"], &urls[..], by, &outputs[..]].concat()).exits(0);
+        let files = [&warc, &html, &jsonl].map(|name| std::fs::read(name).unwrap());
+        let all = files.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat()
+            + &ran.text()
+            + &ran.stderr;
+        // As a header it would be `user:hunter2` in base64.
+        assert!(!all.contains(PASSWORD) && !all.contains("dXNlcjpodW50ZXIy"), "{all}");
+        [warc.as_str(), &html, &jsonl].map(|name| std::fs::remove_file(name).unwrap());
+    }
+    let heads = heads.lock().unwrap();
+    assert!(heads.iter().all(|head| head.contains("dXNlcjpodW50ZXIy")), "{heads:?}");
+}
+
+#[test]
 fn a_job_keeps_what_it_needs_to_go_on_to_itself() {
     let (server, heads) = serve(|path| page(if path == "/" { "<a href=/a>" } else { "" }));
     let seed = format!("http://user:{PASSWORD}@127.0.0.1:{}/", server.port());

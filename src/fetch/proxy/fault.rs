@@ -77,6 +77,11 @@ pub(in crate::fetch) fn judge(error: &reqwest::Error, proxy: &Proxy, https: bool
         if said == "error resolving for socks proxy" {
             return cause;
         }
+        // The client takes the brackets for a part of the name, behind a proxy only.
+        if said == "Invalid Server Name" {
+            let message = "the HTTP client speaks no TLS with an IPv6 address through a proxy".to_owned();
+            return Cause { kind: ErrorKind::Tls, phase: Phase::Connect, message, ..cause };
+        }
     }
     let only_proxy = proxy.kind().is_http() && !https;
     match (only_proxy, cause.kind == ErrorKind::Timeout) {
