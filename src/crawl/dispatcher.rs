@@ -579,6 +579,7 @@ impl<R: Frontier> Dispatcher<R> {
         let seeds_open = counts.undecided.saturating_sub(self.links_open);
         self.summary.pending = counts.pending() + seeds_open + self.refused.len() as u64 + self.refused_out;
         self.summary.input_left = unread || self.sources_left > 0;
+        self.summary.host_limits = self.frontier.host_limits();
         self.summary.host_count = self.frontier.counts().hosts.max(self.summary.hosts.len() as u64);
         if self.summary.ended == Ended::Done && (self.summary.pending > 0 || self.summary.input_left) {
             self.summary.ended = if self.tickets_are_out() { Ended::MaxPages } else { Ended::Stopped };

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::fetch::{ErrorKind, FetchError, HeaderMap, Method, Phase, Response};
+use crate::fetch::{ErrorKind, FetchError, HeaderMap, Method, Phase, Response, Timings};
 use crate::frontier::{HostSignal, MAX_PARK};
 
 /// The first delay before a retry; doubles with each, full jitter.
@@ -32,20 +32,37 @@ enum Again {
     Always,
 }
 
-/// The table for failures: may it be tried again, and is the host out of reach?
-fn policy(kind: ErrorKind, phase: Phase) -> (Again, bool) {
+/// What a failure says of the host.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Host {
+    Unreachable,
+    Strained,
+    Unknown,
+}
+
+/// The table for failures: may it be tried again, and what does it say of the host?
+fn policy(kind: ErrorKind, phase: Phase) -> (Again, Host) {
     use ErrorKind as K;
     match (kind, phase) {
-        (K::Dns | K::Connect, _) => (Again::Always, true),
+        (K::Dns | K::Connect, _) => (Again::Always, Host::Unreachable),
         // The host has no part in it.
-        (K::Proxy, _) => (Again::Always, false),
-        (K::Timeout, Phase::Resolve | Phase::Connect) => (Again::Always, true),
+        (K::Proxy, _) => (Again::Always, Host::Unknown),
+        (K::Timeout, Phase::Resolve | Phase::Connect) => (Again::Always, Host::Unreachable),
         // The time that the user granted is spent.
-        (K::Timeout, Phase::Total) => (Again::Never, false),
-        (K::Timeout | K::ConnectionLost, _) => (Again::IfIdempotent, false),
-        (K::Tls, _) => (Again::Never, true),
-        _ => (Again::Never, false),
+        (K::Timeout, Phase::Total) => (Again::Never, Host::Strained),
+        (K::Timeout | K::ConnectionLost, _) => (Again::IfIdempotent, Host::Strained),
+        (K::Tls, _) => (Again::Never, Host::Unreachable),
+        _ => (Again::Never, Host::Unknown),
     }
+}
+
+/// How long the host took to its first byte; with redirects, on average over them. Name resolution and the handshakes
+/// are not counted: they say little of how busy it is.
+fn answered(response: &Response) -> HostSignal {
+    let Timings { dns, connect, first_byte, .. } = response.timings;
+    let Some(first_byte) = first_byte else { return HostSignal::Healthy };
+    let own = first_byte.saturating_sub(dns.unwrap_or_default()).saturating_sub(connect.unwrap_or_default());
+    HostSignal::Answered(own / (response.chain.len() as u32 + 1))
 }
 
 /// The table for statuses: those that a later try may change (RFC 9110 §15, RFC 6585 §4).
@@ -70,12 +87,13 @@ pub(super) fn decide(
             };
             (Again::IfIdempotent, asked, signal)
         }
-        Ok(_) => (Again::Never, None, HostSignal::Healthy),
+        Ok(response) => (Again::Never, None, answered(response)),
         Err(error) => {
-            let (again, unreachable) = policy(error.kind, error.phase);
-            let signal = match unreachable {
-                true => HostSignal::Unreachable(error.kind, error.message.clone()),
-                false => HostSignal::Neutral,
+            let (again, host) = policy(error.kind, error.phase);
+            let signal = match host {
+                Host::Unreachable => HostSignal::Unreachable(error.kind, error.message.clone()),
+                Host::Strained => HostSignal::Strained,
+                Host::Unknown => HostSignal::Neutral,
             };
             (again, None, signal)
         }
@@ -109,7 +127,7 @@ pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fetch::{Body, Timings};
+    use crate::fetch::Body;
     use crate::url::CrawlUrl;
 
     fn response(status: u16, retry_after: Option<&str>) -> Result<Response, FetchError> {
@@ -171,6 +189,29 @@ mod tests {
         let throttled = decide(&response(503, Some("7")), &Method::GET, 1, 2, SystemTime::now());
         let seven = Duration::from_secs(7);
         assert_eq!(throttled, Decision { again: Some(seven), signal: HostSignal::Throttled(Some(seven)) });
+    }
+
+    #[test]
+    fn what_an_answer_says_of_its_host() {
+        let ms = Duration::from_millis;
+        let signal = |result: &_| decide(result, &Method::GET, 1, 0, SystemTime::now()).signal;
+        let mut good = response(404, None);
+        assert_eq!(signal(&good), HostSignal::Healthy, "nobody knows how long it took");
+        let timings =
+            Timings { dns: Some(ms(5)), connect: Some(ms(20)), first_byte: Some(ms(65)), total: ms(90) };
+        good.as_mut().unwrap().timings = timings;
+        assert_eq!(signal(&good), HostSignal::Answered(ms(40)));
+        let mut bad = response(500, None);
+        bad.as_mut().unwrap().timings = timings;
+        assert_eq!(signal(&bad), HostSignal::Healthy);
+        for (kind, phase) in [
+            (ErrorKind::Timeout, Phase::FirstByte),
+            (ErrorKind::Timeout, Phase::Total),
+            (ErrorKind::ConnectionLost, Phase::Body),
+        ] {
+            assert_eq!(signal(&error(kind, phase)), HostSignal::Strained);
+        }
+        assert_eq!(signal(&error(ErrorKind::Protocol, Phase::FirstByte)), HostSignal::Neutral);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use hdrhistogram::Histogram;
 
 use crate::extract::Via;
 use crate::fetch::{Connections, ErrorKind};
+use crate::frontier::HostLimit;
 use crate::outcome::{Outcome, OutcomeKind, Skip};
 use crate::scope::Reason;
 use crate::url::CrawlUrl;
@@ -71,6 +72,8 @@ pub struct Summary {
     pub queue_wait: Histogram<u64>,
     /// Hosts with their fetches.
     pub hosts: HashMap<String, HostTally>,
+    /// How many requests hosts were found to stand, where that was looked for: of a few hosts.
+    pub host_limits: Vec<HostLimit>,
     /// Hosts that the run met; of a `fetch` of more than 10,000, so many at least.
     pub host_count: u64,
     /// Wall time of the run.
@@ -218,6 +221,7 @@ impl Default for Summary {
             latency: histogram(),
             queue_wait: histogram(),
             hosts: HashMap::new(),
+            host_limits: Vec::new(),
             host_count: 0,
             elapsed: Duration::ZERO,
             ended: Ended::Done,

@@ -5,6 +5,7 @@
 //! given up (retired). The scheduler asks [`next_at`](HostQueue::next_at) after every change. What must outlive the
 //! queue, and the process, are its [`marks`].
 
+mod adaptive;
 mod circuit;
 mod marks;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::adaptive::Adaptive;
 use self::circuit::Circuit;
 use self::robots::{Robots, State};
 use super::pace::{next_beat, varied};
@@ -64,6 +66,8 @@ pub(super) struct HostQueue {
     /// What holds for this host and not for all.
     own: Option<Box<HostPace>>,
     circuit: Circuit,
+    /// How many requests it stands, where that is to be found out.
+    adaptive: Option<Box<Adaptive>>,
     robots: Robots,
     /// With an order by depth: how many URLs of each depth are handed out and not settled.
     levels: Option<BTreeMap<u16, u32>>,
@@ -103,6 +107,7 @@ impl HostQueue {
             beat: now,
             own: own.cloned().map(Box::new),
             circuit: Circuit::new(now),
+            adaptive: politeness.adaptive.then(|| Box::new(Adaptive::new())),
             robots: Robots::new(politeness.robots),
             levels: politeness.by_depth.then(BTreeMap::new),
             retired: None,
@@ -380,6 +385,10 @@ impl HostQueue {
 
     /// A page of this host came back, and says this of it.
     pub(super) fn landed(&mut self, signal: HostSignal, politeness: &Politeness, now: Instant) {
+        let at_once = politeness.at_once(self.own.as_deref());
+        if let Some(adaptive) = &mut self.adaptive {
+            adaptive.landed(&signal, self.in_flight, at_once);
+        }
         self.in_flight = self.in_flight.saturating_sub(1);
         let (is_marked, fate) = self.circuit.heed(signal, politeness.max_host_errors, now);
         self.marked |= is_marked;
@@ -425,7 +434,16 @@ impl HostQueue {
     /// One at a time when it is to be probed, or when it asks for a delay.
     fn limit(&self, politeness: &Politeness) -> u32 {
         let slow = self.robots.rules().is_some_and(|rules| rules.crawl_delay().is_some());
-        if slow || !self.circuit.is_closed() { 1 } else { politeness.at_once(self.own.as_deref()) }
+        if slow || !self.circuit.is_closed() {
+            return 1;
+        }
+        let at_once = politeness.at_once(self.own.as_deref());
+        self.adaptive.as_ref().map_or(at_once, |adaptive| adaptive.limit().min(at_once))
+    }
+
+    /// How many requests it was found to stand, by how many answers.
+    pub(super) fn adapted(&self) -> Option<(u32, u64)> {
+        self.adaptive.as_ref().map(|adaptive| (adaptive.limit(), adaptive.answers()))
     }
 }
 

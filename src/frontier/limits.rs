@@ -19,6 +19,8 @@ pub struct Politeness {
     pub rate: Duration,
     /// Mean time between the starts of any requests; default 0.
     pub pace: Duration,
+    /// Find out how many requests a host stands, up to `per_host`, and send no more; default false.
+    pub adaptive: bool,
     /// By what share of it each of these waits is made longer or shorter at random, 0 to 1; default 0. The mean stays.
     pub jitter: f64,
     /// What holds for some hosts in place of `per_host`, `delay` and `rate`; default empty.
@@ -44,6 +46,7 @@ impl Default for Politeness {
             delay: Duration::ZERO,
             rate: Duration::ZERO,
             pace: Duration::ZERO,
+            adaptive: false,
             jitter: 0.0,
             hosts: HostTable::default(),
             by_depth: false,

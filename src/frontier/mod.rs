@@ -72,6 +72,11 @@ pub trait Frontier: Send {
     /// How many URLs are where.
     fn counts(&self) -> Counts;
 
+    /// How many requests hosts were found to stand, of those that most is known of.
+    fn host_limits(&self) -> Vec<HostLimit> {
+        Vec::new()
+    }
+
     /// A seed that ends without entering a queue: gives it a number and keeps `what` until
     /// [`drop_aside`](Self::drop_aside).
     fn put_aside(&mut self, what: &[u8]) -> u64;
@@ -377,14 +382,29 @@ pub struct RobotsDown {
 /// What a fetch tells about its host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostSignal {
-    /// It answers.
+    /// It answers, and took so long to the first byte.
+    Answered(Duration),
+    /// It answers, though not with what was asked for (e.g. 500).
     Healthy,
+    /// It let somebody wait too long, or broke off.
+    Strained,
     /// It wants fewer requests (429, 503), for this long if it said so.
     Throttled(Option<Duration>),
     /// It cannot be reached: the error's kind and words.
     Unreachable(ErrorKind, String),
     /// Nothing.
     Neutral,
+}
+
+/// How many requests at once a host was found to stand ([`Politeness::adaptive`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostLimit {
+    /// Scheme, host and port, e.g. `https://example.org`.
+    pub host: String,
+    /// Requests at once.
+    pub limit: u32,
+    /// Requests that told so.
+    pub answers: u64,
 }
 
 /// How many URLs are where. `pending` is their sum.

@@ -8,6 +8,7 @@
 //! Beside that it may stand in the rings of the [`supply`]: those that want more from the store, and those at rest.
 //! [`Scheduler::pop`] costs O(log hosts) and never scans. What a host is, is in [`host`].
 
+mod adapted;
 mod ending;
 mod host;
 mod supply;
@@ -27,8 +28,8 @@ use super::pace::{next_beat, varied};
 use super::pages::Pages;
 use super::store::{Arrival, GroupId, Store};
 use super::{
-    Candidate, Counts, Disposition, Entry, Fate, Found, Frontier, Job, Late, Limits, Politeness, Position,
-    WallClock, Work,
+    Candidate, Counts, Disposition, Entry, Fate, Found, Frontier, HostLimit, Job, Late, Limits, Politeness,
+    Position, WallClock, Work,
 };
 use crate::error::Error;
 use crate::robots;
@@ -69,6 +70,8 @@ pub struct Scheduler<S> {
     awake: usize,
     /// Where [`Frontier::evict`] goes on.
     evicting: usize,
+    /// What hosts without a queue were found to stand.
+    adapted: Vec<HostLimit>,
     grown: Vec<GroupId>,
     arrivals: Vec<Arrival>,
 }
@@ -101,6 +104,7 @@ impl<S: Store> Scheduler<S> {
             asked: 0,
             awake: 0,
             evicting: 0,
+            adapted: Vec::new(),
             grown: Vec::new(),
             arrivals: Vec::new(),
         }
@@ -398,6 +402,10 @@ impl<S: Store> Frontier for Scheduler<S> {
 
     fn counts(&self) -> Counts {
         Counts { undecided: self.store.undecided(), ..self.counts }
+    }
+
+    fn host_limits(&self) -> Vec<HostLimit> {
+        self.limits_of_hosts()
     }
 
     fn put_aside(&mut self, what: &[u8]) -> u64 {

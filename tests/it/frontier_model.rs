@@ -140,7 +140,9 @@ impl Model {
     /// The earliest time at which a pop must give something.
     pub(crate) fn must_by(&self) -> Option<Duration> {
         let patient = |page: &usize| !self.hosts[host_of(*page)].retired;
-        let polite = (0..PAGES).filter(patient).filter_map(|page| self.page_at(page));
+        // How many requests a host stands is not modelled: one at least.
+        let stands = |page: &usize| !self.politeness.adaptive || self.hosts[host_of(*page)].out == 0;
+        let polite = (0..PAGES).filter(patient).filter(stands).filter_map(|page| self.page_at(page));
         // What is retired waits no longer than the host's last delay or the retry's own.
         let retired = (0..PAGES).filter(|page| !patient(page)).filter_map(|page| match self.pages[page] {
             State::Queued if !self.closed => Some(self.hosts[host_of(page)].next_start),
@@ -208,8 +210,10 @@ impl Model {
         let host = &mut self.hosts[host];
         let is_news = std::mem::take(&mut host.probing) || !host.is_open();
         match signal {
-            HostSignal::Healthy if is_news => (host.waves, host.parked) = (0, Duration::ZERO),
-            HostSignal::Healthy | HostSignal::Neutral => {}
+            HostSignal::Answered(_) | HostSignal::Healthy if is_news => {
+                (host.waves, host.parked) = (0, Duration::ZERO);
+            }
+            HostSignal::Answered(_) | HostSignal::Healthy | HostSignal::Strained | HostSignal::Neutral => {}
             HostSignal::Throttled(asked) => {
                 host.waves = 0;
                 // The test never waits long enough to be forgiven.

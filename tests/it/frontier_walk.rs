@@ -183,16 +183,20 @@ fn politeness() -> impl Strategy<Value = Politeness> {
         any::<bool>(),
         0u32..3,
         prop_oneof![Just(0u32), Just(1), Just(5)],
+        any::<bool>(),
     )
-        .prop_map(|(per_host, delay, rate, pace, robots, retries, max_host_errors)| Politeness {
-            per_host,
-            delay,
-            rate,
-            pace,
-            robots,
-            retries,
-            max_host_errors,
-            ..Politeness::default()
+        .prop_map(|(per_host, delay, rate, pace, robots, retries, max_host_errors, adaptive)| {
+            Politeness {
+                per_host,
+                delay,
+                rate,
+                pace,
+                robots,
+                retries,
+                max_host_errors,
+                adaptive,
+                ..Politeness::default()
+            }
         })
 }
 

@@ -56,6 +56,7 @@ mod job_kill;
 mod job_stop;
 mod misbehaving;
 mod origin;
+mod pacing;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod pki;

@@ -14,6 +14,7 @@ use bytesize::ByteSize;
 use gannet::crawl::{Ended, Progress, Summary};
 use gannet::error::Error;
 use gannet::fetch::Connections;
+use gannet::frontier::HostLimit;
 use gannet::frontier::store::Recovery;
 use gannet::sink::{Mirrored, printable, printable_lines};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -217,6 +218,9 @@ pub(crate) fn summary(summary: &Summary, job: Option<&str>, verbose: bool) {
     row(&mut text, "latency", &percentiles(&summary.latency));
     row(&mut text, "queue wait", &percentiles(&summary.queue_wait));
     slowest_hosts(&mut text, summary, if verbose { 10 } else { 3 });
+    if verbose {
+        host_limits(&mut text, summary);
+    }
     if let Some(peak) = peak_memory() {
         row(&mut text, "memory", &format!("{peak} at most"));
     }
@@ -292,6 +296,14 @@ fn slowest_hosts(text: &mut String, summary: &Summary, most: usize) {
     for (nth, (mean, fetches, name)) in hosts.into_iter().take(most).enumerate() {
         let what = format!("{name}  {} on average over {fetches}", time(mean));
         row(text, if nth == 0 { "slowest" } else { "" }, &what);
+    }
+}
+
+/// What `--adaptive` found out.
+fn host_limits(text: &mut String, summary: &Summary) {
+    for (nth, HostLimit { host, limit, answers }) in summary.host_limits.iter().enumerate() {
+        let what = format!("{host}  {limit} at once, by {}", plural(*answers, "request"));
+        row(text, if nth == 0 { "adaptive" } else { "" }, &what);
     }
 }
 

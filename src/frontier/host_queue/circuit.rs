@@ -62,12 +62,12 @@ impl Circuit {
     pub(super) fn heed(&mut self, signal: HostSignal, most: u32, now: Instant) -> (bool, Option<Fate>) {
         let is_news = std::mem::take(&mut self.probing) || self.is_closed();
         match signal {
-            HostSignal::Healthy if is_news => (self.close(), None),
+            HostSignal::Answered(_) | HostSignal::Healthy if is_news => (self.close(), None),
             HostSignal::Throttled(asked) => (true, self.park(asked, is_news, now)),
             HostSignal::Unreachable(kind, message) if is_news => {
                 (true, self.unreachable(kind, &message, most, now))
             }
-            HostSignal::Healthy | HostSignal::Neutral | HostSignal::Unreachable(..) => (false, None),
+            _ => (false, None),
         }
     }
 

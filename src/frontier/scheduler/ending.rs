@@ -15,7 +15,9 @@ impl<S: Store> Scheduler<S> {
         let host = &mut self.hosts[id.0 as usize];
         let is_done = host.place == Place::Nowhere && host.stored == 0 && !host.loading;
         if is_done && host.queue.as_ref().is_some_and(|queue| queue.is_forgettable(now)) {
+            let queue = host.queue.take();
             host.forget();
+            queue.iter().for_each(|queue| self.note_limit(id, queue));
             self.awake -= 1;
             self.counts.hosts -= 1;
             self.store.release(id);

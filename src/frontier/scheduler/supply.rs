@@ -141,7 +141,9 @@ impl<S: Store> Scheduler<S> {
             let Some(queue) = host.queue.take_if(|queue| !host.loading && queue.is_at_rest()) else {
                 continue;
             };
+            self.note_limit(id, &queue);
             let marks = queue.save(&self.clock, now);
+            let host = &mut self.hosts[id.0 as usize];
             let was_saved = std::mem::replace(&mut host.saved, marks.is_some());
             host.read = false;
             if was_saved || marks.is_some() {

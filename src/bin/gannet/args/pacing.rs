@@ -21,6 +21,10 @@ pub(crate) struct PacingArgs {
     /// Most requests to one host in a time, on average, e.g. 2/s or 30/m; with --delay both hold [default: no limit]
     #[arg(long, value_name = "N/TIME", value_parser = rate)]
     pub(crate) rate_per_host: Option<Duration>,
+    /// Find out how many requests at once each host stands, up to --per-host: start with one, add more while answers come
+    /// as quickly, halve on 429, 503, time-outs, lost connections and answers that take twice as long
+    #[arg(long)]
+    pub(crate) adaptive: bool,
     /// Make each wait that these ask for longer or shorter at random by up to this share; the mean stays
     #[arg(long, value_name = "PERCENT", default_value = "0%", value_parser = share)]
     pub(crate) jitter: f64,

@@ -14,6 +14,7 @@ impl PacingArgs {
             delay: self.delay,
             rate: self.rate_per_host.unwrap_or(Duration::ZERO),
             pace: self.rate.unwrap_or(Duration::ZERO),
+            adaptive: self.adaptive,
             jitter: self.jitter,
             max_host_errors: self.max_host_errors,
             ..usual
