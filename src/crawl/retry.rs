@@ -59,9 +59,9 @@ fn policy(kind: ErrorKind, phase: Phase) -> (Again, Host) {
 /// How long the host took to its first byte; with redirects, on average over them. Name resolution and the handshakes
 /// are not counted: they say little of how busy it is.
 fn answered(response: &Response) -> HostSignal {
-    let Timings { dns, connect, first_byte, .. } = response.timings;
+    let Timings { dns, connect, tls, first_byte, .. } = response.timings;
     let Some(first_byte) = first_byte else { return HostSignal::Healthy };
-    let own = first_byte.saturating_sub(dns.unwrap_or_default()).saturating_sub(connect.unwrap_or_default());
+    let own = [dns, connect, tls].into_iter().flatten().fold(first_byte, Duration::saturating_sub);
     HostSignal::Answered(own / (response.chain.len() as u32 + 1))
 }
 
@@ -197,8 +197,13 @@ mod tests {
         let signal = |result: &_| decide(result, &Method::GET, 1, 0, SystemTime::now()).signal;
         let mut good = response(404, None);
         assert_eq!(signal(&good), HostSignal::Healthy, "nobody knows how long it took");
-        let timings =
-            Timings { dns: Some(ms(5)), connect: Some(ms(20)), first_byte: Some(ms(65)), total: ms(90) };
+        let timings = Timings {
+            dns: Some(ms(5)),
+            connect: Some(ms(20)),
+            tls: None,
+            first_byte: Some(ms(65)),
+            total: ms(90),
+        };
         good.as_mut().unwrap().timings = timings;
         assert_eq!(signal(&good), HostSignal::Answered(ms(40)));
         let mut bad = response(500, None);

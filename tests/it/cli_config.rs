@@ -126,6 +126,23 @@ fn a_host_may_have_a_pace_of_its_own() {
 }
 
 #[test]
+fn a_host_may_have_headers_and_credentials_of_its_own() {
+    let (server, heads) = serve(|_| page(""));
+    let section = "user = \"jo:env:JO\"\nheader = [\"X-Team: a\"]\nuser-agent = \"b\"\ntimeout = \"5s\"";
+    let desk =
+        Desk::new(&format!("user-agent = \"all\"\n[host.\"127.0.0.1:{}\"]\n{section}", server.port()), "");
+    let url = server.url("/").to_string();
+    desk.call(&["fetch", &url]).env("JO", "hunter2").run().exits(0);
+    let head = heads.lock().unwrap()[0].to_lowercase();
+    for part in ["authorization: basic am86ahvudgvymg==", "x-team: a", "user-agent: b"] {
+        assert!(head.contains(part), "{head}");
+    }
+    let shown = desk.call(&["config", "fetch"]).env("JO", "hunter2").run().exits(0).text();
+    assert!(shown.contains("user = \"***\"") && shown.contains("header = [\"***\"]"), "{shown}");
+    desk.call(&["fetch", &url]).run().exits(2).says(&["gannet.toml:2", "JO"]);
+}
+
+#[test]
 fn what_is_wrong_is_named_with_its_place() {
     for (project, parts) in [
         ("workers = 1\nwrokers = 7", &["gannet.toml:2", "no setting `wrokers`"][..]),

@@ -87,7 +87,7 @@ fn nothing_that_a_run_leaves_shows_the_password_of_a_proxy() {
             + &ran.stderr;
         // As a header it would be `user:hunter2` in base64.
         assert!(!all.contains(PASSWORD) && !all.contains("dXNlcjpodW50ZXIy"), "{all}");
-        [warc.as_str(), &html, &jsonl].map(|name| std::fs::remove_file(name).unwrap());
+        [warc.as_str(), &html, &jsonl].into_iter().for_each(|name| std::fs::remove_file(name).unwrap());
     }
     let heads = heads.lock().unwrap();
     assert!(heads.iter().all(|head| head.contains("dXNlcjpodW50ZXIy")), "{heads:?}");

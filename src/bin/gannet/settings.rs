@@ -156,7 +156,7 @@ impl Settings {
         notices.extend(connection::notices(&request.connection));
         notices.extend(session::notices(&request.login, output.digest));
         let cookies = CookieFiles::open(&cookies, job.job.as_deref())?;
-        let mut options = http_options(request, &plan.robots_token)?;
+        let mut options = http_options(request, &plan.robots_token, &hosts)?;
         options.session.cookies = cookies.as_ref().map(|files| Arc::clone(&files.jar));
         let options = HttpOptions { keep_connections, max_body, max_redirects, ..options };
         places.archives_say(plan.politeness.robots && plan.obey_robots, &options.user_agent);
@@ -252,10 +252,15 @@ fn fallback(text: &str) -> Result<serde_json::Value, Error> {
 }
 
 /// How requests are made by the crawler that robots.txt knows as `robots_token`.
-pub(crate) fn http_options(request: RequestArgs, robots_token: &str) -> Result<HttpOptions, Error> {
+pub(crate) fn http_options(
+    request: RequestArgs,
+    robots_token: &str,
+    hosts: &[HostSettings],
+) -> Result<HttpOptions, Error> {
     let headers = headers(&request.headers)?;
     Ok(HttpOptions {
         session: session::options(&request.login, &headers)?,
+        hosts: hosts::options(hosts, &request.login)?,
         user_agent: request.user_agent.unwrap_or_else(|| user_agent(robots_token)),
         headers,
         timeout: request.timeout,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgMatches, Parser};
 
-use super::values::{duration, rate};
+use super::values::{duration, positive, rate};
 use crate::config::Place;
 
 #[derive(Debug, Parser)]
@@ -17,6 +17,16 @@ pub(crate) struct HostArgs {
     pub(crate) delay: Option<Duration>,
     #[arg(long, value_parser = rate)]
     pub(crate) rate_per_host: Option<Duration>,
+    #[arg(long, value_parser = positive)]
+    pub(crate) timeout: Option<Duration>,
+    #[arg(long)]
+    pub(crate) user_agent: Option<String>,
+    #[arg(long = "header")]
+    pub(crate) headers: Vec<String>,
+    #[arg(long, conflicts_with = "bearer")]
+    pub(crate) user: Option<String>,
+    #[arg(long)]
+    pub(crate) bearer: Option<String>,
 }
 
 /// The settings of one section.

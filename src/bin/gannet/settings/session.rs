@@ -16,15 +16,8 @@ const LONGEST: u64 = 1024 * 1024;
 
 /// What of a session is known before the run, but for cookies. `headers` are those of all requests.
 pub(super) fn options(args: &LoginArgs, headers: &HeaderMap) -> Result<SessionOptions, Error> {
-    let scheme = match args.auth_type {
-        None | Some(AuthType::Basic) => Scheme::Basic,
-        Some(AuthType::Digest) => Scheme::Digest,
-    };
-    let credentials = match (&args.user, &args.bearer) {
-        (Some(user), _) => Some(login(user, scheme)?),
-        (None, Some(token)) => Some(bearer(token)?),
-        (None, None) => None,
-    };
+    let scheme = scheme(args);
+    let credentials = credentials(args.user.as_deref(), args.bearer.as_deref(), scheme)?;
     if credentials.is_some() && headers.contains_key("authorization") {
         return Err(Error::Config(
             "`-H Authorization` and `--user` or `--bearer` say two things\nhint: leave one of them out"
@@ -37,6 +30,27 @@ pub(super) fn options(args: &LoginArgs, headers: &HeaderMap) -> Result<SessionOp
     };
     let netrc = file.as_deref().map(|path| read(path, scheme)).transpose()?.map(Arc::new);
     Ok(SessionOptions { credentials, scheme, netrc, ..SessionOptions::default() })
+}
+
+/// How users and passwords are sent.
+pub(super) fn scheme(args: &LoginArgs) -> Scheme {
+    match args.auth_type {
+        None | Some(AuthType::Basic) => Scheme::Basic,
+        Some(AuthType::Digest) => Scheme::Digest,
+    }
+}
+
+/// A user, or a token.
+pub(super) fn credentials(
+    user: Option<&str>,
+    token: Option<&str>,
+    scheme: Scheme,
+) -> Result<Option<Credentials>, Error> {
+    match (user, token) {
+        (Some(user), _) => login(user, scheme).map(Some),
+        (None, Some(token)) => bearer(token).map(Some),
+        (None, None) => Ok(None),
+    }
 }
 
 /// What people should know: whoever may read a netrc knows its passwords, and `--digest` is not what it is to curl.
