@@ -3,8 +3,8 @@
 
 use std::io::Read as _;
 use std::net::TcpListener;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use gannet::fetch::ErrorKind::{self, *};
@@ -12,7 +12,7 @@ use gannet::fetch::proxy::{NoProxy, Proxy, ProxyOptions};
 use gannet::fetch::{FetchError, Http, HttpOptions, Phase, Request, Response};
 use gannet::url::CrawlUrl;
 
-use crate::answering::page;
+use crate::answering::{moved, page, serve};
 use crate::gannet::{call, text, with};
 use crate::pki::Identity;
 use crate::raw::{Raw, fetch, get, quick};
@@ -315,6 +315,55 @@ async fn private_addresses_are_judged_where_names_are_looked_up_here() {
         assert_eq!(unguarded.is_public, !blocked, "{scheme}");
     }
     assert_eq!(asked.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_login_is_sent_as_it_is_meant_also_to_an_ipv6_address() {
+    let (send, heads) = mpsc::channel();
+    let http = Raw::serve_at("::1", move |mut conn| {
+        while let Some(head) = conn.request() {
+            send.send(head).unwrap();
+            conn.send(page(""));
+        }
+    });
+    let response =
+        get(by(&format!("http://g%40ll:a%3Ab%2F@[::1]:{}", http.port())), url(HTTP)).await.unwrap();
+    assert_eq!(response.proxy.unwrap().to_string(), format!("http://[::1]:{}", http.port()));
+    let head = heads.recv().unwrap();
+    assert!(head.contains("Basic Z0BsbDphOmIv"), "`g@ll:a:b/`, {head}");
+    let (send, login) = mpsc::channel();
+    let socks = Raw::serve_at("::1", move |mut conn| {
+        let mut said = [0; 64];
+        let _ = conn.stream.read(&mut said);
+        conn.send([5, 2]);
+        let length = conn.stream.read(&mut said).unwrap_or(0);
+        send.send(said[..length].to_vec()).unwrap();
+        conn.send([1, 1]);
+        conn.hold();
+    });
+    let _ = get(by(&format!("socks5h://g%40ll:a%3Ab%2F@[::1]:{}", socks.port())), url(HTTP)).await;
+    assert_eq!(login.recv().unwrap(), b"\x01\x04g@ll\x04a:b/");
+}
+
+#[tokio::test]
+async fn redirects_stay_with_the_proxy_of_their_fetch() {
+    let proxies: Vec<_> = (0..3)
+        .map(|_| {
+            serve(|path| match path {
+                "http://h.invalid/" => moved("http://other.invalid/a"),
+                "http://other.invalid/a" => moved("/b"),
+                _ => page(""),
+            })
+        })
+        .collect();
+    let http =
+        by_list(&proxies.iter().map(|(raw, _)| format!("127.0.0.1:{}", raw.port())).collect::<Vec<_>>());
+    for turn in 1..=2 {
+        for _ in &proxies {
+            assert_eq!(ask(&http, "http://h.invalid/").await.unwrap().chain.len(), 2);
+        }
+        assert!(proxies.iter().all(|(_, heads)| heads.lock().unwrap().len() == 3 * turn));
+    }
 }
 
 #[test]
