@@ -79,6 +79,10 @@ fn judge(error: &(dyn Error + 'static), phase: Phase) -> Option<(ErrorKind, Stri
         return Some((h2_kind(error, phase), h2_message(error)));
     }
     if let Some(error) = error.downcast_ref::<hyper::Error>() {
+        // The only time that it keeps itself: the pings of HTTP/2.
+        if error.is_timeout() {
+            return Some((ErrorKind::ConnectionLost, "the connection answers no ping any more".to_owned()));
+        }
         return Some((hyper_kind(error)?, error.to_string()));
     }
     let error = error.downcast_ref::<io::Error>()?;

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::body::Collector;
 use super::capture::Captures;
 use super::classify::{Cause, classify};
+use super::connections::Protocol;
 use super::deadline::{Deadline, Expired};
 use super::error::MAX_MESSAGE;
 use super::framing;
@@ -246,7 +247,7 @@ impl<'a> Exchange<'a> {
     /// Sends the request once.
     async fn send(&mut self, way: Way) -> Result<reqwest::Response, Cause> {
         self.trace.enter(Stage::Idle);
-        let dials = self.trace.dials();
+        let (dials, mut sharing) = (self.trace.dials(), None);
         let http = self.http;
         let (method, body) = (self.method.clone(), self.body.clone());
         let headers = self.headers.as_deref();
@@ -260,8 +261,10 @@ impl<'a> Exchange<'a> {
                 }
                 http.shared.traffic.sent();
                 let client = http.client(way, &self.url, &self.passage);
-                let client =
+                let (client, shared) =
                     client.map_err(|why| cause(ErrorKind::Internal, Phase::Connect, why.to_string()))?;
+                self.trace.may_share(shared.as_ref());
+                sharing = shared;
                 self.deadline.run(Phase::FirstByte, client.execute(request)).await
             }
             Err(error) => Ok(Err(error)),
@@ -270,8 +273,15 @@ impl<'a> Exchange<'a> {
             // Its own words would name the URL, userinfo and all.
             let error = error.without_url();
             let mut cause = classify(&error, Phase::FirstByte, self.trace.stage());
-            if cause.kind == ErrorKind::Timeout {
-                cause.message = format!("no connection within {:?}", http.options.connect_timeout);
+            match cause.kind {
+                ErrorKind::Timeout => {
+                    cause.message = format!("no connection within {:?}", http.options.connect_timeout);
+                }
+                // What HTTP/1 answers to the preface of HTTP/2 looks like a frame that is far too long.
+                ErrorKind::Protocol if http.options.connections.protocol == Protocol::Http2 => {
+                    cause.message = format!("no HTTP/2 came, which `--http2` asks for: {}", cause.message);
+                }
+                _ => {}
             }
             match self.passage.proxy() {
                 Some((_, proxy)) => self.blame(proxy::judge(&error, proxy, self.url.is_https(), cause)),
@@ -290,6 +300,9 @@ impl<'a> Exchange<'a> {
         self.trace.enter(Stage::Idle);
         self.first_byte = Some(self.trace.started().elapsed());
         self.reused = self.trace.dials() == dials;
+        if let Some(sharing) = sharing.filter(|_| !self.reused && answer.version() != Version::HTTP_2) {
+            sharing.is_in_vain();
+        }
         Ok(answer)
     }
 

@@ -33,6 +33,7 @@ use super::session::{Asking, HostOptions, Session, SessionOptions};
 use super::tls::LazyVerifier;
 use super::tls_options::TlsOptions;
 use super::trace::{ProbeLayer, TRACE, Trace};
+use super::turns::Sharing;
 use super::{Connections, Fetch, FetchError, Request, Response};
 use crate::url::{CrawlUrl, HostTable, Near};
 
@@ -182,7 +183,7 @@ impl Http {
         let headers = request_headers(&options)?;
         let tls = verifier.config(options.connections.protocol.names());
         let tls = tls.map_err(|error| BuildError(format!("cannot set up TLS: {error}")))?;
-        let layer = || ProbeLayer { dials: Arc::default(), traffic: Arc::clone(&traffic) };
+        let layer = || ProbeLayer { traffic: Arc::clone(&traffic), ..ProbeLayer::default() };
         let (size, is_public) = (Size::of(&options), Some(options.is_public));
         let proxies = proxies.map(|proxies| {
             let pools =
@@ -224,7 +225,7 @@ impl Http {
         let url = url.to_url_after(&mut self.near.lock().unwrap_or_else(PoisonError::into_inner));
         let has_user = !url.username().is_empty() || url.password().is_some();
         let mut request = if has_user {
-            self.judged.client(&self.options, crawled).request(method, url).build()? // makes it an `Authorization`
+            self.judged.client(&self.options, crawled).0.request(method, url).build()? // makes it an `Authorization`
         } else {
             reqwest::Request::new(method, url)
         };
@@ -252,11 +253,16 @@ impl Http {
         Ok(request)
     }
 
-    /// The client that holds the connections for this URL by this passage.
+    /// The client that holds the connections for this URL by this passage, and whether these may be shared.
     ///
     /// # Errors
     /// When there is none yet for its proxy, and none can be made.
-    pub(super) fn client(&self, way: Way, url: &CrawlUrl, by: &Passage) -> Result<Client, BuildError> {
+    pub(super) fn client(
+        &self,
+        way: Way,
+        url: &CrawlUrl,
+        by: &Passage,
+    ) -> Result<(Client, Option<Sharing>), BuildError> {
         if let (Some((nth, proxy)), Some((_, pools))) = (by.proxy(), &self.proxies) {
             return Ok(pools.pool(&self.options, (nth, proxy), way)?.client(&self.options, url));
         }

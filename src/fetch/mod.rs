@@ -32,6 +32,7 @@ mod tls_options;
 mod tls_sessions;
 mod tls_signatures;
 mod trace;
+mod turns;
 mod validators;
 
 use std::future::Future;

@@ -17,11 +17,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use reqwest::{Client, redirect};
 use rustls::ClientConfig;
 
-use super::connections::Protocol;
+use super::connections::{ConnectionOptions, Protocol};
 use super::http::{BuildError, HttpOptions};
 use super::proxy::Proxy;
 use super::resolve::{LookUp, Resolver};
 use super::trace::ProbeLayer;
+use super::turns::Sharing;
 use crate::url::CrawlUrl;
 
 /// Clients of a pool. With one, all hosts would lose their connections at once; with more, those that were met longest
@@ -91,9 +92,17 @@ impl Pool {
         Ok(pool)
     }
 
-    /// The client to fetch this URL with.
-    pub(super) fn client(&self, options: &HttpOptions, url: &CrawlUrl) -> Client {
+    /// The client to fetch this URL with, and whether a connection may serve several requests at once. Without TLS none
+    /// does, and with prior knowledge the client itself sees to it.
+    pub(super) fn client(&self, options: &HttpOptions, url: &CrawlUrl) -> (Client, Option<Sharing>) {
         let host = self.hashes.hash_one(url.host_key().as_str());
+        let ConnectionOptions { protocol, .. } = options.connections;
+        let may = url.is_https() && protocol == Protocol::Any && options.connections.is_kept();
+        let sharing = || Sharing { turns: Arc::clone(&self.layer.turns), host: host.max(1) };
+        (self.client_of(host, options), may.then(sharing))
+    }
+
+    fn client_of(&self, host: u64, options: &HttpOptions) -> Client {
         let mut parts = self.parts();
         if let Some(part) = parts.iter().rev().find(|part| part.hosts.contains(&host)) {
             return part.client.clone();
@@ -132,6 +141,9 @@ impl Pool {
     }
 }
 
+/// A connection over HTTP/2 serves all requests to its host, retries as well: should it die without a word, the host would be
+/// lost for as long as it is kept. So a ping (RFC 9113 §6.7) asks where requests wait in silence, and what does not answer
+/// that is given up before the first of them has to be.
 fn build_client(
     options: &HttpOptions,
     tls: ClientConfig,
@@ -156,6 +168,8 @@ fn build_client(
         .http1_ignore_invalid_headers_in_responses(true)
         .http1_max_headers(MAX_HEADERS)
         .http2_max_header_list_size(MAX_HEADER_LIST)
+        .http2_keep_alive_interval(options.idle_timeout / 4)
+        .http2_keep_alive_timeout(options.idle_timeout * 5 / 8)
         .dns_resolver(resolver)
         .connector_layer(layer)
         .no_proxy(); // the environment is read once, elsewhere

@@ -23,6 +23,11 @@ pub(super) fn refine(error: Error, own: &CertificateDer<'_>, others: &[Certifica
     Error::General(message.to_owned())
 }
 
+/// Whether a server is refused since it shows the certificate of a CA.
+pub(super) fn is_of_ca(error: &Error) -> bool {
+    matches!(error, Error::InvalidCertificate(why) if is_ca(why))
+}
+
 /// What an error of the TLS library comes down to, in words.
 pub(super) fn message(error: &Error) -> String {
     match error {
@@ -87,6 +92,10 @@ fn alerted(alert: AlertDescription) -> String {
                 .to_owned()
         }
         AlertDescription::CertificateRequired => "the server asks for a client certificate".to_owned(),
+        AlertDescription::NoApplicationProtocol => {
+            "the server speaks none of the versions of HTTP that it is offered (with `--http2` that is HTTP/2 alone)"
+                .to_owned()
+        }
         AlertDescription::UnrecognisedName => "the server does not know the host by this name".to_owned(),
         other => format!("the server refused the TLS handshake: {other:?}"),
     }

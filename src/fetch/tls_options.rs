@@ -51,7 +51,11 @@ pub enum TlsVersion {
 
 /// CAs that are trusted.
 #[derive(Clone, Debug)]
-pub struct Roots(pub(super) Arc<RootCertStore>);
+pub struct Roots {
+    pub(super) store: Arc<RootCertStore>,
+    /// The same as they came.
+    given: Arc<[CertificateDer<'static>]>,
+}
 
 impl Roots {
     /// Those of a bundle in PEM (RFC 7468). Certificates of it that make no sense are passed over, as bundles have some.
@@ -60,11 +64,17 @@ impl Roots {
     /// When there is none.
     pub fn from_pem(pem: &[u8]) -> Result<Self, BuildError> {
         let mut store = RootCertStore::empty();
-        let (taken, _) = store.add_parsable_certificates(certificates(pem)?);
+        let given = certificates(pem)?;
+        let (taken, _) = store.add_parsable_certificates(given.iter().cloned());
         if taken == 0 {
             return Err(BuildError("holds no certificate that can be read".to_owned()));
         }
-        Ok(Self(Arc::new(store)))
+        Ok(Self { store: Arc::new(store), given: given.into() })
+    }
+
+    /// Whether this very certificate is one of them.
+    pub(super) fn has(&self, certificate: &CertificateDer<'_>) -> bool {
+        self.given.iter().any(|given| given == certificate)
     }
 }
 

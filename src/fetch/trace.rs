@@ -3,11 +3,13 @@
 //! Each fetch runs inside a task-local [`Trace`]; the resolver ([`resolve`](super::resolve)) and a
 //! layer around the connector ([`Probe`]) write into it. So the fetch knows, at any moment, whether it
 //! is resolving, connecting or waiting for the server, and in the end how long the first two took. When the handshake of
-//! TLS begins, its cache of sessions ([`sessions`](super::sessions)) tells. A reused connection touches nothing here.
+//! TLS begins, its cache of sessions ([`tls_sessions`](super::tls_sessions)) tells. A reused connection touches nothing here.
 //!
-//! A dial may be outrun by a connection that another fetch gives back. The client then finishes the
-//! dial in a task of its own; the probe notices and stops telling this fetch about it.
+//! A dial may be outrun by a connection that another fetch gives back, or shares. The client then finishes the
+//! dial in a task of its own; the probe notices and stops telling this fetch about it, and drops a dial that still waits
+//! for its [turn](super::turns).
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -15,11 +17,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::connections::Traffic;
+use super::turns::{Place, Sharing, Turn, Turns};
 
 tokio::task_local! {
     /// The fetch that runs in this task.
@@ -53,6 +57,8 @@ pub(super) struct Trace {
     target: Mutex<String>,
     /// It may be at a public address only.
     guarded: AtomicBool,
+    /// A hash of it, if connections to it may be shared; else 0.
+    shared: AtomicU64,
 }
 
 impl Trace {
@@ -68,6 +74,7 @@ impl Trace {
             dialled_at: AtomicU64::new(0),
             target: Mutex::default(),
             guarded: AtomicBool::new(false),
+            shared: AtomicU64::new(0),
         })
     }
 
@@ -130,6 +137,11 @@ impl Trace {
         self.guarded.store(guarded, Relaxed);
     }
 
+    /// Connections to this host may be shared; `None` for one to which they may not.
+    pub(super) fn may_share(&self, sharing: Option<&Sharing>) {
+        self.shared.store(sharing.map_or(0, |sharing| sharing.host), Relaxed);
+    }
+
     /// Whether only a public address will do.
     pub(super) fn is_guarded(&self) -> bool {
         self.guarded.load(Relaxed)
@@ -171,19 +183,21 @@ fn some_nanos(n: u64) -> Option<Duration> {
 }
 
 /// Wraps the connector of the HTTP client.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct ProbeLayer {
     /// Counts dials.
     pub(super) dials: Arc<AtomicUsize>,
     /// Counts connections.
     pub(super) traffic: Arc<Traffic>,
+    /// Who may dial.
+    pub(super) turns: Arc<Turns>,
 }
 
 impl<S> Layer<S> for ProbeLayer {
     type Service = Probe<S>;
 
     fn layer(&self, inner: S) -> Probe<S> {
-        Probe { inner: Arc::new(inner), dials: Arc::clone(&self.dials), traffic: Arc::clone(&self.traffic) }
+        Probe(Arc::new((inner, self.clone())))
     }
 }
 
@@ -191,19 +205,11 @@ impl<S> Layer<S> for ProbeLayer {
 ///
 /// The HTTP client clones its connector several times per request, dial or not; behind the `Arc` that
 /// costs next to nothing.
-pub(super) struct Probe<S> {
-    inner: Arc<S>,
-    dials: Arc<AtomicUsize>,
-    traffic: Arc<Traffic>,
-}
+pub(super) struct Probe<S>(Arc<(S, ProbeLayer)>);
 
 impl<S> Clone for Probe<S> {
     fn clone(&self) -> Self {
-        Self {
-            inner: Arc::clone(&self.inner),
-            dials: Arc::clone(&self.dials),
-            traffic: Arc::clone(&self.traffic),
-        }
+        Self(Arc::clone(&self.0))
     }
 }
 
@@ -211,6 +217,7 @@ impl<S, R> Service<R> for Probe<S>
 where
     S: Service<R> + Clone + Unpin,
     S::Future: Unpin,
+    S::Error: From<Outrun>,
     R: Unpin,
 {
     type Response = S::Response;
@@ -226,9 +233,19 @@ where
         if let Some(trace) = &trace {
             trace.enter(Stage::Connecting);
         }
-        self.dials.fetch_add(1, Relaxed);
-        let state = DialState::Getting(S::clone(&self.inner), Some(target));
-        Dial { state, trace, traffic: Arc::clone(&self.traffic), started: Instant::now() }
+        let (inner, layer) = &*self.0;
+        layer.dials.fetch_add(1, Relaxed);
+        let place = match trace.as_ref().map_or(0, |trace| trace.shared.load(Relaxed)) {
+            0 => Place::Free,
+            host => layer.turns.place(host),
+        };
+        let (turn, wait) = match place {
+            Place::First(turn) => (Some(turn), None),
+            Place::Later(wait) => (None, Some(wait)),
+            Place::Free => (None, None),
+        };
+        let state = DialState::Getting(S::clone(inner), Some(target));
+        Dial { state, trace, traffic: Arc::clone(&layer.traffic), turn, wait, started: Instant::now() }
     }
 }
 
@@ -237,8 +254,24 @@ pub(super) struct Dial<S: Service<R>, R> {
     state: DialState<S, R>,
     trace: Option<Arc<Trace>>,
     traffic: Arc<Traffic>,
+    /// Others wait for it.
+    turn: Option<Turn>,
+    /// It waits for another.
+    wait: Option<BoxFuture<'static, ()>>,
     started: Instant,
 }
+
+/// A dial that waited for another, whose connection then served.
+#[derive(Debug)]
+pub(super) struct Outrun;
+
+impl fmt::Display for Outrun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("another connection to the host serves")
+    }
+}
+
+impl std::error::Error for Outrun {}
 
 enum DialState<S: Service<R>, R> {
     /// Waiting for the connector; the target is taken when it is ready.
@@ -269,6 +302,7 @@ impl<S, R> Future for Dial<S, R>
 where
     S: Service<R> + Unpin,
     S::Future: Unpin,
+    S::Error: From<Outrun>,
     R: Unpin,
 {
     type Output = Result<S::Response, S::Error>;
@@ -279,11 +313,26 @@ where
         if !TRACE.try_with(|current| Arc::ptr_eq(current, &trace)).unwrap_or(false) {
             trace = trace.detach();
             dial.trace = Some(Arc::clone(&trace));
+            if dial.wait.is_some() {
+                return Poll::Ready(Err(Outrun.into()));
+            }
+        }
+        if let Some(wait) = &mut dial.wait {
+            ready!(wait.as_mut().poll(cx));
+            dial.wait = None;
+            dial.started = Instant::now();
         }
         let polled = TRACE.sync_scope(Arc::clone(&trace), || dial.state.poll(cx));
-        if matches!(polled, Poll::Ready(Ok(_))) {
-            dial.traffic.opened();
-            trace.dialled(dial.started.elapsed()); // after a failure the stage stays: it says where
+        match &polled {
+            Poll::Ready(Ok(_)) => {
+                dial.traffic.opened();
+                trace.dialled(dial.started.elapsed());
+                if let Some(turn) = dial.turn.take() {
+                    turn.end();
+                }
+            }
+            Poll::Ready(Err(_)) => dial.turn = None, // the stage stays: it says where
+            Poll::Pending => {}
         }
         polled
     }
@@ -296,7 +345,7 @@ mod tests {
     #[tokio::test]
     async fn a_dial_is_told_to_its_own_fetch_only() {
         let trace = Trace::start();
-        let mut dial = ProbeLayer { dials: Arc::default(), traffic: Arc::default() }.layer(Ready);
+        let mut dial = ProbeLayer::default().layer(Ready);
         let future = TRACE.sync_scope(Arc::clone(&trace), || dial.call("target"));
         assert_eq!(trace.stage(), Stage::Connecting);
         TRACE.scope(Arc::clone(&trace), future).await.unwrap();
@@ -315,10 +364,10 @@ mod tests {
 
     impl Service<&str> for Ready {
         type Response = ();
-        type Error = ();
-        type Future = std::future::Ready<Result<(), ()>>;
+        type Error = Outrun;
+        type Future = std::future::Ready<Result<(), Outrun>>;
 
-        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ()>> {
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Outrun>> {
             Poll::Ready(Ok(()))
         }
 

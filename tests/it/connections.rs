@@ -1,17 +1,19 @@
 //! Connections to real servers: which HTTP they speak, how often they are used, and what the record says of them.
 
-use crate::gannet::{Call, Ran, call, text};
+use crate::answering::{page, serve};
+use crate::gannet::{Call, Ran, call, run, text};
 use crate::pki::{Ca, ca, pem};
 use crate::servers::{Server, nginx};
 
-/// An nginx with TLS whose certificate this authority signed: these lines in its `server` block.
-pub(crate) fn secure(ca: &Ca, lines: &str, files: &[(&str, &str)]) -> Option<Server> {
+/// An nginx with TLS whose certificate this authority signed: `listen` with these words, and these lines in its
+/// `server` block.
+pub(crate) fn secure(ca: &Ca, listen: &str, lines: &str, files: &[(&str, &str)]) -> Option<Server> {
     let identity = ca.leaf(|_| {});
     let (cert, key) = (pem("CERTIFICATE", &identity.chain[0]), pem("PRIVATE KEY", identity.key.secret_der()));
     let own = [("cert.pem", &*cert), ("key.pem", &*key)];
     let files: Vec<_> = own.into_iter().chain(files.iter().copied()).collect();
     let tls = "ssl_certificate DIR/www/cert.pem; ssl_certificate_key DIR/www/key.pem;";
-    nginx(&format!("server {{ listen 127.0.0.1:PORT ssl; {tls} {lines} }}"), &files)
+    nginx(&format!("server {{ listen 127.0.0.1:PORT {listen}; {tls} {lines} }}"), &files)
 }
 
 pub(crate) fn https(server: &Server, path: &str) -> String {
@@ -25,8 +27,8 @@ pub(crate) fn trusting(ca: &Ca, directory: &tempfile::TempDir, args: &[&str]) ->
     call(args).env("SSL_CERT_FILE", &file.display().to_string())
 }
 
-/// The first number before ` connection` in the summary of `-v`, and the requests.
-fn sent(ran: &Ran) -> (u64, u64) {
+/// The connections in the summary of `-v`, and the requests.
+pub(crate) fn sent(ran: &Ran) -> (u64, u64) {
     let line = ran
         .stderr
         .lines()
@@ -40,7 +42,7 @@ fn sent(ran: &Ran) -> (u64, u64) {
 #[test]
 fn a_kept_connection_is_reported() {
     let (ca, home) = (ca("Root"), tempfile::tempdir().unwrap());
-    let Some(server) = secure(&ca, "", &[("a", "a")]) else { return };
+    let Some(server) = secure(&ca, "ssl", "", &[("a", "a")]) else { return };
     let url = https(&server, "/a");
     let ran =
         trusting(&ca, &home, &["fetch", &url, &url, &url, "--workers", "1", "-v", "--http1"]).run().exits(0);
@@ -50,4 +52,35 @@ fn a_kept_connection_is_reported() {
     assert!(records[1].get("time_tls_ms").is_none() && records[1].get("time_connect_ms").is_none());
     assert_eq!(text(&records[0], "http_version"), "HTTP/1.1");
     assert_eq!(sent(&ran), (1, 3));
+}
+
+#[test]
+fn idle_connections_are_kept_as_long_and_as_many_as_asked() {
+    let Some(server) = nginx("server { listen 127.0.0.1:PORT; }", &[("a", "a")]) else { return };
+    let urls: Vec<_> = (0..6).map(|nth| server.url(&format!("/a?{nth}"))).collect();
+    let opened = |flags: &[&str]| {
+        let urls = urls.iter().map(String::as_str);
+        let ran = run(["fetch", "-v", "--threads", "1"].into_iter().chain(urls).chain(flags.iter().copied()))
+            .exits(0);
+        sent(&ran).0
+    };
+    assert_eq!(opened(&["--workers", "1"]), 1);
+    assert_eq!(opened(&["--workers", "1", "--keep-alive", "0"]), 6);
+    // A connection is idle for the delay, and nobody else is to be asked meanwhile.
+    assert_eq!(opened(&["--workers", "1", "--delay", "300ms", "--keep-alive", "100ms"]), 6);
+    let many = ["--workers", "3", "--max-idle-per-host", "1"];
+    assert!((2..=6).contains(&opened(&many)));
+}
+
+#[test]
+fn keep_alive_0_says_so_and_contradictions_are_refused() {
+    let (server, heads) = serve(|_| page(""));
+    let url = server.url("/").to_string();
+    run(["fetch", &url, "--keep-alive", "0"]).exits(0);
+    run(["fetch", &url]).exits(0);
+    let says_close: Vec<_> =
+        heads.lock().unwrap().iter().map(|head| head.to_lowercase().contains("connection: close")).collect();
+    assert_eq!(says_close, [true, false]);
+    let ran = run(["fetch", &url, "--keep-alive", "0", "--max-idle-per-host", "2"]).exits(2);
+    assert!(ran.stderr.contains("no connection is ever idle\nhint: "), "{}", ran.stderr);
 }

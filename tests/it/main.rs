@@ -48,6 +48,7 @@ mod fuzz_targets;
 mod gannet;
 mod head_limits;
 mod html5ever_links;
+mod http2;
 mod imports;
 mod job;
 mod job_commands;

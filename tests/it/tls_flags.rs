@@ -1,12 +1,16 @@
 //! The flags of TLS, against nginx: whom to trust, whom to be, how old a version may be, and what is resumed.
 
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
+
 use crate::connections::{https, secure, trusting};
 use crate::gannet::{Ran, run, text};
-use crate::pki::{Ca, ca, organization, pem};
+use crate::pki::{Ca, Identity, ca, organization, pem, sans};
 use crate::servers::{Server, program};
+use crate::tls;
 
 /// A directory with what is written into it.
 struct Files(tempfile::TempDir);
@@ -60,7 +64,7 @@ fn refused(ran: &Ran, words: &str) {
 #[test]
 fn cacert_is_trusted_in_place_of_the_system() {
     let (files, own, system) = (Files::new(), ca("Own"), ca("System"));
-    let Some(server) = secure(&own, "", &[("a", "a")]) else { return };
+    let Some(server) = secure(&own, "ssl", "", &[("a", "a")]) else { return };
     let url = https(&server, "/a");
     fetch(&[&url, "--cacert", &files.ca(&own)]).exits(0);
     let ran = fetch(&[&url]).exits(4);
@@ -69,6 +73,44 @@ fn cacert_is_trusted_in_place_of_the_system() {
     let directory = tempfile::tempdir().unwrap();
     let other = files.put("other.pem", &pem("CERTIFICATE", system.cert.der()));
     refused(&trusting(&own, &directory, &["fetch", &url, "--cacert", &other]).run(), "unknown issuer");
+}
+
+/// What `openssl req -x509` makes: a CA that is the server itself.
+#[test]
+fn a_certificate_may_be_trusted_for_itself_while_its_name_and_dates_hold() {
+    let files = Files::new();
+    let of = |change: fn(&mut CertificateParams)| {
+        let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        Identity::new(&params.self_signed(&key).unwrap(), &key)
+    };
+    for (name, change, ends) in [
+        ("good", (|_| {}) as fn(&mut CertificateParams), None),
+        (
+            "name",
+            |params| params.subject_alt_names = sans(["other.test".to_owned()]),
+            Some("not valid for name"),
+        ),
+        ("dates", |params| params.not_after = date_time_ymd(2020, 1, 1), Some("expired")),
+    ] {
+        let identity = of(change);
+        let file = files.put(&format!("{name}.pem"), &pem("CERTIFICATE", &identity.chain[0]));
+        let server = tls::serve(tls::config(identity), |mut stream| {
+            let mut head = [0; 1024];
+            while stream.read(&mut head).is_ok_and(|length| length > 0) {
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na");
+            }
+        });
+        let ran = fetch(&[server.https_url("/").as_str(), "--cacert", &file]);
+        match ends {
+            None => assert_eq!(ran.code, Some(0), "{name}: {}", ran.text()),
+            Some(words) => refused(&ran, words),
+        }
+        let other = files.ca(&ca("Other"));
+        refused(&fetch(&[server.https_url("/").as_str(), "--cacert", &other]), "");
+    }
 }
 
 #[test]
@@ -97,7 +139,7 @@ fn what_is_no_certificate_or_key_is_refused_at_start() {
 /// An nginx that answers those only whom this authority knows, with their names.
 fn exclusive(own: &Ca, clients: &Ca) -> Option<Server> {
     let lines = "ssl_protocols TLSv1.2 TLSv1.3; ssl_client_certificate DIR/www/clients.pem; ssl_verify_client on; return 200 $ssl_client_s_dn;";
-    secure(own, lines, &[("clients.pem", &pem("CERTIFICATE", clients.cert.der()))])
+    secure(own, "ssl", lines, &[("clients.pem", &pem("CERTIFICATE", clients.cert.der()))])
 }
 
 #[test]
@@ -140,7 +182,7 @@ fn a_client_certificate_is_shown_whatever_form_its_key_has() {
 #[test]
 fn a_version_that_is_too_old_is_refused_and_says_so() {
     let (files, own) = (Files::new(), ca("Own"));
-    let Some(server) = secure(&own, "ssl_protocols TLSv1.2;", &[("a", "a")]) else { return };
+    let Some(server) = secure(&own, "ssl", "ssl_protocols TLSv1.2;", &[("a", "a")]) else { return };
     let (trust, url) = (files.ca(&own), https(&server, "/a"));
     fetch(&[&url, "--cacert", &trust, "--min-tls", "1.2"]).exits(0);
     for old in [["--min-tls", "1.3"], ["--tls-min", "TLSv1_3"]] {
@@ -151,7 +193,7 @@ fn a_version_that_is_too_old_is_refused_and_says_so() {
 
 #[test]
 fn insecure_warns_once() {
-    let Some(server) = secure(&ca("Nobody"), "", &[("a", "a")]) else { return };
+    let Some(server) = secure(&ca("Nobody"), "ssl", "", &[("a", "a")]) else { return };
     let url = https(&server, "/a");
     let warnings = |more: &[&str]| {
         let ran = fetch(&[&[&*url, &url, "-k"], more].concat()).exits(0);
@@ -166,7 +208,9 @@ fn insecure_warns_once() {
 fn sessions_are_resumed_over_connections_and_threads() {
     let (files, own) = (Files::new(), ca("Own"));
     for version in ["TLSv1.2", "TLSv1.3"] {
-        let Some(server) = secure(&own, &format!("ssl_protocols {version};"), &[("a", "a")]) else { return };
+        let Some(server) = secure(&own, "ssl", &format!("ssl_protocols {version};"), &[("a", "a")]) else {
+            return;
+        };
         let (trust, url) = (files.ca(&own), https(&server, "/a"));
         let urls = [&*url; 6];
         let flags =

@@ -62,7 +62,7 @@ impl Pools {
             None => {
                 let judge = (way == Way::Judged).then_some(self.is_public);
                 let look_up = Arc::clone(&self.look_up);
-                let layer = ProbeLayer { dials: Arc::default(), traffic: Arc::clone(&self.traffic) };
+                let layer = ProbeLayer { traffic: Arc::clone(&self.traffic), ..ProbeLayer::default() };
                 let (tls, proxy) = (self.tls.clone(), Some(proxy));
                 let pool = Pool::new(options, tls, look_up, judge, layer, proxy, self.size)?;
                 ((nth, way), Arc::new(pool))
