@@ -174,7 +174,12 @@ impl ServerCertVerifier for LazyVerifier {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncReadExt as _;
+
+    use super::super::resolve::LookUp;
+    use super::super::{ErrorKind, Fetch as _, Http, HttpOptions, Request};
     use super::*;
+    use crate::url::CrawlUrl;
 
     #[test]
     fn every_version_and_kind_of_certificate_begins_with_aes_128() {
@@ -188,6 +193,28 @@ mod tests {
             let names = provider.cipher_suites.iter().map(|suite| format!("{:?}", suite.suite()));
             let first = names.into_iter().find(|name| name.starts_with(kind)).unwrap();
             assert!(first.contains("AES_128"), "{first}");
+        }
+    }
+
+    /// The name is in the clear in the first message (RFC 6066 §3).
+    #[tokio::test]
+    async fn a_server_is_asked_for_by_the_name_of_the_url_wherever_that_leads() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let here: LookUp = Arc::new(|_| Box::pin(async { Ok(vec![std::net::Ipv4Addr::LOCALHOST.into()]) }));
+        let http = Http::with_look_up(HttpOptions::default(), here).unwrap();
+        for name in ["one.test", "two.test"] {
+            let url = CrawlUrl::parse(&format!("https://{name}:{port}/")).unwrap();
+            let server = async {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut hello = vec![0; 4096];
+                let length = stream.read(&mut hello).await.unwrap();
+                hello.truncate(length);
+                hello
+            };
+            let (fetched, hello) = tokio::join!(http.fetch(Request::get(url)), server);
+            assert_eq!(fetched.unwrap_err().kind, ErrorKind::Tls);
+            assert!(hello.windows(name.len()).any(|word| word == name.as_bytes()), "{name}");
         }
     }
 }
