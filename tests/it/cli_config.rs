@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::answering::{page, serve};
+use crate::answering::{moved, page, serve};
 use crate::gannet::{Call, call};
 
 /// A place with a file of the project and one of the user.
@@ -126,20 +126,30 @@ fn a_host_may_have_a_pace_of_its_own() {
 }
 
 #[test]
-fn a_host_may_have_headers_and_credentials_of_its_own() {
-    let (server, heads) = serve(|_| page(""));
-    let section = "user = \"jo:env:JO\"\nheader = [\"X-Team: a\"]\nuser-agent = \"b\"\ntimeout = \"5s\"";
-    let desk =
-        Desk::new(&format!("user-agent = \"all\"\n[host.\"127.0.0.1:{}\"]\n{section}", server.port()), "");
-    let url = server.url("/").to_string();
-    desk.call(&["fetch", &url]).env("JO", "hunter2").run().exits(0);
-    let head = heads.lock().unwrap()[0].to_lowercase();
-    for part in ["authorization: basic am86ahvudgvymg==", "x-team: a", "user-agent: b"] {
-        assert!(head.contains(part), "{head}");
+fn a_host_may_have_credentials_and_headers_of_its_own() {
+    let (server, heads) = serve(|path| match path {
+        "/" => moved("/next"),
+        _ => page(""),
+    });
+    let section = "[host.\"127.0.0.1\"]\nheader = [\"X-Team: env:TEAM\"]\nuser = \"me:env:TEAM\"\nuser-agent = \"mine/1\"\n";
+    let desk = Desk::new(section, "");
+    let call = |args: &[&str]| desk.call(args).env("TEAM", "hush").run();
+    call(&["fetch", server.url("/").as_str(), "--bearer", "other", "-A", "other/1"]).exits(0);
+    call(&["robots", server.url("/").as_str()]).exits(0);
+    for head in heads.lock().unwrap().iter().map(|head| head.to_lowercase()) {
+        for line in ["x-team: hush", "authorization: basic bwu6ahvzaa==", "user-agent: mine/1"] {
+            assert!(head.contains(line), "{head}");
+        }
     }
-    let shown = desk.call(&["config", "fetch"]).env("JO", "hunter2").run().exits(0).text();
-    assert!(shown.contains("user = \"***\"") && shown.contains("header = [\"***\"]"), "{shown}");
-    desk.call(&["fetch", &url]).run().exits(2).says(&["gannet.toml:2", "JO"]);
+    assert_eq!(heads.lock().unwrap().len(), 3);
+    let shown = desk.call(&["config", "crawl"]).run().exits(0).text();
+    assert!(shown.contains("user = \"***\"") && !shown.contains("env:TEAM"), "{shown}");
+    let ran = desk.call(&["fetch", server.url("/").as_str()]).run().exits(2);
+    assert!(
+        ran.stderr.contains("gannet.toml:1: `--header` x-team: the variable `TEAM` is not set"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]

@@ -7,6 +7,7 @@ use rustix::process::Signal;
 
 use crate::answering::{Heads, moved, page, serve};
 use crate::gannet::{call, run, text};
+use crate::raw::Raw;
 use crate::servers::{Server, nginx, program};
 
 /// A site whose pages are there for whoever has the cookie of its login, which a redirect sets.
@@ -143,11 +144,7 @@ fn bad_files_end_the_run_before_it_begins() {
     }
     let ran = run(["fetch", "http://127.0.0.1:1/", "--save-cookies", &nowhere]).exits(1);
     assert!(ran.stderr.contains("cannot write"), "{}", ran.stderr);
-    for args in [
-        &["--user", "a:hush", "--bearer", "hush"][..],
-        &["--user", "a:hush", "-H", "Authorization: hush"],
-        &["--keep-session-cookies"],
-    ] {
+    for args in [&["--user", "a:hush", "--bearer", "hush"][..], &["--keep-session-cookies"]] {
         let ran = run([&["fetch", "http://127.0.0.1:1/"], args].concat()).exits(2);
         assert!(!ran.stderr.contains("hush"), "{}", ran.stderr);
     }
@@ -257,7 +254,53 @@ fn nginx_asks_for_a_password() {
     assert_eq!((&refused["outcome"], &refused["status_code"]), (&"finished".into(), &401.into()));
 }
 
-/// lighttpd with digest authentication, and `nonces` more directives.
+/// A server that asks for a digest again and again, and what it was sent.
+fn ask_for_digests(stale: &'static str) -> (Raw, Heads) {
+    let heads = Heads::default();
+    let log = std::sync::Arc::clone(&heads);
+    let server = Raw::serve(move |mut conn| {
+        while let Some(mut head) = conn.request() {
+            head += &String::from_utf8(conn.body("the body".len())).unwrap();
+            log.lock().unwrap().push(head);
+            let challenge =
+                format!("Digest realm=\"r\", nonce=\"n\", qop=\"auth\", algorithm=SHA-256{stale}");
+            conn.send(format!(
+                "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: {challenge}\r\nContent-Length: 0\r\n\r\n"
+            ));
+        }
+    });
+    (server, heads)
+}
+
+#[test]
+fn a_challenge_is_answered_once_and_an_old_nonce_twice() {
+    for (stale, expected) in [("", 2), (", stale=true", 3)] {
+        let (server, heads) = ask_for_digests(stale);
+        let seed = server.url("/a").to_string();
+        let args = [
+            "fetch",
+            &seed,
+            "--data",
+            "the body",
+            "--auth-type",
+            "digest",
+            "-u",
+            "me:hush",
+            "--response-headers",
+        ];
+        let ran = run(args);
+        assert_eq!((&ran.record()["status_code"], &ran.record()["attempts"]), (&401.into(), &1.into()));
+        assert!(!(ran.text() + &ran.stderr).contains("hush"), "{}", ran.text());
+        let heads = heads.lock().unwrap();
+        assert_eq!(heads.len(), expected, "{heads:?}");
+        for (nth, head) in heads.iter().enumerate() {
+            assert!(head.ends_with("the body"), "{head}");
+            assert_eq!(head.contains("response="), nth > 0, "{head}");
+        }
+    }
+}
+
+/// lighttpd with digest authentication.
 fn digest_server(algorithm: &str) -> Option<Server> {
     let program = program("lighttpd", "lighttpd")?;
     Some(Server::start(&program, |directory, port| {

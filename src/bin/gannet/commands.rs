@@ -28,7 +28,7 @@ pub(crate) fn run(loaded: Loaded) -> Result<Code, Error> {
     match args.command {
         Command::Crawl(args) => run_settings(Settings::crawl(args, &typed, hosts)?.with_notices(notices)),
         Command::Fetch(args) => run_settings(Settings::fetch(args, &typed, hosts)?.with_notices(notices)),
-        Command::Robots(args) => robots::run(args, hosts),
+        Command::Robots(args) => robots::run(args, &hosts),
         Command::Config(args) => config::run(&args),
         Command::Report(args) => report::run(args),
         Command::Job(args) => job::run(args),

@@ -257,12 +257,11 @@ pub(crate) fn http_options(
     robots_token: &str,
     hosts: &[HostSettings],
 ) -> Result<HttpOptions, Error> {
-    let headers = headers(&request.headers)?;
     Ok(HttpOptions {
-        session: session::options(&request.login, &headers)?,
-        hosts: hosts::options(hosts, &request.login)?,
+        session: session::options(&request.login)?,
+        hosts: hosts::options(hosts, request.login.auth_type)?,
         user_agent: request.user_agent.unwrap_or_else(|| user_agent(robots_token)),
-        headers,
+        headers: headers(&request.headers)?,
         timeout: request.timeout,
         connect_timeout: request.connect_timeout,
         idle_timeout: request.idle_timeout,

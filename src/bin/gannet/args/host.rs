@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgMatches, Parser};
 
+use super::session::AuthType;
 use super::values::{duration, positive, rate};
 use crate::config::Place;
 
@@ -25,6 +26,8 @@ pub(crate) struct HostArgs {
     pub(crate) headers: Vec<String>,
     #[arg(long, conflicts_with = "bearer")]
     pub(crate) user: Option<String>,
+    #[arg(long)]
+    pub(crate) auth_type: Option<AuthType>,
     #[arg(long)]
     pub(crate) bearer: Option<String>,
 }

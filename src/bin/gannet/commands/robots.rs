@@ -31,14 +31,14 @@ use crate::settings::http_options;
 /// Hosts asked at once.
 const AT_ONCE: usize = 8;
 
-pub(super) fn run(args: RobotsArgs, hosts: Vec<HostSettings>) -> Result<Code, Error> {
+pub(super) fn run(args: RobotsArgs, hosts: &[HostSettings]) -> Result<Code, Error> {
     let RobotsArgs { urls, robots_token: token, robots, format, request, .. } = args;
     let urls = parse(&urls)?;
     let answers = match &robots {
         Some(path) => given(path, &urls)?,
         None => {
             notices(&request.connection).iter().for_each(|notice| warning(notice));
-            ask(http_options(request, &token, &hosts)?, &urls)?
+            ask(http_options(request, &token, hosts)?, &urls)?
         }
     };
     let findings: Vec<_> =

@@ -6,7 +6,7 @@ use gannet::frontier::HostPace;
 use gannet::url::HostTable;
 
 use super::{headers, session};
-use crate::args::{HostSettings, LoginArgs};
+use crate::args::{AuthType, HostSettings};
 
 /// The pace of each; a nearer section takes the place of a farther one.
 pub(super) fn paces(hosts: &[HostSettings]) -> Result<HostTable<HostPace>, Error> {
@@ -15,24 +15,23 @@ pub(super) fn paces(hosts: &[HostSettings]) -> Result<HostTable<HostPace>, Error
     })
 }
 
-/// What requests to each have of their own; users are sent as `login` says.
-pub(super) fn options(hosts: &[HostSettings], login: &LoginArgs) -> Result<HostTable<HostOptions>, Error> {
+/// How each is asked. `auth_type` holds where a section does not say.
+pub(super) fn options(
+    hosts: &[HostSettings],
+    auth_type: Option<AuthType>,
+) -> Result<HostTable<HostOptions>, Error> {
     table(hosts, |host| {
         let args = &host.args;
         let agent = args.user_agent.as_deref().map(HeaderValue::from_str).transpose();
-        let all = || -> Result<_, Error> {
-            let (user, token) = (args.user.as_deref(), args.bearer.as_deref());
-            Ok(HostOptions {
-                headers: headers(&args.headers)?,
-                credentials: session::credentials(user, token, session::scheme(login))?,
-                timeout: args.timeout,
-                user_agent: agent.map_err(|_| Error::Config("`user-agent` is no header value".into()))?,
-            })
-        };
-        // The words are those of flags: say which section they are about.
-        all().map_err(|why| match why {
-            Error::Config(why) => Error::Config(format!("{}: {why}", host.place)),
-            other => other,
+        Ok(HostOptions {
+            headers: headers(&args.headers)?,
+            credentials: session::credentials(
+                args.user.as_deref(),
+                args.bearer.as_deref(),
+                args.auth_type.or(auth_type),
+            )?,
+            timeout: args.timeout,
+            user_agent: agent.map_err(|_| Error::Config("`user-agent` is no header value".into()))?,
         })
     })
 }
@@ -43,8 +42,9 @@ fn table<T>(
 ) -> Result<HostTable<T>, Error> {
     let mut table = HostTable::default();
     for host in hosts {
-        let wrong = |why| Error::Config(format!("{}: {why}", host.place));
-        table.insert(&host.pattern, make(host)?).map_err(wrong)?;
+        let wrong = |why: String| Error::Config(format!("{}: {why}", host.place));
+        let value = make(host).or_else(|why| Err(wrong(why.to_string())))?;
+        table.insert(&host.pattern, value).map_err(wrong)?;
     }
     Ok(table)
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gannet::error::Error;
-use gannet::fetch::{Credentials, HeaderMap, Netrc, Scheme, SessionOptions};
+use gannet::fetch::{Credentials, Netrc, Scheme, SessionOptions};
 
 use super::secret::secret;
 use crate::args::{AuthType, LoginArgs};
@@ -14,42 +14,35 @@ use crate::args::{AuthType, LoginArgs};
 /// A longer netrc is none, bytes.
 const LONGEST: u64 = 1024 * 1024;
 
-/// What of a session is known before the run, but for cookies. `headers` are those of all requests.
-pub(super) fn options(args: &LoginArgs, headers: &HeaderMap) -> Result<SessionOptions, Error> {
-    let scheme = scheme(args);
-    let credentials = credentials(args.user.as_deref(), args.bearer.as_deref(), scheme)?;
-    if credentials.is_some() && headers.contains_key("authorization") {
-        return Err(Error::Config(
-            "`-H Authorization` and `--user` or `--bearer` say two things\nhint: leave one of them out"
-                .into(),
-        ));
-    }
+/// What of a session is known before the run, but for cookies.
+pub(super) fn options(args: &LoginArgs) -> Result<SessionOptions, Error> {
     let file = match &args.netrc_file {
         Some(path) => Some(path.clone()),
         None => args.netrc.then(usual_netrc).transpose()?,
     };
+    let scheme = scheme(args.auth_type);
     let netrc = file.as_deref().map(|path| read(path, scheme)).transpose()?.map(Arc::new);
+    let credentials = credentials(args.user.as_deref(), args.bearer.as_deref(), args.auth_type)?;
     Ok(SessionOptions { credentials, scheme, netrc, ..SessionOptions::default() })
 }
 
-/// How users and passwords are sent.
-pub(super) fn scheme(args: &LoginArgs) -> Scheme {
-    match args.auth_type {
-        None | Some(AuthType::Basic) => Scheme::Basic,
-        Some(AuthType::Digest) => Scheme::Digest,
-    }
-}
-
-/// A user, or a token.
+/// What `--user` or `--bearer` says; of the two there is one at most.
 pub(super) fn credentials(
     user: Option<&str>,
     token: Option<&str>,
-    scheme: Scheme,
+    auth_type: Option<AuthType>,
 ) -> Result<Option<Credentials>, Error> {
     match (user, token) {
-        (Some(user), _) => login(user, scheme).map(Some),
+        (Some(user), _) => login(user, scheme(auth_type)).map(Some),
         (None, Some(token)) => bearer(token).map(Some),
         (None, None) => Ok(None),
+    }
+}
+
+fn scheme(auth_type: Option<AuthType>) -> Scheme {
+    match auth_type {
+        None | Some(AuthType::Basic) => Scheme::Basic,
+        Some(AuthType::Digest) => Scheme::Digest,
     }
 }
 
