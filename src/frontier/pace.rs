@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 /// How late a start may be without slowing a rate, and so how much of it may be made up for at once.
-pub(super) const SLACK: Duration = Duration::from_millis(50);
+pub(super) const SLACK: Duration = Duration::from_millis(100);
 
 /// When the next may start, where one did `now` that might have at `beat`.
 pub(super) fn next_beat(beat: Instant, now: Instant, every: Duration) -> Instant {

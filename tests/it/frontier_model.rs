@@ -19,7 +19,7 @@ pub(crate) const HOSTS: usize = 4;
 /// More for a host than a visit of the store brings.
 pub(crate) const PAGES: usize = 80;
 /// What a rate may be ahead.
-const SLACK: Duration = Duration::from_millis(50);
+const SLACK: Duration = Duration::from_millis(100);
 /// Every third page is one that robots.txt forbids.
 const DENIED: usize = 3;
 
@@ -249,8 +249,12 @@ impl Model {
         let (state, how) = match how {
             How::Returned => (State::Retry(now), Disposition::Returned),
             _ if !fetched => (State::Done, Disposition::Done { signal: HostSignal::Neutral, failed: false }),
-            How::Done => (State::Done, Disposition::Done { signal: HostSignal::Healthy, failed: false }),
-            How::Failed => (State::Done, Disposition::Done { signal: HostSignal::Neutral, failed: false }),
+            How::Done => {
+                // Sometimes quick and sometimes slow.
+                let signal = HostSignal::Answered(Duration::from_millis(now.subsec_millis().into()));
+                (State::Done, Disposition::Done { signal, failed: false })
+            }
+            How::Failed => (State::Done, Disposition::Done { signal: HostSignal::Strained, failed: false }),
             How::Retry(after) => {
                 (State::Retry(now + *after), Disposition::Retry(*after, HostSignal::Healthy))
             }
