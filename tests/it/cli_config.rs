@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::answering::{moved, page, serve};
 use crate::gannet::{Call, call};
+use crate::raw::Raw;
 
 /// A place with a file of the project and one of the user.
 struct Desk {
@@ -79,6 +80,10 @@ fn what_is_shown_can_be_kept_as_a_file() {
         "workers = 3\nfollow = [\"a\", \"area\"]\nquiet = 1\ndeny-private = true\n[crawl]\ninclude = ['a\\d', 'b\"']",
         "",
     );
+    let slow = Desk::new("[host.\"127.0.0.1\"]\ntimeout = \"200ms\"", "");
+    let silent = Raw::serve(|mut conn| while conn.request().is_some() {});
+    let ran = slow.call(&["fetch", silent.url("/").as_str(), "--retries", "0"]).run();
+    assert_eq!(ran.record()["error"], "not done within 200ms");
     let shown = desk.call(&["config", "crawl"]).run().exits(0).text();
     assert!(shown.contains("follow = [\"a\",\"area\"]  # gannet.toml:2"), "{shown}");
     std::fs::write(desk.path().join("kept.toml"), &shown).unwrap();

@@ -62,11 +62,15 @@ impl CookieFiles {
 
     /// Writes the file of a job from time to time until this is dropped.
     pub(crate) fn keep(&self) -> Option<Keeper> {
+        self.keep_each(EVERY)
+    }
+
+    fn keep_each(&self, time: Duration) -> Option<Keeper> {
         let (place, jar) = (self.job.clone()?, Arc::clone(&self.jar));
         let (stop, stopped) = mpsc::channel();
         let keep = move || {
             let mut written = jar.changes();
-            while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
+            while stopped.recv_timeout(time) == Err(RecvTimeoutError::Timeout) {
                 let changes = jar.changes();
                 // What cannot be written now is said at the end.
                 if changes != written && place.write(&jar).is_ok() {
@@ -130,4 +134,32 @@ fn load(jar: &Jar, path: &Path) -> Result<(), Error> {
             path.display()
         ))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_job_has_its_cookies_before_its_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let args = CookieArgs {
+            cookies: true,
+            load_cookies: Vec::new(),
+            save_cookies: None,
+            keep_session_cookies: false,
+        };
+        let files = CookieFiles::open(&args, Some(directory.path())).unwrap().unwrap();
+        let _keeper = files.keep_each(Duration::from_millis(1));
+        files.jar.load("h\tFALSE\t/\tFALSE\t0\ta\tb\n").unwrap();
+        let kept = directory.path().join("cookies.txt");
+        let until = Instant::now() + Duration::from_secs(20);
+        while !kept.exists() && Instant::now() < until {
+            std::thread::park_timeout(Duration::from_millis(5)); // nothing tells when another thread writes
+        }
+        let again = CookieFiles::open(&args, Some(directory.path())).unwrap().unwrap();
+        assert!(again.jar.to_netscape(true).ends_with("h\tFALSE\t/\tFALSE\t0\ta\tb\n"));
+    }
 }
