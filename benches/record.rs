@@ -104,6 +104,7 @@ fn outcome() -> Outcome {
         proxy: None,
         is_public: false,
         timings: Timings::default(),
+        cache: None,
         captures: Vec::new(),
     };
     Outcome::new(OutcomeKind::Finished, Some(url)).settle(Ok(response), Keep::default())

@@ -148,6 +148,7 @@ mod tests {
             proxy: None,
             is_public: false,
             timings: Timings::default(),
+            cache: None,
             captures: Vec::new(),
         })
     }

@@ -86,6 +86,7 @@ mod tests {
             proxy: None,
             is_public: false,
             timings: Timings::default(),
+            cache: None,
             captures: Vec::new(),
         })
     }

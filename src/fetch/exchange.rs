@@ -13,6 +13,7 @@ use reqwest::{Method, StatusCode, Version};
 use tokio::time::timeout;
 
 use super::body::Collector;
+use super::cache::{Recalled, Saving};
 use super::capture::Captures;
 use super::classify::{Cause, classify};
 use super::connections::Protocol;
@@ -26,8 +27,8 @@ use super::redirect;
 use super::session::Asking;
 use super::trace::{Stage, Trace};
 use super::{
-    Body, Capture, ErrorKind, FetchError, Hop, HopPolicy, HopRecord, Phase, Request, Response, Timings,
-    Truncated, Validators,
+    Body, Cache, CacheUse, Capture, ErrorKind, FetchError, Hop, HopPolicy, HopRecord, Phase, Request,
+    Response, Timings, Truncated, Validators,
 };
 use crate::url::CrawlUrl;
 
@@ -71,6 +72,17 @@ pub(super) struct Exchange<'a> {
     passage: Passage,
     /// What goes over the wire, if that is asked for.
     captures: Option<Box<Captures>>,
+    /// What the cache has to do with the current hop, if there is one.
+    recall: Recall,
+}
+
+/// See [`Exchange`].
+#[derive(Default)]
+struct Recall {
+    used: Option<CacheUse>,
+    /// Conditions of the request under which the stored answer holds.
+    conditions: Option<Box<HeaderMap>>,
+    saving: Option<Box<Saving>>,
 }
 
 impl<'a> Exchange<'a> {
@@ -102,6 +114,7 @@ impl<'a> Exchange<'a> {
             reused: false,
             passage: Passage::default(),
             captures: capture.then(Box::default),
+            recall: Recall::default(),
         }
     }
 
@@ -154,13 +167,72 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Sends the request of the current hop and waits for the head of its answer.
+    /// The head of the answer to the current hop, from the cache or from the server.
     async fn ask(&mut self) -> Result<reqwest::Response, FetchError> {
+        let answer = match self.http.options.cache.as_ref().filter(|_| self.validators.is_none()) {
+            None => self.ask_server().await,
+            // Boxed, so that its state is no part of every fetch.
+            Some(cache) => Box::pin(self.ask_cache(cache)).await,
+        };
+        answer.map_err(|cause| self.blocked(cause))
+    }
+
+    /// The same where there is a cache.
+    async fn ask_cache(&mut self, cache: &Cache) -> Result<reqwest::Response, Cause> {
+        self.recall = Recall { used: Some(CacheUse::Miss), ..Recall::default() };
+        let Ok(request) = self.request() else { return self.ask_server().await };
+        let mut visit = cache.visit(&self.url, &request, self.guarded).await;
+        let may_ask = self.http.guard.way(&self.url, self.guarded).is_ok();
+        if let Some(recalled) = visit.fresh().filter(|_| may_ask) {
+            return Ok(self.recalled(recalled, CacheUse::Hit));
+        }
+        self.recall.conditions = Some(visit.conditions()).filter(|all| !all.is_empty()).map(Box::new);
+        let mut answer = self.ask_server().await;
+        let is_asked = self.recall.conditions.take().is_some();
+        if let Some(said) = answer.as_mut().ok().filter(|said| is_asked && said.status() == 304) {
+            if let Some(recalled) = visit.confirmed(said).await {
+                return Ok(self.recalled(recalled, CacheUse::Revalidated));
+            }
+            answer = self.ask_server().await; // it was about an answer that is not there
+        }
+        let has_failed = match &answer {
+            Ok(answer) => matches!(answer.status().as_u16(), 500 | 502..=504),
+            Err(cause) => !is_blocked(cause) && cause.phase != Phase::Total && !cause.exhausted,
+        };
+        if let Some(recalled) = visit.stand_in().filter(|_| has_failed) {
+            return Ok(self.recalled(recalled, CacheUse::Stale));
+        }
+        let answer = answer?;
+        self.recall.saving = visit.take(&answer, self.guarded).await;
+        Ok(answer)
+    }
+
+    /// Goes on with an answer of the cache.
+    fn recalled(&mut self, recalled: Recalled, used: CacheUse) -> reqwest::Response {
+        self.recall.used = Some(used);
+        self.guarded |= recalled.is_public;
+        self.first_byte = Some(self.trace.started().elapsed());
+        self.reused &= used == CacheUse::Revalidated;
+        if let Some(captures) = &mut self.captures {
+            captures.receive(Bytes::new(), None); // what did go over the wire has no body
+        }
+        recalled.answer
+    }
+
+    /// Keeps what was read, if it is to be kept and is whole.
+    async fn save(&mut self) {
+        if let Some(saving) = self.recall.saving.take() {
+            Box::pin(saving.keep()).await;
+        }
+    }
+
+    /// Sends the request of the current hop and waits for the head of its answer.
+    async fn ask_server(&mut self) -> Result<reqwest::Response, Cause> {
         let guard = &self.http.guard;
         self.trace.aim(self.url.host(), self.guarded);
         let mut way = match guard.way(&self.url, self.guarded) {
             Ok(way) => way,
-            Err(why) => return Err(self.blocked(cause(ErrorKind::BlockedAddress, Phase::Resolve, why))),
+            Err(why) => return Err(cause(ErrorKind::BlockedAddress, Phase::Resolve, why)),
         };
         if self.url.is_https() || self.http.proxies.as_ref().is_some_and(|(proxies, _)| proxies.use_tls()) {
             self.http.prepare_tls().await;
@@ -168,7 +240,7 @@ impl<'a> Exchange<'a> {
         if let Some((proxies, _)) = &self.http.proxies
             && let Some(fleet) = self.passage.set_out(proxies, &self.url)
         {
-            Box::pin(self.board(fleet)).await.map_err(|cause| self.fail(cause, None))?;
+            Box::pin(self.board(fleet)).await?;
         }
         let mut sent = self.send_by_proxies(way).await;
         if !self.guarded && sent.as_ref().is_err_and(is_blocked) {
@@ -176,7 +248,7 @@ impl<'a> Exchange<'a> {
             way = Way::Open;
             sent = self.send_by_proxies(way).await;
         }
-        let answer = sent.map_err(|cause| self.blocked(cause))?;
+        let answer = sent?;
         // A proxy's address says nothing about where the answer came from.
         let direct = answer.remote_addr().filter(|_| self.passage.proxy().is_none());
         let public = direct.is_some_and(|address| (guard.is_public)(address.ip()));
@@ -249,10 +321,11 @@ impl<'a> Exchange<'a> {
         self.trace.enter(Stage::Idle);
         let (dials, mut sharing) = (self.trace.dials(), None);
         let http = self.http;
-        let (method, body) = (self.method.clone(), self.body.clone());
-        let headers = self.headers.as_deref();
-        let answer = match http.request(&self.url, method, body, headers, self.foreign, self.rewritten) {
+        let answer = match self.request() {
             Ok(mut request) => {
+                if let Some(conditions) = &self.recall.conditions {
+                    request.headers_mut().extend((**conditions).clone());
+                }
                 if let Some(validators) = &self.validators {
                     validators.put(request.headers_mut());
                 }
@@ -312,6 +385,13 @@ impl<'a> Exchange<'a> {
         Cause { blame: cause.blame.or(blame), ..cause }
     }
 
+    /// The request of the current hop, without conditions.
+    fn request(&self) -> reqwest::Result<reqwest::Request> {
+        let (method, body) = (self.method.clone(), self.body.clone());
+        let headers = self.headers.as_deref();
+        self.http.request(&self.url, method, body, headers, self.foreign, self.rewritten)
+    }
+
     /// Decides about a redirect: the target with `Follow` or `HandBack`, or why not. One that changes the
     /// method (`becomes_get`) may well lead back to the same URL: that is how forms are answered. So may one that sets a
     /// cookie: that is how logins are.
@@ -367,6 +447,7 @@ impl<'a> Exchange<'a> {
         match self.read(&mut answer, self.collector(&head.headers, length)).await {
             Ok(body) => {
                 head.body = body;
+                self.save().await;
                 head.timings = self.timings();
                 head.captures = self.captured();
                 Ok(head)
@@ -386,6 +467,7 @@ impl<'a> Exchange<'a> {
         head.body = match self.read(&mut answer, collector).await {
             Ok(body) | Err((body, _)) => body,
         };
+        self.save().await;
         head.redirect = Some(target);
         head.timings = self.timings();
         head.captures = self.captured();
@@ -405,13 +487,21 @@ impl<'a> Exchange<'a> {
 
     /// Ends the answer of a hop that leads elsewhere.
     async fn drain(&mut self, answer: &mut reqwest::Response) {
-        let Some(captures) = &mut self.captures else {
+        if self.captures.is_none() && self.recall.saving.is_none() {
             drain(answer, |_| ()).await;
             return;
-        };
+        }
         let mut body = Vec::new();
         let truncated = drain(answer, |chunk| body.extend_from_slice(chunk)).await;
-        captures.receive(body.into(), truncated);
+        let body = Bytes::from(body);
+        if let Some(saving) = self.recall.saving.as_mut().filter(|_| truncated.is_none()) {
+            saving.push(&body);
+            saving.end();
+        }
+        self.save().await;
+        if let Some(captures) = &mut self.captures {
+            captures.receive(body, truncated);
+        }
     }
 
     async fn read(
@@ -422,11 +512,19 @@ impl<'a> Exchange<'a> {
         let (cut, cause) = loop {
             match self.deadline.run(Phase::Body, answer.chunk()).await {
                 Ok(Ok(Some(chunk))) => {
+                    if let Some(saving) = &mut self.recall.saving {
+                        saving.push(&chunk);
+                    }
                     if !collector.push(chunk) {
                         break (None, None);
                     }
                 }
-                Ok(Ok(None)) => break (None, None),
+                Ok(Ok(None)) => {
+                    if let Some(saving) = &mut self.recall.saving {
+                        saving.end();
+                    }
+                    break (None, None);
+                }
                 Ok(Err(error)) => {
                     break (Some(Truncated::Disconnect), Some(classify(&error, Phase::Body, Stage::Idle)));
                 }
@@ -437,7 +535,13 @@ impl<'a> Exchange<'a> {
             let (wire, truncated) = collector.wire(cut);
             captures.receive(wire, truncated);
         }
-        match (collector.finish(cut), cause) {
+        let mut finished = collector.finish(cut);
+        if let (Ok(body) | Err((body, _)), true) =
+            (&mut finished, self.recall.used.is_some_and(CacheUse::has_body))
+        {
+            body.wire_bytes = 0; // it came from the cache
+        }
+        match (finished, cause) {
             (Ok(body) | Err((body, _)), Some(cause)) => Err((body, cause)),
             (Ok(body), None) => Ok(body),
             (Err((body, why)), None) => Err((body, self::cause(ErrorKind::Decode, Phase::Body, why))),
@@ -449,6 +553,7 @@ impl<'a> Exchange<'a> {
         Response {
             status: answer.status().as_u16(),
             http_version: version_name(answer.version()),
+            cache: self.recall.used,
             remote: answer.remote_addr(),
             reused: self.reused,
             headers: std::mem::take(answer.headers_mut()),
@@ -464,6 +569,7 @@ impl<'a> Exchange<'a> {
             redirect: None,
             status: 0,
             http_version: "",
+            cache: None,
             headers: HeaderMap::new(),
             body: Body::default(),
             remote: None,

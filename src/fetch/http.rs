@@ -34,7 +34,7 @@ use super::tls::LazyVerifier;
 use super::tls_options::TlsOptions;
 use super::trace::{ProbeLayer, TRACE, Trace};
 use super::turns::Sharing;
-use super::{Connections, Fetch, FetchError, Request, Response};
+use super::{Cache, Connections, Fetch, FetchError, Request, Response};
 use crate::url::{CrawlUrl, HostTable, Near};
 
 /// Headers that describe the body of a request (Fetch Standard, request-body-header name).
@@ -81,6 +81,8 @@ pub struct HttpOptions {
     pub deny_private: DenyPrivate,
     /// Which addresses are public; default [`is_public`], the special-purpose registries of IANA.
     pub is_public: fn(IpAddr) -> bool,
+    /// Answers that are used again as RFC 9111 allows; default none.
+    pub cache: Option<Cache>,
     /// About so many idle connections are kept, those to the hosts that were met last, so that a wide crawl does not keep
     /// one to every host that it ever met; default 1,024. Make it at least twice the number of fetches at once.
     /// With [`Plan::threads`](crate::Plan::threads) each thread keeps so many.
@@ -106,6 +108,7 @@ impl Default for HttpOptions {
             tls: TlsOptions::default(),
             deny_private: DenyPrivate::default(),
             is_public,
+            cache: None,
             keep_connections: 1024,
             session: SessionOptions::default(),
             hosts: HostTable::default(),

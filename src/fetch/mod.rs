@@ -8,6 +8,7 @@
 mod address;
 mod body;
 mod body_type;
+mod cache;
 mod capture;
 mod classify;
 mod connections;
@@ -45,6 +46,7 @@ use bytes::Bytes;
 pub use self::address::is_public;
 pub use self::body::decode_all;
 pub use self::body_type::BodyType;
+pub use self::cache::{Cache, CacheUse};
 pub use self::capture::Capture;
 pub use self::connections::{ConnectionOptions, Connections, Protocol};
 pub use self::error::{ErrorKind, FetchError, Phase};
@@ -170,6 +172,8 @@ pub struct Response {
     pub http_version: &'static str,
     /// The headers of the last answer.
     pub headers: HeaderMap,
+    /// How the cache took part in the last answer, if there is one.
+    pub cache: Option<CacheUse>,
     /// The body, decoded.
     pub body: Body,
     /// The address that answered; the proxy's, when there is one.

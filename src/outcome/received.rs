@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::content::Content;
 use crate::extract::Link;
-use crate::fetch::{HeaderMap, HopRecord, Response, Truncated};
+use crate::fetch::{CacheUse, HeaderMap, HopRecord, Response, Truncated};
 use crate::url::CrawlUrl;
 
 /// What a server sent, as far as the record shows it.
@@ -38,6 +38,8 @@ pub struct Received {
     pub last_modified: Option<Box<str>>,
     /// It is as it was when it was fetched before, which is all that the server said.
     pub unchanged: Option<Unchanged>,
+    /// How the cache took part, if there is one.
+    pub cache: Option<CacheUse>,
     /// Decoded bytes kept.
     pub body_bytes: u64,
     /// Bytes over the wire.
@@ -154,6 +156,7 @@ impl Received {
             etag: validator(&response.headers, "etag"),
             last_modified: validator(&response.headers, "last-modified"),
             unchanged: None,
+            cache: response.cache,
             status: Some(response.status).filter(|s| *s != 0),
             http_version: Some(response.http_version).filter(|v| !v.is_empty()),
             body_bytes: body.bytes.len() as u64,

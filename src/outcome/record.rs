@@ -12,7 +12,7 @@ use super::{Outcome, Received, ShowBody, Skip};
 use crate::content::Content;
 use crate::extract::Via;
 use crate::extract::charset::is_text;
-use crate::fetch::HeaderMap;
+use crate::fetch::{CacheUse, HeaderMap};
 use crate::url::redacted;
 
 /// The version of the record's form, in its field `schema`.
@@ -38,6 +38,7 @@ pub const FIELDS: &[&str] = &[
     "etag",
     "last_modified",
     "unchanged",
+    "cache",
     "body_bytes",
     "wire_bytes",
     "truncated",
@@ -158,6 +159,7 @@ impl Received {
         put(map, "etag", self.etag.as_ref())?;
         put(map, "last_modified", self.last_modified.as_ref())?;
         put(map, "unchanged", self.unchanged.as_ref().map(|_| true))?;
+        put(map, "cache", self.cache.map(CacheUse::as_str))?;
         map.serialize_entry("body_bytes", &self.body_bytes)?;
         map.serialize_entry("wire_bytes", &self.wire_bytes)?;
         put(map, "truncated", self.truncated)?;

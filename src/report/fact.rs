@@ -41,6 +41,8 @@ pub struct Fact {
     pub body_bytes: Option<u64>,
     /// Bytes received.
     pub wire_bytes: Option<u64>,
+    /// It is as an earlier run found it.
+    pub unchanged: bool,
     /// Why the body is not whole.
     pub truncated: Option<String>,
     /// Links from a seed.

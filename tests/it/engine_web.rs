@@ -218,6 +218,7 @@ fn page(url: &CrawlUrl, status: u16, links: &[String]) -> Response {
         proxy: None,
         is_public: false,
         timings: Timings::default(),
+        cache: None,
         captures: Vec::new(),
     }
 }

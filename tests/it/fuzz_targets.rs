@@ -224,6 +224,7 @@ fn headers(data: &[u8]) {
         proxy: None,
         is_public: false,
         timings: Timings::default(),
+        cache: None,
         captures: Vec::new(),
     };
     let keep = Keep {

@@ -7,6 +7,7 @@ mod answering;
 mod badssl;
 mod batch;
 mod bombs;
+mod cache;
 mod capture;
 mod charset_conformance;
 mod cli_charset;

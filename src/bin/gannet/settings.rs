@@ -150,6 +150,7 @@ impl Settings {
         let mut places = Places::of(&output, &warc, job.job.as_deref())?;
         plan.keep = keep(&output, &places)?;
         plan.reading = reading(&output);
+        let cache = recrawl::cache(&recrawl, plan.keep.captures)?;
         let mut notices = recrawl::apply(recrawl, &mut plan, job.job.as_deref(), &places.files())?;
         let keep_connections = keep_connections(plan.workers, pacing.distance()).div_ceil(plan.threads);
         let (max_body, max_redirects) = (answer.max_body.0, answer.max_redirects);
@@ -158,7 +159,7 @@ impl Settings {
         let cookies = CookieFiles::open(&cookies, job.job.as_deref())?;
         let mut options = http_options(request, &plan.robots_token, &hosts)?;
         options.session.cookies = cookies.as_ref().map(|files| Arc::clone(&files.jar));
-        let options = HttpOptions { keep_connections, max_body, max_redirects, ..options };
+        let options = HttpOptions { cache, keep_connections, max_body, max_redirects, ..options };
         places.archives_say(plan.politeness.robots && plan.obey_robots, &options.user_agent);
         let http = Http::new(options).map_err(|why| Error::Config(why.to_string()))?;
         let sources = Source::from_args(&seeds)?;

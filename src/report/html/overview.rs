@@ -77,6 +77,10 @@ fn figures(view: &View<'_>) -> String {
         let speed = bytes(per_second(survey.wire as f64) as u64);
         figures.push(("URLs per second", "", rate, format!("{speed} per second")));
     }
+    if survey.unchanged > 0 {
+        let share = percent(survey.unchanged, survey.records);
+        figures.push(("unchanged", "", Count(survey.unchanged).to_string(), share));
+    }
     figures.push(("received", "", bytes(survey.wire), format!("{} decoded", bytes(survey.decoded))));
     let figure = |(name, class, value, more): (&str, &str, String, String)| {
         format!(

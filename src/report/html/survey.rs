@@ -97,6 +97,8 @@ pub(super) struct Survey {
     pub(super) types: Tally<Type>,
     pub(super) wire: u64,
     pub(super) decoded: u64,
+    /// Pages that are as an earlier run found them.
+    pub(super) unchanged: u64,
     pub(super) redirects: Vec<Redirect>,
     pub(super) redirected: u64,
     pub(super) broken_urls: u64,
@@ -121,6 +123,7 @@ impl Survey {
             types: Tally::of(NAMES),
             wire: 0,
             decoded: 0,
+            unchanged: 0,
             redirects: Vec::new(),
             redirected: 0,
             broken_urls: 0,
@@ -155,6 +158,7 @@ impl Survey {
         if let Some(status) = fact.status_code.filter(|_| fact.outcome == "finished") {
             *self.statuses.entry(status).or_default() += 1;
         }
+        self.unchanged += u64::from(fact.unchanged);
         self.wire = self.wire.saturating_add(fact.wire_bytes.unwrap_or(0));
         let Some(bytes) = fact.body_bytes else { return };
         self.decoded = self.decoded.saturating_add(bytes);

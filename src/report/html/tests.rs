@@ -41,6 +41,13 @@ fn section(report: &str, id: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+#[test]
+fn pages_that_have_not_changed_are_counted() {
+    let records: String = (0..4).map(|n| page(n, if n == 0 { "" } else { ",\"unchanged\":true" })).collect();
+    assert!(report(&records).contains("<dt>unchanged</dt><dd>3</dd>"));
+    assert!(!report(&page(0, "")).contains("unchanged"));
+}
+
 /// Every element that is opened is closed, in order.
 fn assert_well_formed(report: &str) {
     const VOID: [&str; 9] = ["meta", "link", "input", "br", "line", "rect", "!doctype", "!--", "img"];

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use bytesize::ByteSize;
 use clap::Args as ClapArgs;
 
 #[derive(Debug, ClapArgs)]
@@ -11,4 +12,11 @@ pub(crate) struct RecrawlArgs {
     /// or .zst); the record of what has not says `unchanged`
     #[arg(long, value_name = "DIR|FILE")]
     pub(crate) since: Option<PathBuf>,
+    /// Keep answers in this directory and use them again as HTTP allows (RFC 9111, for one user); the record says how in
+    /// `cache`
+    #[arg(long, value_name = "DIR", conflicts_with = "since")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Room for --cache; what was used least lately goes first
+    #[arg(long, value_name = "SIZE", default_value = "1GiB")]
+    pub(crate) cache_size: ByteSize,
 }

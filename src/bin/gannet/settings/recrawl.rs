@@ -1,6 +1,6 @@
-//! `--since`: which file of an earlier run is meant, and what speaks against it.
+//! `--since` and `--cache`: which file of an earlier run is meant, and what speaks against either.
 //!
-//! The file is read here, once, before the run: only then can it be said what a crawl will not save for want of links.
+//! The file of `--since` is read here, once, before the run: only then can it be said what a crawl will not save for want of links.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,12 +8,31 @@ use std::sync::Arc;
 
 use gannet::crawl::Plan;
 use gannet::error::Error;
-use gannet::fetch::Method;
+use gannet::fetch::{Cache, Method};
 use gannet::job::{Job, Manifest};
 use gannet::recrawl::Earlier;
 
 use crate::args::RecrawlArgs;
 use crate::report::plural;
+
+/// The cache that was typed.
+pub(super) fn cache(args: &RecrawlArgs, keeps_captures: bool) -> Result<Option<Cache>, Error> {
+    let Some(directory) = &args.cache else { return Ok(None) };
+    if keeps_captures {
+        return Err(Error::Config(
+            "an archive has what goes over the wire, and a page that `--cache` has does not\nhint: leave one of the two out".into(),
+        ));
+    }
+    Cache::open(directory, args.cache_size.0).map(Some).map_err(|why| {
+        let what = format!("cannot use `--cache {}`", directory.display());
+        match why.kind() {
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+                Error::Config(format!("{what}: {why}\nhint: name a directory that is empty or not there"))
+            }
+            _ => Error::Io(what, why),
+        }
+    })
+}
 
 /// Takes what was typed into the plan; gives what people are to be told. `job` is the directory of this run, `outputs` are
 /// the files that it empties.
