@@ -75,7 +75,7 @@ pub async fn try_gather<F: Fetch>(
     let mut waiting = requests.into_iter().zip(0u64..);
     let mut running: FuturesUnordered<_> = waiting.by_ref().take(limit.max(1)).map(start).collect();
     while let Some(Some(outcome)) = running.next().await {
-        let failed = outcome.kind != OutcomeKind::Finished;
+        let failed = !matches!(outcome.kind, OutcomeKind::Finished | OutcomeKind::Skipped);
         let seq = outcome.seq as usize;
         outcomes[seq] = Some(outcome);
         if failed {

@@ -19,7 +19,7 @@ pub use self::record::{FIELDS, SCHEMA};
 pub use crate::frontier::Position;
 
 use crate::extract::Via;
-use crate::fetch::{Capture, ErrorKind, FetchError, Method, Phase, Response, Timings};
+use crate::fetch::{Capture, ErrorKind, FetchError, Method, Phase, Refused, Response, Timings};
 use crate::url::{CrawlUrl, redacted};
 
 /// What became of a URL.
@@ -96,7 +96,7 @@ pub enum OutcomeKind {
     Failed,
     /// No whole answer came, and the given payload stands in for it.
     Fallback,
-    /// Not fetched, for a reason.
+    /// Not fetched, or its body not read, for a reason.
     Skipped,
     /// The run was stopped before it was decided.
     Cancelled,
@@ -115,7 +115,7 @@ impl OutcomeKind {
     }
 }
 
-/// Why an admitted URL was not fetched.
+/// Why an admitted URL was not fetched, or not to the end of its answer's head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Skip {
     /// The seed was given before.
@@ -132,6 +132,10 @@ pub enum Skip {
     RepeatedPath,
     /// Its query repeats itself, or is too long a list.
     QueryGrowth,
+    /// Its answer is of a media type that is not wanted.
+    ContentType,
+    /// Its answer is too large.
+    TooLarge,
 }
 
 impl Skip {
@@ -144,6 +148,8 @@ impl Skip {
         Self::UrlTooLong,
         Self::RepeatedPath,
         Self::QueryGrowth,
+        Self::ContentType,
+        Self::TooLarge,
     ];
 
     /// The stable name, as it stands in records.
@@ -156,6 +162,17 @@ impl Skip {
             Self::UrlTooLong => "url_too_long",
             Self::RepeatedPath => "repeated_path",
             Self::QueryGrowth => "query_growth",
+            Self::ContentType => "content_type",
+            Self::TooLarge => "too_large",
+        }
+    }
+}
+
+impl From<Refused> for Skip {
+    fn from(why: Refused) -> Self {
+        match why {
+            Refused::ContentType => Self::ContentType,
+            Refused::TooLarge => Self::TooLarge,
         }
     }
 }
@@ -195,6 +212,10 @@ impl Outcome {
             Ok(mut response) => {
                 self.captures = std::mem::take(&mut response.captures);
                 self.kind = OutcomeKind::Finished;
+                if let Some(why) = response.body.refused {
+                    self.kind = OutcomeKind::Skipped;
+                    self.skipped = Some(Skip::from(why));
+                }
                 self.timings = Some(response.timings);
                 self.proxy = response.proxy.take();
                 self.response = Some(Box::new(Received::new(response, keep)));

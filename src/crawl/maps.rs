@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
+use super::Plan;
 use crate::extract::{self, Page, Source, Via};
 use crate::fetch;
 use crate::frontier::Entry;
@@ -74,6 +75,11 @@ fn resolve(base: &url::Url, line: &str) -> Option<CrawlUrl> {
 /// Whether somebody said that this is a sitemap.
 pub(super) fn is_sitemap(entry: &Entry) -> bool {
     entry.via().is_some_and(Via::is_sitemap)
+}
+
+/// Whether it is asked for as a sitemap, be it that only its name says so of a seed of a crawl.
+pub(super) fn is_asked_for(entry: &Entry, plan: &Plan) -> bool {
+    is_sitemap(entry) || (plan.follow.is_some() && may_be_long(entry))
 }
 
 /// Whether a body may be as long as a sitemap: it is one, or a seed that is called like one.

@@ -49,7 +49,7 @@ use self::shutdown::Stop;
 use self::worker::{Order, Report, Shared};
 use crate::error::Error;
 use crate::extract::{Known, MAX_SITEMAP_BYTES};
-use crate::fetch::{Fetch, HeaderMap, Method, ROBOTS_TOKEN};
+use crate::fetch::{Fetch, Filter, HeaderMap, Method, ROBOTS_TOKEN};
 use crate::frontier::store::Memory;
 use crate::frontier::{Frontier, Politeness, Scheduler};
 use crate::job::{Note, Past};
@@ -88,6 +88,10 @@ pub struct Plan {
     pub fallback: Option<Arc<serde_json::Value>>,
     /// Ask only for what has changed since this run; default none.
     pub since: Option<Arc<Earlier>>,
+    /// Which answers are read to their end; sitemaps that are asked for as such always are. Default all.
+    pub filter: Option<Arc<Filter>>,
+    /// Ask for the rest of a body that broke off, at most as often as `retries` says, where no pace is kept; default true.
+    pub resume: bool,
     /// What of a response is kept.
     pub keep: Keep,
     /// What is read of the content of pages; default nothing.
@@ -137,6 +141,8 @@ impl Plan {
             headers: None,
             fallback: None,
             since: None,
+            filter: None,
+            resume: true,
             keep: Keep::default(),
             reading: Reading::default(),
             sitemaps: false,

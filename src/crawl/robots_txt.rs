@@ -72,7 +72,7 @@ mod tests {
     use crate::fetch::{Body, HeaderMap, Timings, Truncated};
 
     fn answer(status: u16, bytes: usize, truncated: Option<Truncated>) -> Result<Response, FetchError> {
-        let body = Body { bytes: vec![b'#'; bytes].into(), wire_bytes: 0, truncated };
+        let body = Body { bytes: vec![b'#'; bytes].into(), wire_bytes: 0, truncated, ..Body::default() };
         Ok(Response {
             final_url: CrawlUrl::parse("http://h/robots.txt").unwrap(),
             chain: Vec::new(),

@@ -30,8 +30,9 @@ impl Before {
         fingerprinter: Fingerprinter,
         request: &mut Request,
     ) -> Option<Box<Self>> {
-        if !matches!(request.method, Method::GET | Method::HEAD) {
-            return None; // elsewhere a condition that fails is an error (RFC 9110 §13.1.2)
+        // Elsewhere a condition that fails is an error (RFC 9110 §13.1.2), and another body is another request.
+        if !matches!(request.method, Method::GET | Method::HEAD) || request.body.is_some() {
+            return None;
         }
         let needs_links = plan.keep.links || (plan.follow.is_some() && !is_checked_only(entry, plan));
         let (earlier, url) = (Arc::clone(earlier), request.url.clone());

@@ -204,14 +204,14 @@ impl<F: Fetch> Shared<F> {
         let mut before = before.filter(|before| before.is_meant_by(&result));
         let mut found = match (&result, &mut before) {
             (_, Some(before)) => before.found(),
-            (Ok(response), None) => {
+            (Ok(response), None) if response.body.refused.is_none() => {
                 outlinks::read(response, entry, plan, self.fingerprinter, &self.known, &self.near).await
             }
-            (Err(_), None) => extract::Page::default(),
+            (_, None) => extract::Page::default(),
         };
         let content = match &result {
             // Boxed, so that its state is no part of every worker.
-            Ok(response) if plan.reading.is_asked() => {
+            Ok(response) if plan.reading.is_asked() && response.body.refused.is_none() => {
                 Box::pin(plan.reading.read(response, entry, &found)).await
             }
             _ => None,
@@ -292,9 +292,9 @@ impl<F: Fetch> Shared<F> {
 
     fn request(&self, entry: &Entry, rules: Option<Arc<Rules>>) -> Request {
         let plan = &self.plan;
+        let paced =
+            plan.politeness.is_paced(&entry.url) || rules.as_ref().is_some_and(|r| r.crawl_delay().is_some());
         let hops: Option<Arc<dyn HopPolicy>> = plan.follow.as_ref().map(|scope| {
-            let paced = plan.politeness.is_paced(&entry.url)
-                || rules.as_ref().is_some_and(|r| r.crawl_delay().is_some());
             let (scope, root) = (Arc::clone(scope), entry.root().clone());
             let hops = CrawlHops { scope, root, rules, traps: plan.politeness.traps, paced };
             Arc::new(hops) as Arc<dyn HopPolicy>
@@ -311,6 +311,9 @@ impl<F: Fetch> Shared<F> {
             from_public: entry.is_from_public(),
             max_body: maps::may_be_long(entry).then_some(plan.max_sitemap),
             max_redirects: None,
+            filter: plan.filter.clone().filter(|_| !maps::is_asked_for(entry, plan)),
+            // One more request, which would come before its time.
+            resume: if plan.resume && !paced { plan.retries } else { 0 },
             capture: plan.keep.captures,
         }
     }

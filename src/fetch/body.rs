@@ -79,16 +79,22 @@ impl Collector {
         self
     }
 
-    /// The body as it came over the wire, and why it is not whole; `cut` as in [`finish`](Self::finish).
-    pub(super) fn wire(&mut self, cut: Option<Truncated>) -> (Bytes, Option<Truncated>) {
-        let kept = match self.encoded.take() {
-            Some(encoded) => encoded.finish(),
+    /// Bytes that came over the wire.
+    pub(super) fn received(&self) -> u64 {
+        self.wire
+    }
+
+    /// The body as it came over the wire, from this byte on, and why it is not whole; `cut` as in [`finish`](Self::finish).
+    pub(super) fn wire(&mut self, from: u64, cut: Option<Truncated>) -> (Bytes, Option<Truncated>) {
+        let kept = match &mut self.encoded {
+            Some(encoded) => encoded.share(),
             None => self.sink.share(),
         };
         let has_all = kept.len() as u64 == self.wire;
         let was_read = self.stopped.is_none() || self.length == Some(self.wire);
         let truncated = cut.or((!has_all || !was_read).then_some(Truncated::Length));
-        (kept, truncated)
+        let from = usize::try_from(from).map_or(kept.len(), |from| from.min(kept.len()));
+        (kept.slice(from..), truncated)
     }
 
     /// Takes a chunk as it came over the wire. `false`: nothing more is wanted.
@@ -134,7 +140,7 @@ impl Collector {
             }
         };
         let bytes = self.sink.finish();
-        let body = Body { bytes, wire_bytes: self.wire, truncated };
+        let body = Body { bytes, wire_bytes: self.wire, truncated, ..Body::default() };
         match why {
             Some(why) if body.bytes.is_empty() && self.wire > 0 => Err((body, why)),
             _ => Ok(body),

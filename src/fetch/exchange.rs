@@ -24,11 +24,12 @@ use super::guard::{DenyPrivate, Way};
 use super::http::Http;
 use super::proxy::{self, Blame, Passage};
 use super::redirect;
+use super::resume::{Answer, Rest};
 use super::session::Asking;
 use super::trace::{Stage, Trace};
 use super::{
-    Body, Cache, CacheUse, Capture, ErrorKind, FetchError, Hop, HopPolicy, HopRecord, Phase, Request,
-    Response, Timings, Truncated, Validators,
+    Body, Cache, CacheUse, Capture, ErrorKind, FetchError, Filter, Hop, HopPolicy, HopRecord, Phase, Refused,
+    Request, Response, Timings, Truncated, Validators,
 };
 use crate::url::CrawlUrl;
 
@@ -63,6 +64,9 @@ pub(super) struct Exchange<'a> {
     guarded: bool,
     max_body: u64,
     max_redirects: usize,
+    filter: Option<Arc<Filter>>,
+    /// How often the rest of a body may be asked for.
+    resume: u32,
     /// A redirect has turned the request into one without a body.
     rewritten: bool,
     first_byte: Option<Duration>,
@@ -85,10 +89,18 @@ struct Recall {
     saving: Option<Box<Saving>>,
 }
 
+impl Recall {
+    /// A body, of which nothing came over the wire if it is the cache's.
+    fn counted(&self, body: Body) -> Body {
+        let is_kept = self.used.is_some_and(CacheUse::has_body);
+        if is_kept { Body { wire_bytes: 0, ..body } } else { body }
+    }
+}
+
 impl<'a> Exchange<'a> {
     pub(super) fn new(http: &'a Http, request: Request, trace: Arc<Trace>) -> Self {
         let Request { url, method, body, headers, validators, hops, home, .. } = request;
-        let Request { from_public, max_body, max_redirects, capture, .. } = request;
+        let Request { from_public, max_body, max_redirects, filter, resume, capture, .. } = request;
         let timeout = http.shared.session.as_ref().and_then(|session| session.timeout(|| url.to_url()));
         let timeout = timeout.unwrap_or(http.options.timeout);
         let deadline = Deadline::new(Arc::clone(&trace), timeout, http.options.idle_timeout);
@@ -109,6 +121,8 @@ impl<'a> Exchange<'a> {
             guarded: from_public || http.guard.mode == DenyPrivate::Always,
             max_body: max_body.unwrap_or(http.options.max_body),
             max_redirects: max_redirects.unwrap_or(http.options.max_redirects),
+            filter,
+            resume,
             rewritten: false,
             first_byte: None,
             reused: false,
@@ -442,11 +456,24 @@ impl<'a> Exchange<'a> {
 
     /// Reads the body of the last answer.
     async fn receive(mut self, mut answer: reqwest::Response) -> Result<Response, FetchError> {
-        let length = answer.content_length();
+        let (status, length) = (answer.status(), answer.content_length());
         let mut head = self.head(&mut answer);
-        match self.read(&mut answer, self.collector(&head.headers, length)).await {
+        let mut reading =
+            Reading { collector: self.collector(&head.headers, length), length, resumed: 0, lost: 0 };
+        let mut end = match self.refused(status, &head.headers, length) {
+            Some(why) => {
+                self.drain(&mut answer).await;
+                End::Refused(why)
+            }
+            None => self.pull(&mut answer, &mut reading.collector, None).await,
+        };
+        if self.resume > 0 && end.may_go_on() {
+            // Boxed, so that its state is no part of every fetch.
+            end = Box::pin(self.go_on(&mut head, &mut reading, end)).await;
+        }
+        match reading.settle(end) {
             Ok(body) => {
-                head.body = body;
+                head.body = self.recall.counted(body);
                 self.save().await;
                 head.timings = self.timings();
                 head.captures = self.captured();
@@ -459,13 +486,63 @@ impl<'a> Exchange<'a> {
         }
     }
 
+    /// Asks for the rest of a body that broke off, as often as it may; gives how it ended at last.
+    async fn go_on(&mut self, head: &mut Response, reading: &mut Reading, mut end: End) -> End {
+        let (over, first_byte) = (self.headers.clone(), self.first_byte);
+        // It has a condition of its own, and is not kept: a cache has whole answers only.
+        self.validators = None;
+        self.recall.saving = None;
+        for _ in 0..self.resume {
+            let from = reading.collector.received();
+            let rest = Rest::of(&self.method, head.status, &head.headers, from, reading.length);
+            let Some(rest) = rest.filter(|_| end.may_go_on()) else { break };
+            self.headers = Some(Arc::new(rest.request(over.as_deref())));
+            let Ok(mut answer) = self.ask_server().await else { break };
+            self.first_byte = first_byte;
+            let (status, length) = (answer.status(), answer.content_length());
+            if framing::fault(&self.method, status, answer.headers()).is_some() {
+                break;
+            }
+            match rest.judge(status, answer.headers()) {
+                Answer::Rest(left) => {
+                    reading.resumed += 1;
+                    end = self.pull(&mut answer, &mut reading.collector, Some(left)).await;
+                }
+                Answer::Anew => {
+                    reading.lost += from;
+                    reading.length = length;
+                    head.remote = answer.remote_addr();
+                    head.http_version = version_name(answer.version());
+                    head.headers = std::mem::take(answer.headers_mut());
+                    reading.collector = self.collector(&head.headers, length);
+                    if let Some(why) = self.refused(status, &head.headers, length) {
+                        self.drain(&mut answer).await;
+                        return End::Refused(why);
+                    }
+                    end = self.pull(&mut answer, &mut reading.collector, None).await;
+                }
+                Answer::Useless => {
+                    self.drain(&mut answer).await;
+                    break;
+                }
+            }
+        }
+        end
+    }
+
+    /// Why the body of an answer is not to be read.
+    fn refused(&self, status: StatusCode, headers: &HeaderMap, length: Option<u64>) -> Option<Refused> {
+        self.filter.as_ref()?.refuses(&self.method, status, headers, length)
+    }
+
     /// Ends with a redirect. Its own body hardly matters, so that a bad one fails nothing.
     async fn hand_back(mut self, mut answer: reqwest::Response, target: CrawlUrl) -> Response {
         let length = answer.content_length();
         let mut head = self.head(&mut answer);
-        let collector = self.collector(&head.headers, length);
-        head.body = match self.read(&mut answer, collector).await {
-            Ok(body) | Err((body, _)) => body,
+        let mut collector = self.collector(&head.headers, length);
+        let end = self.pull(&mut answer, &mut collector, None).await;
+        head.body = match collector.finish(end.truncated()) {
+            Ok(body) | Err((body, _)) => self.recall.counted(body),
         };
         self.save().await;
         head.redirect = Some(target);
@@ -504,48 +581,55 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    async fn read(
+    /// Reads a body into the collector, as far as it comes; `left` bytes, if that is known.
+    async fn pull(
         &mut self,
         answer: &mut reqwest::Response,
-        mut collector: Collector,
-    ) -> Result<Body, (Body, Cause)> {
-        let (cut, cause) = loop {
+        collector: &mut Collector,
+        mut left: Option<u64>,
+    ) -> End {
+        let from = collector.received();
+        let most = self.filter.as_ref().map_or(u64::MAX, |filter| filter.most(answer.status()));
+        let end = loop {
             match self.deadline.run(Phase::Body, answer.chunk()).await {
-                Ok(Ok(Some(chunk))) => {
+                Ok(Ok(Some(mut chunk))) => {
+                    if let Some(left) = &mut left {
+                        chunk.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
+                        *left -= chunk.len() as u64;
+                    }
                     if let Some(saving) = &mut self.recall.saving {
                         saving.push(&chunk);
                     }
-                    if !collector.push(chunk) {
-                        break (None, None);
+                    let wants_more = collector.push(chunk);
+                    if collector.received() > most {
+                        break End::Refused(Refused::TooLarge);
                     }
+                    if !wants_more || left == Some(0) {
+                        break End::Whole;
+                    }
+                }
+                Ok(Ok(None)) if left.is_some() => {
+                    let why = "the rest of the body ends before its end".to_owned();
+                    let lost = cause(ErrorKind::ConnectionLost, Phase::Body, why);
+                    break End::Cut(Truncated::Disconnect, lost);
                 }
                 Ok(Ok(None)) => {
                     if let Some(saving) = &mut self.recall.saving {
                         saving.end();
                     }
-                    break (None, None);
+                    break End::Whole;
                 }
                 Ok(Err(error)) => {
-                    break (Some(Truncated::Disconnect), Some(classify(&error, Phase::Body, Stage::Idle)));
+                    break End::Cut(Truncated::Disconnect, classify(&error, Phase::Body, Stage::Idle));
                 }
-                Err(expired) => break (Some(Truncated::Time), Some(self.expired(expired))),
+                Err(expired) => break End::Cut(Truncated::Time, self.expired(expired)),
             }
         };
         if let Some(captures) = &mut self.captures {
-            let (wire, truncated) = collector.wire(cut);
+            let (wire, truncated) = collector.wire(from, end.truncated());
             captures.receive(wire, truncated);
         }
-        let mut finished = collector.finish(cut);
-        if let (Ok(body) | Err((body, _)), true) =
-            (&mut finished, self.recall.used.is_some_and(CacheUse::has_body))
-        {
-            body.wire_bytes = 0; // it came from the cache
-        }
-        match (finished, cause) {
-            (Ok(body) | Err((body, _)), Some(cause)) => Err((body, cause)),
-            (Ok(body), None) => Ok(body),
-            (Err((body, why)), None) => Err((body, self::cause(ErrorKind::Decode, Phase::Body, why))),
-        }
+        end
     }
 
     /// Moves what the head of an answer says into a response without a body.
@@ -621,6 +705,68 @@ impl<'a> Exchange<'a> {
         let partial = head.or_else(|| tells.then(|| self.unanswered()));
         let partial = partial.map(|response| Box::new(Response { timings, captures, ..response }));
         FetchError { kind, phase, message, partial, timings, exhausted }
+    }
+}
+
+/// How the reading of a body ended.
+enum End {
+    /// With all that is wanted of it.
+    Whole,
+    /// It is not to be read.
+    Refused(Refused),
+    /// It broke off.
+    Cut(Truncated, Cause),
+}
+
+impl End {
+    fn truncated(&self) -> Option<Truncated> {
+        match self {
+            Self::Whole => None,
+            Self::Refused(_) => Some(Truncated::Length),
+            Self::Cut(why, _) => Some(*why),
+        }
+    }
+
+    /// Whether the connection is at fault, and time is left.
+    fn may_go_on(&self) -> bool {
+        let Self::Cut(_, cause) = self else { return false };
+        matches!(
+            (cause.kind, cause.phase),
+            (ErrorKind::ConnectionLost, _) | (ErrorKind::Timeout, Phase::Body)
+        )
+    }
+}
+
+/// The body of an answer while it is read, from one request or more.
+struct Reading {
+    collector: Collector,
+    /// Its announced length.
+    length: Option<u64>,
+    resumed: u32,
+    /// Bytes that came of bodies that were another one when their rest was asked for.
+    lost: u64,
+}
+
+impl Reading {
+    /// The body as it is now, and why it is no whole answer.
+    fn settle(self, end: End) -> Result<Body, (Body, Cause)> {
+        let Self { collector, resumed, lost, .. } = self;
+        let counted = |body: Body| Body { resumed, wire_bytes: body.wire_bytes + lost, ..body };
+        let cause = match (end, collector.received()) {
+            (End::Refused(why), wire_bytes) => {
+                let refused = Body { wire_bytes, refused: Some(why), ..Body::default() };
+                return Ok(counted(refused));
+            }
+            (End::Cut(why, cause), _) => Some((why, cause)),
+            (End::Whole, _) => None,
+        };
+        match (collector.finish(cause.as_ref().map(|(why, _)| *why)), cause) {
+            (Ok(body) | Err((body, _)), Some((_, cause))) => Err((counted(body), cause)),
+            (Ok(body), None) => Ok(counted(body)),
+            (Err((body, why)), None) => {
+                Err((counted(body), self::cause(ErrorKind::Decode, Phase::Body, why)))
+            }
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod deadline;
 mod decode;
 mod error;
 mod exchange;
+mod filter;
 mod framing;
 mod guard;
 #[cfg(test)]
@@ -26,6 +27,7 @@ mod pool;
 pub mod proxy;
 mod redirect;
 mod resolve;
+mod resume;
 mod session;
 mod tls;
 mod tls_error;
@@ -50,6 +52,7 @@ pub use self::cache::{Cache, CacheUse};
 pub use self::capture::Capture;
 pub use self::connections::{ConnectionOptions, Connections, Protocol};
 pub use self::error::{ErrorKind, FetchError, Phase};
+pub use self::filter::{Filter, MediaTypes, Refused};
 pub use self::guard::DenyPrivate;
 pub use self::http::{BuildError, Http, HttpOptions, ROBOTS_TOKEN, user_agent};
 pub(crate) use self::redirect::becomes_get;
@@ -107,6 +110,10 @@ pub struct Request {
     pub max_body: Option<u64>,
     /// The most redirects that are followed, in place of [`HttpOptions::max_redirects`].
     pub max_redirects: Option<usize>,
+    /// Which answers are read to their end; default all.
+    pub filter: Option<Arc<Filter>>,
+    /// How often the rest of a body that broke off is asked for, if the server can be asked for it; default 0.
+    pub resume: u32,
     /// Keep what goes over the wire as well, in [`Response::captures`]; default false.
     pub capture: bool,
 }
@@ -125,6 +132,8 @@ impl Request {
             from_public: false,
             max_body: None,
             max_redirects: None,
+            filter: None,
+            resume: 0,
             capture: false,
         }
     }
@@ -200,6 +209,10 @@ pub struct Body {
     pub wire_bytes: u64,
     /// Why the body is not whole, if it is not.
     pub truncated: Option<Truncated>,
+    /// Why it was not read, by [`Request::filter`]; then there are no bytes.
+    pub refused: Option<Refused>,
+    /// How often it broke off and was gone on with.
+    pub resumed: u32,
 }
 
 /// Why a body was cut (the words are those of `WARC-Truncated`, WARC 1.1 §5.13).

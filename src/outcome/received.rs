@@ -46,6 +46,8 @@ pub struct Received {
     pub wire_bytes: u64,
     /// Why the body is not whole.
     pub truncated: Option<Truncated>,
+    /// How often the body broke off and was gone on with.
+    pub resumed: u32,
     /// SHA-256 of the decoded body, lower-case hex; on request.
     pub sha256: Option<String>,
     /// Headers; on request.
@@ -162,6 +164,7 @@ impl Received {
             body_bytes: body.bytes.len() as u64,
             wire_bytes: body.wire_bytes,
             truncated: body.truncated,
+            resumed: body.resumed,
             sha256: sha256.filter(|_| keep.digest),
             body: keep.body.then(|| body.bytes.clone()),
             show_body: keep.show_body,

@@ -42,6 +42,7 @@ pub const FIELDS: &[&str] = &[
     "body_bytes",
     "wire_bytes",
     "truncated",
+    "resumed",
     "sha256",
     "simhash",
     "duplicate_of",
@@ -163,6 +164,7 @@ impl Received {
         map.serialize_entry("body_bytes", &self.body_bytes)?;
         map.serialize_entry("wire_bytes", &self.wire_bytes)?;
         put(map, "truncated", self.truncated)?;
+        put(map, "resumed", Some(self.resumed).filter(|times| *times > 0))?;
         put(map, "sha256", self.sha256.as_ref())?;
         if let Some(mark) = self.content.as_ref().and_then(|content| content.mark.as_ref()) {
             put(map, "simhash", mark.print.simhash.map(|hash| format!("{hash:016x}")))?;

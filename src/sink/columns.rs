@@ -9,7 +9,8 @@ pub(super) enum Column {
     Text,
 }
 
-const INTEGERS: &[&str] = &["schema", "seq", "status_code", "body_bytes", "wire_bytes", "depth", "attempts"];
+const INTEGERS: &[&str] =
+    &["schema", "seq", "status_code", "body_bytes", "wire_bytes", "resumed", "depth", "attempts"];
 const REALS: &[&str] =
     &["time_queue_ms", "time_dns_ms", "time_connect_ms", "time_tls_ms", "time_ttfb_ms", "time_total_ms"];
 

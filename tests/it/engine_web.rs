@@ -204,7 +204,7 @@ fn page(url: &CrawlUrl, status: u16, links: &[String]) -> Response {
     let html: String = links.iter().map(|link| format!("<a href=\"{link}\">x</a>\n")).collect();
     let mut headers = HeaderMap::new();
     headers.insert("content-type", "text/html".parse().unwrap());
-    let body = Body { wire_bytes: html.len() as u64, bytes: html.into(), truncated: None };
+    let body = Body { wire_bytes: html.len() as u64, bytes: html.into(), ..Body::default() };
     Response {
         final_url: url.clone(),
         chain: Vec::new(),

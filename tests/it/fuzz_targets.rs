@@ -218,7 +218,7 @@ fn headers(data: &[u8]) {
         status,
         http_version: "HTTP/1.1",
         headers,
-        body: Body { wire_bytes: body.len() as u64, bytes: body, truncated: None },
+        body: Body { wire_bytes: body.len() as u64, bytes: body, ..Body::default() },
         remote: None,
         reused: false,
         proxy: None,

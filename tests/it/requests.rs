@@ -234,3 +234,54 @@ fn a_job_keeps_requests_and_tags_over_runs() {
     assert!(!std::fs::read_to_string(desk.path("job/records.jsonl")).unwrap().contains("hunter2"));
     run(["job", &desk.job(), "--verify"]).exits(0);
 }
+
+#[test]
+fn data_and_json_are_sent_as_curl_does() {
+    let (server, log) = listen(|_, _| page(""));
+    let url = server.url("/").to_string();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("body");
+    std::fs::write(&file, "[1]").unwrap();
+    let at = format!("@{}", file.display());
+    for options in [
+        &["--data", "a=1"][..],
+        &["--data", "a=1", "-H", "Content-Type: text/x"],
+        &["--json", &at],
+        &["--json", "{}", "-X", "PATCH", "-H", "Accept: a/b"],
+        &["--data", "@-"],
+    ] {
+        call(["fetch", &url, "-q"].iter().chain(options)).stdin("in").run().exits(0);
+    }
+    let log = log.lock().unwrap();
+    let got: Vec<_> = log
+        .iter()
+        .map(|got| {
+            let method = got.0.split(' ').next().unwrap();
+            let body = String::from_utf8_lossy(&got.1).into_owned();
+            format!("{method} {body} {} {}", said(got, "content-type").unwrap(), said(got, "accept").unwrap())
+        })
+        .collect();
+    let form = "application/x-www-form-urlencoded";
+    assert_eq!(
+        got,
+        [
+            format!("POST a=1 {form} */*"),
+            "POST a=1 text/x */*".to_owned(),
+            "POST [1] application/json application/json".to_owned(),
+            "PATCH {} application/json a/b".to_owned(),
+            format!("POST in {form} */*"),
+        ]
+    );
+}
+
+#[test]
+fn a_body_that_cannot_be_meant_is_an_error_of_usage() {
+    let url = "http://127.0.0.1:1/";
+    let ran = run(["fetch", url, "--json", "{\"hunter2\""])
+        .exits(2)
+        .says(&["`--json` is no JSON, at line 1", "hint: --data"]);
+    assert!(!ran.stderr.contains("hunter2"));
+    run(["fetch", url, "--json", "{}", "--data", "x"]).exits(2).says(&["cannot be used with"]);
+    run(["fetch", "-", "--json", "@-"]).exits(2).says(&["`-` and `--json @-` both read stdin", "hint: "]);
+    run(["fetch", url, "--json", "@/missing"]).exits(2).says(&["cannot read `/missing`"]);
+}

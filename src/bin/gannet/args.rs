@@ -1,5 +1,6 @@
 //! What can be typed: flags, their names, defaults and help. No I/O and no decisions here.
 
+mod body;
 mod config;
 mod connection;
 mod host;
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use gannet::fetch::ROBOTS_TOKEN;
+use gannet::fetch::{MediaTypes, ROBOTS_TOKEN};
 use gannet::job::Sync;
 use gannet::scope::Traps;
 
@@ -25,6 +26,7 @@ use crate::exit::TABLE;
 use crate::fail_on::FailOn;
 use crate::reports::Report;
 
+pub(crate) use self::body::BodyArgs;
 pub(crate) use self::config::{ConfigArgs, ShowConfigArgs};
 pub(crate) use self::connection::{ConnectionArgs, MinTls};
 pub(crate) use self::host::{HostArgs, HostSettings};
@@ -67,7 +69,7 @@ Examples:
   generate-urls | gannet fetch - --workers 200 --body | process-as-they-come
   gannet fetch https://api.example.org/price --timeout 300ms --fallback '{\"price\":null}'
   gannet fetch urls.txt --fail-fast --fail-on status -q --fields url,status_code,error_kind
-  gannet fetch https://api.example.org/items -H 'Authorization: Bearer …' --data @item.json";
+  gannet fetch https://api.example.org/items -H 'Authorization: Bearer …' --json @item.json";
 
 const REPORT_EXAMPLES: &str = "\
 Examples:
@@ -154,12 +156,8 @@ pub(crate) struct FetchArgs {
     /// Fetch a repeated URL once, and say how many were dropped
     #[arg(long)]
     pub(crate) unique: bool,
-    /// The request's method
-    #[arg(short = 'X', long, value_name = "METHOD", help_heading = "Requests")]
-    pub(crate) method: Option<String>,
-    /// The request's body, or @FILE; the method becomes POST unless given
-    #[arg(long, value_name = "TEXT|@FILE", help_heading = "Requests")]
-    pub(crate) data: Option<String>,
+    #[command(flatten)]
+    pub(crate) body: BodyArgs,
     /// Which failures make the exit code 3 or 4, and how many of them: none, seeds, error, status, status>=500, status=404,
     /// error_kind=tls, each with a limit as :5% or :10; 5% alone is status:5%; several with commas
     #[arg(long, value_name = "WHAT", default_value = "error", help_heading = "Stopping")]
@@ -170,7 +168,7 @@ pub(crate) struct FetchArgs {
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = None::<&'static str>)]
 pub(crate) struct RunArgs {
-    /// URLs, files with one URL per line (`#` comments, .gz as is), or `-` for stdin; none to go on with a --job
+    /// URLs, files with one URL or JSON object per line (`#` comments, .gz as is), or `-` for stdin; none to go on with a --job
     #[arg(value_name = "SEED", required_unless_present = "job")]
     pub(crate) seeds: Vec<String>,
 
@@ -295,6 +293,16 @@ pub(crate) struct AnswerArgs {
     /// Most redirects followed
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) max_redirects: usize,
+    /// Read only bodies of these media types, such as 'text/*,!text/css': `!` takes one out, the last match decides; what has
+    /// none counts as application/octet-stream. Others are `skipped` by their head [default: any]
+    #[arg(long, value_name = "LIST")]
+    pub(crate) filter_mime_type: Option<MediaTypes>,
+    /// Read no body that is larger than this, as it comes over the wire; by its Content-Length, or once it is [default: no limit]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_filesize: Option<ByteSize>,
+    /// Do not ask for the rest of a body that broke off, but fetch it anew; otherwise --retries is also how often in a fetch
+    #[arg(long)]
+    pub(crate) no_range: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -35,6 +35,7 @@ const FIXED: &[&str] = &[
     "mode",
     "method",
     "data",
+    "json",
     "output",
     "format",
     "fields",
@@ -43,7 +44,7 @@ const FIXED: &[&str] = &[
 /// Settings that are no part of a job.
 const PASSING: &[&str] = &["job", "quiet", "verbose", "progress", "what", "config", "no_config"];
 /// Settings whose values may be secret.
-pub(crate) const SECRET: &[&str] = &["headers", "proxy", "data", "user", "bearer"];
+pub(crate) const SECRET: &[&str] = &["headers", "proxy", "data", "json", "user", "bearer"];
 /// Settings that name files.
 const FILES: &[&str] = &["seeds", "output"];
 

@@ -2,6 +2,7 @@
 //!
 //! Every contradiction is found here, before the first request; the messages say what to type instead.
 
+mod body;
 pub(crate) mod connection;
 mod hosts;
 mod pacing;
@@ -18,7 +19,7 @@ use clap::ArgMatches;
 use gannet::content::{self, Duplicates, Wanted};
 use gannet::crawl::{Plan, Reading, Selection};
 use gannet::error::Error;
-use gannet::fetch::{DenyPrivate, HeaderMap, HeaderName, HeaderValue, Http, HttpOptions, Method, user_agent};
+use gannet::fetch::{DenyPrivate, HeaderMap, HeaderName, HeaderValue, Http, HttpOptions, user_agent};
 use gannet::frontier::Politeness;
 use gannet::outcome::{FIELDS, Keep, ShowBody};
 use gannet::report::Lists;
@@ -101,11 +102,7 @@ impl Settings {
     ) -> Result<Self, Error> {
         let mut plan = Plan::fetch(args.run.workers as usize);
         plan.unique = args.unique;
-        plan.body = args.data.as_deref().map(at_file).transpose()?.map(Into::into);
-        let method =
-            args.method.unwrap_or_else(|| if plan.body.is_some() { "POST" } else { "GET" }.to_owned());
-        plan.method = Method::from_bytes(method.as_bytes())
-            .map_err(|_| Error::Config(format!("`--method {method}` is no HTTP method")))?;
+        body::put(&mut plan, &args.body, &args.run.seeds, &headers(&args.run.request.headers)?)?;
         Self::build(plan, args.run, args.mode, args.fail_on, typed, hosts)
     }
 
@@ -141,6 +138,8 @@ impl Settings {
         };
         plan.retries = answer.retries;
         plan.max_redirects = answer.max_redirects;
+        plan.resume = !answer.no_range;
+        plan.filter = body::filter(&answer);
         plan.max_sitemap = plan.max_sitemap.max(answer.max_body.0);
         plan.fallback = answer.fallback.as_deref().map(fallback).transpose()?.map(Arc::new);
         plan.max_pages = stop.max_pages;
