@@ -84,6 +84,15 @@ enum Meaning<'a> {
 }
 
 impl Seed {
+    /// Reads a line of a list; `None` for a blank one and a comment.
+    pub fn read(line: &[u8], position: Position) -> Option<Self> {
+        let line = match line.len() {
+            ..=MAX_LINE => Line::Whole(line),
+            bytes => Line::TooLong { start: line, bytes },
+        };
+        read_line(line, position, &mut Near::default())
+    }
+
     /// One that is no URL.
     fn bad(position: Position, text: String, why: UrlError) -> Self {
         Self { position, text, url: Err(why), options: None }
@@ -327,7 +336,7 @@ fn read_line(line: Line<'_>, position: Position, near: &mut Near) -> Option<Seed
         Line::Whole(bytes) => bytes.trim_ascii(),
         Line::TooLong { start, bytes } => {
             let why = format!("a line of {bytes} bytes; at most {MAX_LINE} are read");
-            return Some(Seed::bad(position, excerpt(start), UrlError::Invalid(why)));
+            return Some(Seed::bad(position, shown(start), UrlError::Invalid(why)));
         }
     };
     if bytes.is_empty() || bytes.starts_with(b"#") {
@@ -344,9 +353,14 @@ fn read_line(line: Line<'_>, position: Position, near: &mut Near) -> Option<Seed
         }
         Err(why) => {
             let why = format!("not UTF-8 at byte {}", why.valid_up_to());
-            Seed::bad(position, excerpt(bytes), UrlError::Invalid(why))
+            Seed::bad(position, shown(bytes), UrlError::Invalid(why))
         }
     })
+}
+
+/// What is shown of a line that cannot be read. An object has secrets in it.
+fn shown(line: &[u8]) -> String {
+    if line.trim_ascii_start().starts_with(b"{") { json::NO_URL.to_owned() } else { excerpt(line) }
 }
 
 /// The beginning of something that may be long or binary.
@@ -451,6 +465,15 @@ mod tests {
         );
         assert!(seeds[1].text.len() < 600);
         assert!(seeds[2].url.is_ok());
+    }
+
+    #[test]
+    fn nothing_is_shown_of_an_object_that_cannot_be_read() {
+        let long = format!(" {{\"headers\":{{\"Cookie\":\"hunter2{}", "x".repeat(MAX_LINE));
+        for line in [long.as_bytes(), b"{\"json\":\"hunter2\xff"] {
+            let seed = Seed::read(line, Position::NONE).unwrap();
+            assert!(seed.url.is_err() && !format!("{seed:?}").contains("hunter2"), "{seed:?}");
+        }
     }
 
     #[test]

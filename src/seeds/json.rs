@@ -25,7 +25,7 @@ pub(super) const MAX_TAG: usize = 256;
 const KEYS: [&str; 7] = ["url", "method", "headers", "body", "json", "body_b64", "tag"];
 
 /// What is shown of a line that says no URL.
-const NO_URL: &str = "{…}";
+pub(super) const NO_URL: &str = "{…}";
 
 /// The members of an object, as written.
 type Members<'a> = BTreeMap<String, &'a RawValue>;
@@ -42,7 +42,7 @@ enum Values {
 pub(super) fn read(line: &str, position: Position, near: &mut Near) -> Seed {
     let bad = |url: Option<String>, why: String| {
         let text = url.map_or_else(|| NO_URL.to_owned(), |url| excerpt(url.as_bytes()));
-        Seed::bad(position, text, UrlError::Line(format!("line {}: {why}", position.line + 1)))
+        Seed::bad(position, text, UrlError::Line(format!("line {}: {why}", position.line.saturating_add(1))))
     };
     let members: Members<'_> = match serde_json::from_str(line) {
         Ok(members) => members,

@@ -85,6 +85,11 @@ fn url() {
 }
 
 #[test]
+fn seeds() {
+    fuzz(target("seeds"));
+}
+
+#[test]
 fn sitemap() {
     fuzz(target("sitemap"));
 }

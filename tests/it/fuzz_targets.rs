@@ -12,13 +12,14 @@ use std::time::SystemTime;
 
 use gannet::extract::{self, MAX_LINK_BYTES, MAX_LINK_LEN, MAX_TITLE_LEN, Page, Source};
 use gannet::fetch::{Body, HeaderMap, HeaderName, HeaderValue, Response, Timings, decode_all};
-use gannet::outcome::{FIELDS, Keep, Outcome, OutcomeKind, ShowBody};
+use gannet::outcome::{FIELDS, Keep, Outcome, OutcomeKind, Position, ShowBody};
 use gannet::robots::{self, Rules};
 use gannet::scope::{Reach, Scope, Traps};
+use gannet::seeds::{MAX_LINE, Seed};
 use gannet::sink::{Csv, Encoder, Human, JsonLines};
 use gannet::url::{CrawlUrl, Fingerprinter, redacted};
 
-use words::{CHARSETS, CODED, HEADERS, HTML, ROBOTS, URLS, XML};
+use words::{CHARSETS, CODED, HEADERS, HTML, ROBOTS, SEEDS, URLS, XML};
 
 /// Something that must take any bytes.
 pub(crate) struct Target {
@@ -37,6 +38,7 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "charset", run: charset, words: CHARSETS },
     Target { name: "decode", run: decode, words: CODED },
     Target { name: "headers", run: headers, words: HEADERS },
+    Target { name: "seeds", run: seeds, words: SEEDS },
 ];
 
 /// The target with a name.
@@ -156,6 +158,26 @@ fn url(data: &[u8]) {
         {
             assert_eq!(Ok(&link.url), CrawlUrl::from_url(joined).as_ref(), "{second:?} on {url}");
         }
+    }
+}
+
+/// Lines of a list: what they ask for survives being kept, and an object shows nothing but its URL.
+fn seeds(data: &[u8]) {
+    for (line, number) in data.split(|byte| *byte == b'\n').zip(0..) {
+        let Some(seed) = Seed::read(line, Position { source: 0, line: number }) else { continue };
+        let kept = Seed::from_bytes(&seed.to_bytes()).expect("what was kept");
+        assert_eq!((&kept.text, &kept.url, &kept.options), (&seed.text, &seed.url, &seed.options));
+        assert!(seed.text.len() <= MAX_LINE);
+        if seed.url.is_err() {
+            assert!(seed.options.is_none() && seed.text.len() < 2048, "{}", seed.text.len());
+        }
+        if let Some(options) = &seed.options {
+            assert!(
+                options.tag.as_ref().is_none_or(|tag| tag.len() <= 256 && !tag.contains(char::is_control))
+            );
+        }
+        let shown = format!("{seed:?}");
+        assert!(!line.trim_ascii_start().starts_with(b"{") || !shown.contains("hunter2"), "{shown}");
     }
 }
 

@@ -126,6 +126,44 @@ fn gists(records: &[Value]) -> Vec<String> {
 }
 
 #[test]
+fn tags_and_methods_are_kept() {
+    let (web, desk, mut random) = (listed(), Desk::new(), Random::new("tags"));
+    let line = |n: u64| {
+        let method = if n.is_multiple_of(3) { "HEAD" } else { "GET" };
+        let url = web.url(&format!("/p/{n}"));
+        serde_json::json!({"url": url, "tag": format!("{method} {url}"), "method": method}).to_string() + "\n"
+    };
+    std::fs::write(desk.path("list.jsonl"), (0..800).map(line).collect::<String>()).unwrap();
+    let list = desk.name("list.jsonl");
+    let args = ["fetch", &list, "--workers", "20", "--frontier-memory", "64KiB"];
+    desk.kill_until_done(&desk.args(&args), &mut random, (30, 300)).exits(0);
+    let fetched = records(&desk.path("job/records.jsonl"));
+    assert_eq!(fetched.len(), 800);
+    for record in &fetched {
+        assert_eq!(text(record, "seed_tag"), format!("{} {}", text(record, "method"), text(record, "url")));
+    }
+    desk.assert_over();
+}
+
+#[test]
+fn so_are_tags_of_what_descends_from_a_seed() {
+    let site = Site { hosts: 3, pages: 150, ..troubled(150) };
+    let (web, desk, mut random) = (Web::start(site), Desk::new(), Random::new("inherited"));
+    let origin = |url: &str| url.split('/').nth(2).unwrap().to_owned();
+    let line = |seed: String| serde_json::json!({"url": seed, "tag": origin(&seed)}).to_string() + "\n";
+    std::fs::write(desk.path("list.jsonl"), web.graph().seeds().map(line).collect::<String>()).unwrap();
+    let list = desk.name("list.jsonl");
+    let args = ["crawl", &list, "--workers", "20", "--retries", "1", "--frontier-memory", "16KiB"];
+    desk.kill_until_done(&desk.args(&args), &mut random, (30, 300)).exits(0);
+    let records = records(&desk.path("job/records.jsonl"));
+    assert!(records.len() > 300, "{}", records.len());
+    for record in &records {
+        assert_eq!(text(record, "seed_tag"), origin(text(record, "url")), "{record}");
+    }
+    desk.assert_over();
+}
+
+#[test]
 fn a_list_has_a_record_for_each_line() {
     let (web, desk, mut random) = (listed(), Desk::new(), Random::new("list"));
     std::fs::write(desk.path("list.txt"), list(&web, 1500)).unwrap();
