@@ -194,7 +194,7 @@ impl Visit {
         if !self.method.is_safe() && (status.is_success() || status.is_redirection()) {
             self.cache.remove(self.concerned(headers)).await;
         }
-        if self.passes || !policy::may_store(&self.request, status.as_u16(), headers) {
+        if self.passes || !policy::may_store(&self.request, status.as_u16(), headers, SystemTime::now()) {
             return None;
         }
         let vary = policy::vary(headers).into_iter();

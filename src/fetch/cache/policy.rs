@@ -45,18 +45,22 @@ pub(super) enum Use {
     None,
 }
 
-/// Whether an answer to a GET with these headers may be kept (§3).
-pub(super) fn may_store(request: &HeaderMap, status: u16, answer: &HeaderMap) -> bool {
+/// Whether an answer to a GET with these headers may be kept (§3), and is of any use later.
+pub(super) fn may_store(request: &HeaderMap, status: u16, answer: &HeaderMap, now: SystemTime) -> bool {
     let (asked, said) = (Directives::of(request), Directives::of(answer));
     let is_guessable = GUESSABLE.contains(&status);
     let is_understood = is_guessable || matches!(status, 302 | 303 | 307);
     let is_said = said.has("max-age") || answer.contains_key(EXPIRES) || said.has("public");
+    let is_useful = said.has("stale-if-error")
+        || !lifetime(answer, &said, now, is_guessable || said.has("public")).is_zero()
+        || !conditions(answer).is_empty();
     let has_secret = request.keys().any(is_secret);
     let varies = vary(answer);
     status >= 200
         && !matches!(status, 206 | 304 | 401 | 407) // what asks for a password is not the answer to one
         && (is_understood || !said.has("must-understand"))
         && (is_said || is_guessable)
+        && is_useful
         && !asked.has("no-store")
         && !said.has("no-store")
         && (!has_secret || said.has("public"))
@@ -212,7 +216,11 @@ mod tests {
     #[test]
     fn what_may_be_kept() {
         for (request, status, answer, may) in [
-            (&[][..], 200, &[][..], true),
+            (&[][..], 200, &[("etag", "x")][..], true),
+            (&[], 200, &[], false),
+            (&[], 200, &[("last-modified", NOW)], true),
+            (&[], 200, &[("cache-control", "max-age=0")], false),
+            (&[], 200, &[("cache-control", "stale-if-error=9")], true),
             (&[], 200, &[("cache-control", "no-store, max-age=9")], false),
             (&[("cache-control", "no-store")], 200, &[("cache-control", "max-age=9")], false),
             (&[], 206, &[("cache-control", "max-age=9")], false),
@@ -220,17 +228,17 @@ mod tests {
             (&[], 500, &[], false),
             (&[], 500, &[("cache-control", "max-age=9")], true),
             (&[], 599, &[("cache-control", "max-age=9, must-understand")], false),
-            (&[], 302, &[("expires", NOW)], true),
-            (&[], 200, &[("vary", "*")], false),
-            (&[], 200, &[("vary", "accept, *")], false),
+            (&[], 302, &[("expires", "Sat, 21 Nov 2026 12:00:01 GMT")], true),
+            (&[], 200, &[("etag", "x"), ("vary", "*")], false),
+            (&[], 200, &[("etag", "x"), ("vary", "accept, *")], false),
             (&[("authorization", "x")], 200, &[("cache-control", "max-age=9")], false),
-            (&[("cookie", "x")], 200, &[("cache-control", "private")], false),
-            (&[("x-api-key", "x")], 200, &[("cache-control", "public")], true),
-            (&[("cookie", "x")], 200, &[("cache-control", "public"), ("vary", "Cookie")], false),
-            (&[], 200, &[("cache-control", "private"), ("vary", "Cookie")], true),
+            (&[("cookie", "x")], 200, &[("cache-control", "private, max-age=9")], false),
+            (&[("x-api-key", "x")], 200, &[("cache-control", "public, max-age=9")], true),
+            (&[("cookie", "x")], 200, &[("cache-control", "public, max-age=9"), ("vary", "Cookie")], false),
+            (&[], 200, &[("cache-control", "private, max-age=9"), ("vary", "Cookie")], true),
         ] {
             assert_eq!(
-                may_store(&headers(request), status, &headers(answer)),
+                may_store(&headers(request), status, &headers(answer), now()),
                 may,
                 "{request:?} {status} {answer:?}"
             );
