@@ -112,6 +112,13 @@ impl CrawlUrl {
         }
     }
 
+    /// The port that is connected to, named or not.
+    pub fn port(&self) -> u16 {
+        let (start, end) = self.authority();
+        let port = self.text[start..end].rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        port.unwrap_or(if self.is_https() { 443 } else { 80 })
+    }
+
     /// Path and query, e.g. `/a?b=c`: what robots.txt rules are matched against.
     pub fn path_and_query(&self) -> &str {
         &self.text[self.authority().1..]

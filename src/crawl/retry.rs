@@ -5,7 +5,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::fetch::{ErrorKind, FetchError, HeaderMap, Method, Phase, Response, Timings};
+use crate::fetch::{DnsFault, ErrorKind, FetchError, HeaderMap, Method, Phase, Response, Timings};
 use crate::frontier::{HostSignal, MAX_PARK};
 
 /// The first delay before a retry; doubles with each, full jitter.
@@ -65,6 +65,16 @@ fn answered(response: &Response) -> HostSignal {
     HostSignal::Answered(own / (response.chain.len() as u32 + 1))
 }
 
+/// The table for names: the same two questions.
+fn name_policy(fault: DnsFault) -> (Again, Host) {
+    match fault {
+        DnsFault::NoSuchName | DnsFault::NoAddress => (Again::Never, Host::Unreachable),
+        DnsFault::Failed => (Again::Always, Host::Unreachable),
+        // It is nobody's fault but the resolver's.
+        DnsFault::ResolverDown => (Again::Always, Host::Unknown),
+    }
+}
+
 /// The table for statuses: those that a later try may change (RFC 9110 §15, RFC 6585 §4).
 fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
@@ -89,7 +99,10 @@ pub(super) fn decide(
         }
         Ok(response) => (Again::Never, None, answered(response)),
         Err(error) => {
-            let (again, host) = policy(error.kind, error.phase);
+            let (again, host) = match error.dns {
+                Some(fault) => name_policy(fault),
+                None => policy(error.kind, error.phase),
+            };
             let signal = match host {
                 Host::Unreachable => HostSignal::Unreachable(error.kind, error.message.clone()),
                 Host::Strained => HostSignal::Strained,
@@ -154,8 +167,7 @@ mod tests {
     }
 
     fn error(kind: ErrorKind, phase: Phase) -> Result<Response, FetchError> {
-        let message = "why".to_owned();
-        Err(FetchError { kind, phase, message, partial: None, timings: Timings::default(), exhausted: false })
+        Err(FetchError::new(kind, phase, "why"))
     }
 
     fn again(result: &Result<Response, FetchError>, method: Method, attempt: u32) -> bool {
@@ -177,6 +189,22 @@ mod tests {
             (ErrorKind::RedirectLoop, Phase::Redirect),
         ] {
             assert!(!again(&error(kind, phase), Method::GET, 1), "{kind} {phase}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_not_there_is_not_asked_for_again() {
+        for (fault, tried_again, host_is_down) in [
+            (DnsFault::NoSuchName, false, true),
+            (DnsFault::NoAddress, false, true),
+            (DnsFault::Failed, true, true),
+            (DnsFault::ResolverDown, true, false),
+        ] {
+            let error = FetchError::new(ErrorKind::Dns, Phase::Resolve, "why");
+            let result = Err(FetchError { dns: Some(fault), ..error });
+            let decision = decide(&result, &Method::GET, 1, 2, SystemTime::now());
+            assert_eq!(decision.again.is_some(), tried_again, "{fault:?}");
+            assert_eq!(decision.signal != HostSignal::Neutral, host_is_down, "{fault:?}");
         }
     }
 

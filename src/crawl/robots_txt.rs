@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 
 use super::retry;
-use crate::fetch::{ErrorKind, FetchError, Phase, Request, Response};
+use crate::fetch::{DnsFault, ErrorKind, FetchError, Phase, Request, Response};
 use crate::frontier::RobotsDown;
 use crate::robots;
 use crate::url::CrawlUrl;
@@ -42,8 +42,9 @@ pub fn meaning(result: Result<Response, FetchError>, attempt: u32) -> Meaning {
         Ok(response) => response,
         // A redirect that leads nowhere is no robots.txt (§2.3.1.2): unavailable, hence no rules.
         Err(error) if error.phase == Phase::Redirect => return Meaning::Missing(error.message),
-        Err(FetchError { kind, message, .. }) => {
-            let hopeless = matches!(kind, ErrorKind::Tls | ErrorKind::BlockedAddress);
+        Err(FetchError { kind, message, dns, .. }) => {
+            let hopeless = matches!(kind, ErrorKind::Tls | ErrorKind::BlockedAddress)
+                || dns.is_some_and(DnsFault::is_lasting);
             let ask_again = (!hopeless).then(|| retry::backoff(attempt));
             return Meaning::Unavailable(RobotsDown { kind, message, ask_again });
         }

@@ -10,7 +10,7 @@ use std::error::Error;
 use std::io;
 
 use super::proxy::Blame;
-use super::resolve::ResolveError;
+use super::resolve::{DnsFault, ResolveError};
 use super::tls_error;
 use super::trace::Stage;
 use super::{ErrorKind, Phase};
@@ -25,6 +25,8 @@ pub(super) struct Cause {
     pub(super) exhausted: bool,
     /// Whether it may be a proxy's fault.
     pub(super) blame: Option<Blame>,
+    /// See [`FetchError::dns`](super::FetchError::dns).
+    pub(super) dns: Option<DnsFault>,
 }
 
 /// Classifies an error that came up in `phase`; `stage` is where the dial was, if it failed there.
@@ -49,7 +51,11 @@ pub(super) fn classify(error: &reqwest::Error, phase: Phase, stage: Stage) -> Ca
         };
         (kind, root)
     });
-    Cause { kind, phase, message: tidy(&message), exhausted, blame: None }
+    let dns = links.iter().find_map(|link| match link.downcast_ref::<ResolveError>() {
+        Some(ResolveError::LookUp(failure)) => Some(failure.fault),
+        _ => None,
+    });
+    Cause { kind, phase, message: tidy(&message), exhausted, blame: None, dns }
 }
 
 /// The errors of a chain, outermost first, with those inside `io::Error`s.
@@ -148,13 +154,13 @@ fn hyper_kind(error: &hyper::Error) -> Option<ErrorKind> {
 
 /// Whether this machine ran out of something: descriptors, ports, buffers or memory.
 pub(super) fn is_exhausted(error: &(dyn Error + 'static)) -> bool {
-    let io = error.downcast_ref::<io::Error>();
-    // What a resolver says is wrapped by value, so that `links` does not see it.
-    let io = io.or_else(|| match error.downcast_ref::<ResolveError>() {
-        Some(ResolveError::LookUp(io)) => Some(io),
-        _ => None,
-    });
-    let Some(io) = io else { return false };
+    if let Some(ResolveError::LookUp(failure)) = error.downcast_ref::<ResolveError>() {
+        return failure.exhausted;
+    }
+    error.downcast_ref::<io::Error>().is_some_and(is_exhausted_io)
+}
+
+pub(super) fn is_exhausted_io(io: &io::Error) -> bool {
     matches!(io.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::OutOfMemory)
         || io.raw_os_error().is_some_and(is_exhausted_code)
 }
@@ -184,6 +190,7 @@ pub(super) fn tidy(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::resolve::Failure;
     use super::*;
 
     #[test]
@@ -212,7 +219,8 @@ mod tests {
         use rustix::io::Errno;
         for errno in [Errno::MFILE, Errno::NFILE, Errno::ADDRNOTAVAIL, Errno::NOMEM] {
             assert!(is_exhausted(&io::Error::from(errno)), "{errno}");
-            assert!(is_exhausted(&ResolveError::LookUp(io::Error::from(errno))), "{errno}");
+            let failure = Failure::of_system(&io::Error::from(errno));
+            assert!(is_exhausted(&ResolveError::LookUp(failure)), "{errno}");
         }
         assert!(!is_exhausted(&io::Error::from(Errno::CONNREFUSED)));
         assert_eq!(io_kind(&io::Error::from(Errno::TIMEDOUT), Phase::Connect), ErrorKind::Connect);

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::{Capture, Response, Timings};
+use super::{Capture, DnsFault, Response, Timings};
 
 macro_rules! names {
     ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $text:literal,)+ }) => {
@@ -116,13 +116,15 @@ pub struct FetchError {
     pub timings: Timings,
     /// This machine ran out of descriptors, ports or memory: not the URL's fault, try again later.
     pub exhausted: bool,
+    /// What went wrong with the name of the host, if it was that.
+    pub dns: Option<DnsFault>,
 }
 
 impl FetchError {
     /// An error without anything received, for failures that are found before the network is asked.
     pub fn new(kind: ErrorKind, phase: Phase, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { kind, phase, message, partial: None, timings: Timings::default(), exhausted: false }
+        Self { kind, phase, message, partial: None, timings: Timings::default(), exhausted: false, dns: None }
     }
 }
 

@@ -4,6 +4,7 @@
 //! three ways only: with the answer of a server (a redirect that was handed back included), with an
 //! error, or by being dropped. Each step that waits runs under the [`Deadline`].
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode, Version};
 use tokio::time::timeout;
 
+use super::address::HostForm;
 use super::body::Collector;
 use super::cache::{Recalled, Saving};
 use super::capture::Captures;
@@ -24,6 +26,7 @@ use super::guard::{DenyPrivate, Way};
 use super::http::Http;
 use super::proxy::{self, Blame, Passage};
 use super::redirect;
+use super::resolve::DnsFault;
 use super::resume::{Answer, Rest};
 use super::session::Asking;
 use super::trace::{Stage, Trace};
@@ -243,7 +246,7 @@ impl<'a> Exchange<'a> {
     /// Sends the request of the current hop and waits for the head of its answer.
     async fn ask_server(&mut self) -> Result<reqwest::Response, Cause> {
         let guard = &self.http.guard;
-        self.trace.aim(self.url.host(), self.guarded);
+        self.trace.aim(self.url.host(), self.url.port(), self.guarded);
         let mut way = match guard.way(&self.url, self.guarded) {
             Ok(way) => way,
             Err(why) => return Err(cause(ErrorKind::BlockedAddress, Phase::Resolve, why)),
@@ -256,6 +259,9 @@ impl<'a> Exchange<'a> {
         {
             Box::pin(self.board(fleet)).await?;
         }
+        if let Some(cause) = self.wrong_family() {
+            return Err(cause);
+        }
         let mut sent = self.send_by_proxies(way).await;
         if !self.guarded && sent.as_ref().is_err_and(is_blocked) {
             guard.remember(self.url.host());
@@ -264,7 +270,7 @@ impl<'a> Exchange<'a> {
         }
         let answer = sent?;
         // A proxy's address says nothing about where the answer came from.
-        let direct = answer.remote_addr().filter(|_| self.passage.proxy().is_none());
+        let direct = remote(&answer).filter(|_| self.passage.proxy().is_none());
         let public = direct.is_some_and(|address| (guard.is_public)(address.ip()));
         self.guarded |= way == Way::Judged || public;
         Ok(answer)
@@ -324,10 +330,26 @@ impl<'a> Exchange<'a> {
         // A server may close a kept connection just when a request comes. That says nothing about the URL,
         // so it is asked again, once and only if asking twice is harmless (RFC 9110 §9.2.2).
         let kept = self.trace.dialled_at() == dialled;
+        if let (false, Some(used)) = (kept, sent.as_ref().ok().and_then(remote)) {
+            self.http.shared.names.connected(&self.trace.take_offered(), used.ip());
+        }
         if kept && matches!(self.method, Method::GET | Method::HEAD) && sent.as_ref().is_err_and(is_lost) {
             return self.send(way).await;
         }
         sent
+    }
+
+    /// Why an address in a URL may not be dialled. Through a proxy it is the proxy that dials it.
+    fn wrong_family(&self) -> Option<Cause> {
+        let family = self.http.options.dns.family;
+        match HostForm::of(&self.url) {
+            HostForm::Address(address) if !family.has(address) && self.passage.proxy().is_none() => {
+                let message = format!("`{}` is no {} address", self.url.host(), family.as_str());
+                let dns = Some(DnsFault::NoAddress);
+                Some(Cause { dns, ..cause(ErrorKind::Dns, Phase::Resolve, message) })
+            }
+            _ => None,
+        }
     }
 
     /// Sends the request once.
@@ -362,7 +384,9 @@ impl<'a> Exchange<'a> {
             let mut cause = classify(&error, Phase::FirstByte, self.trace.stage());
             match cause.kind {
                 ErrorKind::Timeout => {
-                    cause.message = format!("no connection within {:?}", http.options.connect_timeout);
+                    let what =
+                        if cause.phase == Phase::Resolve { "name not resolved" } else { "no connection" };
+                    cause.message = format!("{what} within {:?}", http.options.connect_timeout);
                 }
                 // What HTTP/1 answers to the preface of HTTP/2 looks like a frame that is far too long.
                 ErrorKind::Protocol if http.options.connections.protocol == Protocol::Http2 => {
@@ -511,7 +535,7 @@ impl<'a> Exchange<'a> {
                 Answer::Anew => {
                     reading.lost += from;
                     reading.length = length;
-                    head.remote = answer.remote_addr();
+                    head.remote = remote(&answer);
                     head.http_version = version_name(answer.version());
                     head.headers = std::mem::take(answer.headers_mut());
                     reading.collector = self.collector(&head.headers, length);
@@ -638,7 +662,7 @@ impl<'a> Exchange<'a> {
             status: answer.status().as_u16(),
             http_version: version_name(answer.version()),
             cache: self.recall.used,
-            remote: answer.remote_addr(),
+            remote: remote(answer),
             reused: self.reused,
             headers: std::mem::take(answer.headers_mut()),
             ..self.unanswered()
@@ -695,7 +719,7 @@ impl<'a> Exchange<'a> {
     }
 
     fn fail(&mut self, cause: Cause, head: Option<Response>) -> FetchError {
-        let Cause { kind, phase, mut message, exhausted, blame: _ } = cause;
+        let Cause { kind, phase, mut message, exhausted, blame: _, dns } = cause;
         if let Some((end, _)) = message.char_indices().nth(MAX_MESSAGE) {
             message.truncate(end);
         }
@@ -704,7 +728,7 @@ impl<'a> Exchange<'a> {
         let tells = !self.chain.is_empty() || self.passage.shown().is_some();
         let partial = head.or_else(|| tells.then(|| self.unanswered()));
         let partial = partial.map(|response| Box::new(Response { timings, captures, ..response }));
-        FetchError { kind, phase, message, partial, timings, exhausted }
+        FetchError { kind, phase, message, partial, timings, exhausted, dns }
     }
 }
 
@@ -771,7 +795,12 @@ impl Reading {
 }
 
 fn cause(kind: ErrorKind, phase: Phase, message: String) -> Cause {
-    Cause { kind, phase, message, exhausted: false, blame: None }
+    Cause { kind, phase, message, exhausted: false, blame: None, dns: None }
+}
+
+/// The address that answered; one of IPv4 as such, whichever way it was [dialled](super::resolve).
+fn remote(answer: &reqwest::Response) -> Option<SocketAddr> {
+    answer.remote_addr().map(|at| SocketAddr::new(at.ip().to_canonical(), at.port()))
 }
 
 fn is_lost(cause: &Cause) -> bool {

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::resolve::LookUp;
+use super::resolve::{DnsOptions, Found, LookUp, Names};
 use super::{DenyPrivate, ErrorKind, Fetch as _, Http, HttpOptions, Phase, Request, Response};
 use crate::url::CrawlUrl;
 
@@ -92,14 +92,20 @@ fn answers(answers: &[&[Ipv4Addr]]) -> LookUp {
     Arc::new(move |_| {
         let mut answers = answers.lock().unwrap();
         let answer = if answers.len() > 1 { answers.pop_front().unwrap() } else { answers[0].clone() };
-        Box::pin(std::future::ready(Ok(answer)))
+        Box::pin(std::future::ready(Ok(Found { addresses: answer, ttl: None })))
     })
 }
 
+/// A client that remembers no answer.
 fn http(deny_private: DenyPrivate, look_up: LookUp) -> Http {
+    http_with(deny_private, look_up, Duration::ZERO)
+}
+
+fn http_with(deny_private: DenyPrivate, look_up: LookUp, cache_time: Duration) -> Http {
     let timeout = Duration::from_secs(10);
     let options = HttpOptions { deny_private, is_public, timeout, ..HttpOptions::default() };
-    Http::with_look_up(options, look_up).unwrap()
+    let names = Names::new(look_up, &DnsOptions { cache_time, ..DnsOptions::default() });
+    Http::with_names(options, names).unwrap()
 }
 
 fn from_public(url: CrawlUrl) -> Request {
@@ -123,6 +129,19 @@ async fn a_name_that_changes_its_address_reaches_no_private_one() {
     http.judged.renew(&http.options); // else the connection would be used again, and nothing looked up
     assert_eq!(ask(&http, from_public(url)).await.unwrap_err(), BLOCKED);
     assert_eq!(servers.hits(), [1, 0]);
+}
+
+#[tokio::test]
+async fn what_is_remembered_of_a_name_is_judged_each_time() {
+    let servers = Pair::start(ok);
+    let url = servers.url("intranet.test", "/");
+    let hour = Duration::from_secs(3600);
+    let http = http_with(DenyPrivate::Public, answers(&[&[PRIVATE], &[PUBLIC]]), hour);
+    for _ in 0..2 {
+        assert!(!ask(&http, Request::get(url.clone())).await.unwrap().is_public);
+        assert_eq!(ask(&http, from_public(url.clone())).await.unwrap_err(), BLOCKED);
+    }
+    assert_eq!(servers.hits(), [0, 2]);
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ use reqwest::header::{
     CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
 use reqwest::{Client, Method};
+use rustls::ClientConfig;
 use tokio::sync::OnceCell;
 
 use super::address::is_public;
@@ -26,9 +27,10 @@ use super::connections::{ConnectionOptions, Traffic};
 use super::credentials;
 use super::exchange::Exchange;
 use super::guard::{DenyPrivate, Guard, Way};
+use super::interface::Interface;
 use super::pool::{Pool, Size};
 use super::proxy::{Passage, Pools, Proxies, ProxyOptions};
-use super::resolve::{self, LookUp};
+use super::resolve::{DnsOptions, Names, Ready};
 use super::session::{Asking, HostOptions, Session, SessionOptions};
 use super::tls::LazyVerifier;
 use super::tls_options::TlsOptions;
@@ -76,6 +78,11 @@ pub struct HttpOptions {
     pub connections: ConnectionOptions,
     /// Whom TLS trusts.
     pub tls: TlsOptions,
+    /// How names become addresses, and which may be dialled; default the system's resolver, its answers kept for 60 s.
+    pub dns: DnsOptions,
+    /// The address or device that connections leave this machine by; default what the system chooses. Look-ups do not use
+    /// it.
+    pub interface: Option<Interface>,
     /// When addresses that are not public are refused, at connection time; default: when a public page leads there.
     /// With a proxy that resolves names itself only literal addresses are refused.
     pub deny_private: DenyPrivate,
@@ -106,6 +113,8 @@ impl Default for HttpOptions {
             proxy: None,
             connections: ConnectionOptions::default(),
             tls: TlsOptions::default(),
+            dns: DnsOptions::default(),
+            interface: None,
             deny_private: DenyPrivate::default(),
             is_public,
             cache: None,
@@ -150,7 +159,7 @@ pub struct Http {
 /// What the clients of all threads of a run have in common.
 #[derive(Clone)]
 pub(super) struct Shared {
-    look_up: LookUp,
+    pub(super) names: Arc<Names>,
     verifier: Arc<LazyVerifier>,
     pub(super) traffic: Arc<Traffic>,
     proxies: Option<Arc<Proxies>>,
@@ -159,20 +168,34 @@ pub(super) struct Shared {
 }
 
 impl Http {
-    /// A client with these options. Does no I/O.
+    /// A client with these options. Does no I/O, but that a resolver of gannet's own reads `/etc/hosts` and, if it is
+    /// to ask what is configured there, `/etc/resolv.conf`.
     ///
     /// # Errors
-    /// When `user_agent` is no header value, or the environment names a proxy that is none.
+    /// When `user_agent` is no header value, the environment names a proxy that is none, or there can be no such resolver.
     pub fn new(options: HttpOptions) -> Result<Self, BuildError> {
-        Self::with_look_up(options, resolve::system())
+        let verifier = LazyVerifier::new(&options.tls);
+        let tls = tls_of(&verifier, &[])?;
+        let names = options.dns.names(options.connect_timeout, tls, ready(&verifier)).map_err(BuildError)?;
+        Self::with_verifier(options, names, verifier)
     }
 
     /// The same with another source of addresses.
-    pub(super) fn with_look_up(options: HttpOptions, look_up: LookUp) -> Result<Self, BuildError> {
+    #[cfg(test)]
+    pub(super) fn with_names(options: HttpOptions, names: Arc<Names>) -> Result<Self, BuildError> {
+        let verifier = LazyVerifier::new(&options.tls);
+        Self::with_verifier(options, names, verifier)
+    }
+
+    fn with_verifier(
+        options: HttpOptions,
+        names: Arc<Names>,
+        verifier: Arc<LazyVerifier>,
+    ) -> Result<Self, BuildError> {
         let proxies = options.proxy.clone().map_or_else(ProxyOptions::from_env, Ok)?;
         let shared = Shared {
-            look_up,
-            verifier: LazyVerifier::new(&options.tls),
+            names,
+            verifier,
             traffic: Arc::default(),
             proxies: Proxies::new(proxies),
             session: Session::new(&options.session, &options.hosts),
@@ -181,20 +204,18 @@ impl Http {
     }
 
     fn with_shared(options: HttpOptions, shared: Shared) -> Result<Self, BuildError> {
-        let Shared { look_up, verifier, traffic, proxies, .. } = shared.clone();
+        let Shared { names, verifier, traffic, proxies, .. } = shared.clone();
         let guard = Guard::new(options.deny_private, options.is_public);
         let headers = request_headers(&options)?;
-        let tls = verifier.config(options.connections.protocol.names());
-        let tls = tls.map_err(|error| BuildError(format!("cannot set up TLS: {error}")))?;
+        let tls = tls_of(&verifier, options.connections.protocol.names())?;
         let layer = || ProbeLayer { traffic: Arc::clone(&traffic), ..ProbeLayer::default() };
         let (size, is_public) = (Size::of(&options), Some(options.is_public));
         let proxies = proxies.map(|proxies| {
-            let pools =
-                Pools::new(&proxies, &options, tls.clone(), Arc::clone(&look_up), Arc::clone(&traffic));
+            let pools = Pools::new(&proxies, &options, tls.clone(), Arc::clone(&names), Arc::clone(&traffic));
             (proxies, pools)
         });
-        let judged = Pool::new(&options, tls.clone(), Arc::clone(&look_up), is_public, layer(), None, size)?;
-        let open = Pool::new(&options, tls, look_up, None, layer(), None, size)?;
+        let judged = Pool::new(&options, tls.clone(), Arc::clone(&names), is_public, layer(), None, size)?;
+        let open = Pool::new(&options, tls, names, None, layer(), None, size)?;
         let foreign_headers = credentials::without_private(&headers);
         Ok(Self {
             guard,
@@ -318,6 +339,24 @@ impl fmt::Debug for Http {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Http").finish_non_exhaustive() // its options hold secrets
     }
+}
+
+fn tls_of(verifier: &Arc<LazyVerifier>, protocols: &[&[u8]]) -> Result<ClientConfig, BuildError> {
+    verifier.config(protocols).map_err(|error| BuildError(format!("cannot set up TLS: {error}")))
+}
+
+/// Loads certificates before the resolver needs them, off the runtime's threads.
+fn ready(verifier: &Arc<LazyVerifier>) -> Ready {
+    let verifier = Arc::clone(verifier);
+    Arc::new(move || {
+        let verifier = Arc::clone(&verifier);
+        Box::pin(async move {
+            if !verifier.is_loaded() {
+                // Should the thread pool be shutting down, the handshake loads them.
+                let _ = tokio::task::spawn_blocking(move || verifier.load()).await;
+            }
+        })
+    })
 }
 
 /// The headers of each request: gannet's own, then those of the user over them.

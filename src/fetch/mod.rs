@@ -23,6 +23,7 @@ mod guard;
 #[cfg(test)]
 mod guard_tests;
 mod http;
+mod interface;
 mod pool;
 pub mod proxy;
 mod redirect;
@@ -55,7 +56,9 @@ pub use self::error::{ErrorKind, FetchError, Phase};
 pub use self::filter::{Filter, MediaTypes, Refused};
 pub use self::guard::DenyPrivate;
 pub use self::http::{BuildError, Http, HttpOptions, ROBOTS_TOKEN, user_agent};
+pub use self::interface::Interface;
 pub(crate) use self::redirect::becomes_get;
+pub use self::resolve::{DnsFault, DnsOptions, Family, NameServer, Pin, Server};
 pub use self::session::{Credentials, HostOptions, Jar, Netrc, Scheme, SessionOptions};
 pub use self::tls_options::{CertificateError, ClientCertificate, Roots, TlsOptions, TlsVersion};
 pub use self::validators::Validators;

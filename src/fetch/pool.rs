@@ -20,7 +20,7 @@ use rustls::ClientConfig;
 use super::connections::{ConnectionOptions, Protocol};
 use super::http::{BuildError, HttpOptions};
 use super::proxy::Proxy;
-use super::resolve::{LookUp, Resolver};
+use super::resolve::{Names, Resolver};
 use super::trace::ProbeLayer;
 use super::turns::Sharing;
 use crate::url::CrawlUrl;
@@ -77,14 +77,14 @@ impl Pool {
     pub(super) fn new(
         options: &HttpOptions,
         tls: ClientConfig,
-        look_up: LookUp,
+        names: Arc<Names>,
         judge: Option<fn(IpAddr) -> bool>,
         layer: ProbeLayer,
         proxy: Option<&Proxy>,
         size: Size,
     ) -> Result<Self, BuildError> {
         let proxies = proxy.map(|proxy| proxy.host().to_owned());
-        let resolver = Resolver { look_up, judge, proxies: Arc::new(proxies.into_iter().collect()) };
+        let resolver = Resolver { names, judge, proxies: Arc::new(proxies.into_iter().collect()) };
         let (parts, hashes, proxy) = (Mutex::default(), RandomState::new(), proxy.cloned());
         let mut pool = Self { parts, layer, hashes, tls, resolver, proxy, size };
         let first = pool.part(options)?;
@@ -178,6 +178,9 @@ fn build_client(
         Protocol::Http1 => builder.http1_only(),
         Protocol::Http2 => builder.http2_prior_knowledge(),
     };
+    if let Some(interface) = &options.interface {
+        builder = interface.apply(builder)?;
+    }
     if let Some(proxy) = proxy {
         builder = builder.proxy(proxy.for_client().map_err(|error| fault(&error))?);
     }

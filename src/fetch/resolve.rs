@@ -1,39 +1,52 @@
 //! Resolving host names, and judging the addresses that they have.
 //!
-//! [`Resolver`] is what an HTTP client dials through: the operating system's resolver on tokio's
-//! blocking pool. Judging happens here, on the very addresses that are then dialled, so that a name
-//! cannot point to one address when it is checked and to another when it is used (DNS rebinding).
-//! Literal addresses never reach a resolver; [`guard`](super::guard) judges them before each hop.
+//! [`Resolver`] is what an HTTP client dials through. It asks [`Names`], which the whole run shares: what is given or
+//! remembered, else the operating system's resolver or gannet's own. Judging happens here, on the very addresses that are
+//! then dialled, remembered or not, so that a name cannot point to one address when it is checked and to another when it
+//! is used (DNS rebinding). Literal addresses never reach a resolver; [`guard`](super::guard) judges them before each hop.
+
+mod answer;
+mod cache;
+#[cfg(feature = "hickory")]
+mod diagnose;
+mod health;
+mod names;
+mod options;
+mod order;
+#[cfg(feature = "hickory")]
+mod own;
+#[cfg(not(feature = "hickory"))]
+#[path = "resolve/no_own.rs"]
+mod own;
+mod pins;
+mod server;
+pub(super) mod system;
 
 use std::collections::HashSet;
 use std::fmt;
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::time::Instant;
 
+pub use self::answer::DnsFault;
+pub(super) use self::answer::Failure;
+#[cfg(test)]
+pub(super) use self::answer::Found;
+#[cfg(test)]
+pub(super) use self::names::LookUp;
+pub(super) use self::names::{Names, Ready};
+pub use self::options::DnsOptions;
+pub use self::order::Family;
+pub use self::pins::Pin;
+pub use self::server::{NameServer, Server};
 use super::trace::{Stage, TRACE, Trace};
-
-/// Where addresses come from: a name's, in the order in which they are to be tried. Tests have their own.
-pub(super) type LookUp = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> + Send + Sync>;
-
-/// The operating system's.
-pub(super) fn system() -> LookUp {
-    Arc::new(|name| {
-        Box::pin(async move {
-            let addresses = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            Ok(addresses.map(|address| address.ip()).collect())
-        })
-    })
-}
 
 /// The resolver of an HTTP client.
 #[derive(Clone)]
 pub(super) struct Resolver {
-    pub(super) look_up: LookUp,
+    pub(super) names: Arc<Names>,
     /// Says which addresses are public, for a client that must reach no others; but proxies.
     pub(super) judge: Option<fn(IpAddr) -> bool>,
     /// Names of proxies.
@@ -54,19 +67,27 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let trace = TRACE.try_with(Arc::clone).ok();
         let judge = self.judge(name.as_str(), trace.as_deref());
-        let found = (self.look_up)(name.as_str().to_owned());
+        let port = trace.as_ref().and_then(|trace| trace.target_port(name.as_str()));
+        let found = Arc::clone(&self.names).look_up(name.as_str().to_owned(), port);
         Box::pin(async move {
             let started = Instant::now();
             if let Some(trace) = &trace {
                 trace.enter(Stage::Resolving);
             }
             // After a failure the stage stays: it says where the fetch ended.
-            let addresses = judged(found.await.map_err(ResolveError::LookUp)?, judge)?;
-            if let Some(trace) = &trace {
+            let found = found.await;
+            if let Some(trace) = &trace
+                && found.as_ref().map_or(true, |found| found.waited)
+            {
                 trace.add_dns(started.elapsed());
+            }
+            let addresses = judged(found.map_err(ResolveError::LookUp)?.addresses, judge)?;
+            let to_dial = order::to_dial(&addresses);
+            if let Some(trace) = &trace {
+                trace.offer(addresses);
                 trace.enter(Stage::Connecting);
             }
-            Ok(Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
+            Ok(Box::new(to_dial.into_iter()) as Addrs)
         })
     }
 }
@@ -81,9 +102,6 @@ struct Judge {
 }
 
 fn judged(mut addresses: Vec<IpAddr>, judge: Option<Judge>) -> Result<Vec<IpAddr>, ResolveError> {
-    if addresses.is_empty() {
-        return Err(ResolveError::Empty);
-    }
     let Some(Judge { is_public, guarded }) = judge else { return Ok(addresses) };
     let Some(private) = addresses.iter().copied().find(|address| !is_public(*address)) else {
         return Ok(addresses);
@@ -96,9 +114,7 @@ fn judged(mut addresses: Vec<IpAddr>, judge: Option<Judge>) -> Result<Vec<IpAddr
 #[derive(Debug)]
 pub(super) enum ResolveError {
     /// The look-up failed.
-    LookUp(io::Error),
-    /// The look-up was fine, but there is no address.
-    Empty,
+    LookUp(Failure),
     /// There is an address that is not public, and no other that may be used.
     Blocked(IpAddr),
 }
@@ -106,12 +122,7 @@ pub(super) enum ResolveError {
 impl fmt::Display for ResolveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::LookUp(error) => {
-                let text = error.to_string();
-                // Rust's prefix of all getaddrinfo errors says nothing that the kind does not say.
-                f.write_str(text.strip_prefix("failed to lookup address information: ").unwrap_or(&text))
-            }
-            Self::Empty => f.write_str("the name has no address"),
+            Self::LookUp(failure) => failure.fmt(f),
             Self::Blocked(address) => write!(f, "`{address}` is not a public address"),
         }
     }
@@ -136,20 +147,20 @@ mod tests {
         {
             assert!(matches!(judge(guarded, addresses), Err(ResolveError::Blocked(_))), "{addresses}");
         }
-        assert!(matches!(judge(true, ""), Err(ResolveError::Empty)));
         assert_eq!(judged(vec![IpAddr::from([10, 0, 0, 1])], None).unwrap().len(), 1);
     }
 
     #[test]
     fn only_the_proxy_is_exempt_and_not_where_it_is_the_target() {
         let proxies = Arc::new(HashSet::from(["proxy.test".to_owned()]));
-        let resolver = Resolver { look_up: system(), judge: Some(is_public), proxies };
+        let names = Names::new(system::source(), &DnsOptions::default());
+        let resolver = Resolver { names, judge: Some(is_public), proxies };
         let trace = Trace::start();
-        trace.aim("page.test", true);
+        trace.aim("page.test", 80, true);
         assert!(resolver.judge("proxy.test", Some(&trace)).is_none());
         assert!(resolver.judge("page.test", Some(&trace)).is_some());
         assert!(resolver.judge("other.test", Some(&trace)).is_some());
-        trace.aim("proxy.test", true);
+        trace.aim("proxy.test", 80, true);
         assert!(resolver.judge("proxy.test", Some(&trace)).is_some());
         assert!(resolver.judge("page.test", None).is_some_and(|judge| judge.guarded));
     }

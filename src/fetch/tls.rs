@@ -176,8 +176,7 @@ impl ServerCertVerifier for LazyVerifier {
 mod tests {
     use tokio::io::AsyncReadExt as _;
 
-    use super::super::resolve::LookUp;
-    use super::super::{ErrorKind, Fetch as _, Http, HttpOptions, Request};
+    use super::super::{DnsOptions, ErrorKind, Fetch as _, Http, HttpOptions, Request};
     use super::*;
     use crate::url::CrawlUrl;
 
@@ -201,8 +200,9 @@ mod tests {
     async fn a_server_is_asked_for_by_the_name_of_the_url_wherever_that_leads() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let here: LookUp = Arc::new(|_| Box::pin(async { Ok(vec![std::net::Ipv4Addr::LOCALHOST.into()]) }));
-        let http = Http::with_look_up(HttpOptions::default(), here).unwrap();
+        let pins = vec![format!("*:{port}:127.0.0.1").parse().unwrap()];
+        let dns = DnsOptions { pins, ..DnsOptions::default() };
+        let http = Http::new(HttpOptions { dns, ..HttpOptions::default() }).unwrap();
         for name in ["one.test", "two.test"] {
             let url = CrawlUrl::parse(&format!("https://{name}:{port}/")).unwrap();
             let server = async {

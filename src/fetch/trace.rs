@@ -11,6 +11,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,8 +54,10 @@ pub(super) struct Trace {
     dials: AtomicU32,
     /// Nanoseconds from `started` to the end of the last dial.
     dialled_at: AtomicU64,
-    /// The host of the current hop.
-    target: Mutex<String>,
+    /// The host and port of the current hop.
+    target: Mutex<(String, u16)>,
+    /// The addresses that the last dial could choose from, in their order.
+    offered: Mutex<Vec<IpAddr>>,
     /// It may be at a public address only.
     guarded: AtomicBool,
     /// A hash of it, if connections to it may be shared; else 0.
@@ -73,6 +76,7 @@ impl Trace {
             dials: AtomicU32::new(0),
             dialled_at: AtomicU64::new(0),
             target: Mutex::default(),
+            offered: Mutex::default(),
             guarded: AtomicBool::new(false),
             shared: AtomicU64::new(0),
         })
@@ -107,8 +111,7 @@ impl Trace {
 
     /// Time spent on connecting (neither resolving nor TLS), if any was.
     pub(super) fn connect(&self) -> Option<Duration> {
-        let others = self.dns.load(Relaxed) + self.tls.load(Relaxed);
-        some_nanos(self.dial.load(Relaxed).saturating_sub(others))
+        some_nanos(self.dial.load(Relaxed).saturating_sub(self.tls.load(Relaxed)))
     }
 
     /// Time spent on handshakes of TLS, if there were any.
@@ -130,10 +133,11 @@ impl Trace {
         self.dns.fetch_add(nanos(took).max(1), Relaxed);
     }
 
-    /// Names the host that the next dial is for, and whether only a public address will do.
-    pub(super) fn aim(&self, host: &str, guarded: bool) {
+    /// Names the host and port that the next dial is for, and whether only a public address will do.
+    pub(super) fn aim(&self, host: &str, port: u16, guarded: bool) {
         let mut target = self.target.lock().unwrap_or_else(PoisonError::into_inner);
-        host.clone_into(&mut target);
+        host.clone_into(&mut target.0);
+        target.1 = port;
         self.guarded.store(guarded, Relaxed);
     }
 
@@ -149,12 +153,30 @@ impl Trace {
 
     /// Whether `name` is the host of the current hop, and not that of a proxy.
     pub(super) fn is_target(&self, name: &str) -> bool {
-        *self.target.lock().unwrap_or_else(PoisonError::into_inner) == name
+        self.target_port(name).is_some()
     }
 
-    fn dialled(&self, took: Duration) {
+    /// The port of the current hop, if `name` is its host.
+    pub(super) fn target_port(&self, name: &str) -> Option<u16> {
+        let target = self.target.lock().unwrap_or_else(PoisonError::into_inner);
+        (target.0 == name).then_some(target.1)
+    }
+
+    /// These are dialled, in this order.
+    pub(super) fn offer(&self, addresses: Vec<IpAddr>) {
+        *self.offered.lock().unwrap_or_else(PoisonError::into_inner) = addresses;
+    }
+
+    /// What was dialled last; it is asked once.
+    pub(super) fn take_offered(&self) -> Vec<IpAddr> {
+        std::mem::take(&mut self.offered.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A dial ended well; `dns` is what had been spent on resolving when it began.
+    fn dialled(&self, took: Duration, dns: u64) {
         let now = nanos(self.started.elapsed());
-        self.dial.fetch_add(nanos(took).max(2), Relaxed);
+        let resolving = self.dns.load(Relaxed).saturating_sub(dns);
+        self.dial.fetch_add(nanos(took).saturating_sub(resolving).max(1), Relaxed);
         self.dialled_at.store(now, Relaxed);
         match self.tls_from.swap(0, Relaxed) {
             0 => {}
@@ -169,7 +191,10 @@ impl Trace {
         self.enter(Stage::Idle);
         self.dialled_at.store(nanos(self.started.elapsed()), Relaxed);
         let rest = Self::start();
-        rest.aim(&self.target.lock().unwrap_or_else(PoisonError::into_inner), self.is_guarded());
+        let target = self.target.lock().unwrap_or_else(PoisonError::into_inner);
+        rest.aim(&target.0, target.1, self.is_guarded());
+        drop(target);
+        self.take_offered();
         rest
     }
 }
@@ -245,7 +270,8 @@ where
             Place::Free => (None, None),
         };
         let state = DialState::Getting(S::clone(inner), Some(target));
-        Dial { state, trace, traffic: Arc::clone(&layer.traffic), turn, wait, started: Instant::now() }
+        let dns = trace.as_ref().map_or(0, |trace| trace.dns.load(Relaxed));
+        Dial { state, trace, traffic: Arc::clone(&layer.traffic), turn, wait, started: Instant::now(), dns }
     }
 }
 
@@ -259,6 +285,8 @@ pub(super) struct Dial<S: Service<R>, R> {
     /// It waits for another.
     wait: Option<BoxFuture<'static, ()>>,
     started: Instant,
+    /// Nanoseconds that the fetch had spent on resolving by then.
+    dns: u64,
 }
 
 /// A dial that waited for another, whose connection then served.
@@ -326,7 +354,7 @@ where
         match &polled {
             Poll::Ready(Ok(_)) => {
                 dial.traffic.opened();
-                trace.dialled(dial.started.elapsed());
+                trace.dialled(dial.started.elapsed(), dial.dns);
                 if let Some(turn) = dial.turn.take() {
                     turn.end();
                 }

@@ -130,6 +130,7 @@ fn of_proxy(proxy: &Proxy, why: &str) -> Cause {
         message: format!("proxy `{}`: {why}", proxy.shown()),
         exhausted: false,
         blame: Some(Own),
+        dns: None,
     }
 }
 

@@ -13,7 +13,7 @@ use super::super::connections::Traffic;
 use super::super::guard::Way;
 use super::super::http::{BuildError, HttpOptions};
 use super::super::pool::{Pool, Size};
-use super::super::resolve::LookUp;
+use super::super::resolve::Names;
 use super::super::trace::ProbeLayer;
 use super::{Proxies, Proxy};
 
@@ -28,7 +28,7 @@ pub(in crate::fetch) struct Pools {
     pools: Mutex<VecDeque<(Key, Arc<Pool>)>>,
     size: Size,
     tls: ClientConfig,
-    look_up: LookUp,
+    names: Arc<Names>,
     is_public: fn(IpAddr) -> bool,
     traffic: Arc<Traffic>,
 }
@@ -38,14 +38,14 @@ impl Pools {
         proxies: &Proxies,
         options: &HttpOptions,
         tls: ClientConfig,
-        look_up: LookUp,
+        names: Arc<Names>,
         traffic: Arc<Traffic>,
     ) -> Self {
         let size = match proxies.is_list() {
             true => Size { parts: 1, connections: options.keep_connections.div_ceil(MOST) },
             false => Size::of(options),
         };
-        Self { pools: Mutex::default(), size, tls, look_up, is_public: options.is_public, traffic }
+        Self { pools: Mutex::default(), size, tls, names, is_public: options.is_public, traffic }
     }
 
     /// The pool of proxy number `nth`.
@@ -61,10 +61,10 @@ impl Pools {
             Some(entry) => entry,
             None => {
                 let judge = (way == Way::Judged).then_some(self.is_public);
-                let look_up = Arc::clone(&self.look_up);
+                let names = Arc::clone(&self.names);
                 let layer = ProbeLayer { traffic: Arc::clone(&self.traffic), ..ProbeLayer::default() };
                 let (tls, proxy) = (self.tls.clone(), Some(proxy));
-                let pool = Pool::new(options, tls, look_up, judge, layer, proxy, self.size)?;
+                let pool = Pool::new(options, tls, names, judge, layer, proxy, self.size)?;
                 ((nth, way), Arc::new(pool))
             }
         };
@@ -85,7 +85,7 @@ impl Pools {
 #[cfg(test)]
 mod tests {
     use super::super::super::address::is_public;
-    use super::super::super::resolve;
+    use super::super::super::resolve::{DnsOptions, Names, system};
     use super::super::super::tls::LazyVerifier;
     use super::super::ProxyOptions;
     use super::*;
@@ -96,7 +96,8 @@ mod tests {
         let options = HttpOptions { is_public, ..HttpOptions::default() };
         let tls = LazyVerifier::new(&options.tls).config(options.connections.protocol.names()).unwrap();
         let proxies = Proxies::new(ProxyOptions { list: list.clone(), ..ProxyOptions::default() }).unwrap();
-        let pools = Pools::new(&proxies, &options, tls, resolve::system(), Arc::default());
+        let names = Names::new(system::source(), &DnsOptions::default());
+        let pools = Pools::new(&proxies, &options, tls, names, Arc::default());
         let first = pools.pool(&options, (0, &list[0]), Way::Judged).unwrap();
         for (nth, proxy) in list.iter().enumerate() {
             pools.pool(&options, (nth, proxy), Way::Judged).unwrap();
