@@ -3,6 +3,7 @@
 mod body;
 mod config;
 mod connection;
+mod dns;
 mod host;
 mod origin;
 mod pacing;
@@ -29,6 +30,7 @@ use crate::reports::Report;
 pub(crate) use self::body::BodyArgs;
 pub(crate) use self::config::{ConfigArgs, ShowConfigArgs};
 pub(crate) use self::connection::{ConnectionArgs, MinTls};
+pub(crate) use self::dns::DnsArgs;
 pub(crate) use self::host::{HostArgs, HostSettings};
 pub(crate) use self::origin::{DemoArgs, OriginArgs, RobotsKind};
 pub(crate) use self::pacing::PacingArgs;
@@ -271,6 +273,8 @@ pub(crate) struct RequestArgs {
     pub(crate) deny_private: Deny,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
+    #[command(flatten)]
+    pub(crate) dns: DnsArgs,
     #[command(flatten)]
     pub(crate) proxy: ProxyArgs,
     #[command(flatten)]

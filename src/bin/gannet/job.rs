@@ -44,7 +44,7 @@ const FIXED: &[&str] = &[
 /// Settings that are no part of a job.
 const PASSING: &[&str] = &["job", "quiet", "verbose", "progress", "what", "config", "no_config"];
 /// Settings whose values may be secret.
-pub(crate) const SECRET: &[&str] = &["headers", "proxy", "data", "json", "user", "bearer"];
+pub(crate) const SECRET: &[&str] = &["headers", "proxy", "data", "json", "user", "bearer", "resolver"];
 /// Settings that name files.
 const FILES: &[&str] = &["seeds", "output"];
 

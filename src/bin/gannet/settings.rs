@@ -4,6 +4,7 @@
 
 mod body;
 pub(crate) mod connection;
+mod dns;
 mod hosts;
 mod pacing;
 mod proxy;
@@ -257,7 +258,10 @@ pub(crate) fn http_options(
     robots_token: &str,
     hosts: &[HostSettings],
 ) -> Result<HttpOptions, Error> {
+    let (dns, interface) = dns::options(request.dns)?;
     Ok(HttpOptions {
+        dns,
+        interface,
         session: session::options(&request.login)?,
         hosts: hosts::options(hosts, request.login.auth_type)?,
         user_agent: request.user_agent.unwrap_or_else(|| user_agent(robots_token)),
