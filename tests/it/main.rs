@@ -28,6 +28,8 @@ mod content;
 mod curl_replies;
 mod data;
 mod decoding;
+#[cfg(feature = "hickory")]
+mod dns;
 #[cfg(feature = "cli")]
 mod docs;
 mod duplicates;
