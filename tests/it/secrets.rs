@@ -115,6 +115,29 @@ fn a_job_keeps_what_it_needs_to_go_on_to_itself() {
     only_the_owner_reads(&job);
 }
 
+#[test]
+fn a_job_has_the_name_of_a_variable_and_not_its_value() {
+    let (server, heads) = serve(|path| page(if path == "/" { "<a href=/a>" } else { "" }));
+    let desk = tempfile::tempdir().unwrap();
+    let job = desk.path().join("job");
+    let name = job.display().to_string();
+    let seed = server.url("/").to_string();
+    let args = ["crawl", &seed, "--job", &name, "--max-pages", "1", "-v", "-u", "me:env:LOGIN"];
+    let args = [&args[..], &["-H", "X-Team: env:LOGIN", "--report", "html:r.html"]].concat();
+    let ran = call(args).directory(desk.path()).env("LOGIN", PASSWORD).run().exits(5);
+    assert!(!(ran.text() + &ran.stderr).contains(PASSWORD), "{}", ran.stderr);
+    for file in std::fs::read_dir(&job).unwrap().chain(std::fs::read_dir(desk.path()).unwrap()).flatten() {
+        let text = std::fs::read(file.path()).unwrap_or_default();
+        assert!(!String::from_utf8_lossy(&text).contains(PASSWORD), "{file:?}");
+    }
+    // A run that goes on looks it up again.
+    let again = || call(["crawl", "--job", &name, "--max-pages", "9"]);
+    assert!(again().run().exits(2).stderr.contains("the variable `LOGIN` is not set"));
+    again().env("LOGIN", PASSWORD).run().exits(0);
+    assert_eq!(authorized(&heads, "/a"), [true]);
+    assert_eq!(authorized(&heads, "/robots.txt"), [false]);
+}
+
 /// What may hold secrets: all but the records, and the lock, which names the process.
 fn only_the_owner_reads(directory: &Path) {
     use std::os::unix::fs::PermissionsExt as _;

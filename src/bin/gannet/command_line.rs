@@ -98,6 +98,7 @@ mod tests {
                 "gannet fetch --header=*** --data=*** -H*** -qH***",
             ),
             ("fetch|-qH|A: x|-xhttp://p|-k", "gannet fetch -qH *** -x*** -k"),
+            ("fetch|-u|me:pw|--user=me:pw|--bearer|t|u", "gannet fetch -u *** --user=*** --bearer *** u"),
             ("fetch|-H|-H|u", "gannet fetch -H *** u"),
             ("fetch|-HX: x|-H|A: secret|u", "gannet fetch -H*** -H *** u"),
             ("fetch|-oH|-H|A: secret|-ox|u", "gannet fetch -oH -H *** -ox u"),
