@@ -43,7 +43,7 @@ fn table<T>(
     let mut table = HostTable::default();
     for host in hosts {
         let wrong = |why: String| Error::Config(format!("{}: {why}", host.place));
-        let value = make(host).or_else(|why| Err(wrong(why.to_string())))?;
+        let value = make(host).map_err(|why| wrong(why.to_string()))?;
         table.insert(&host.pattern, value).map_err(wrong)?;
     }
     Ok(table)
