@@ -98,7 +98,7 @@ fn outcome() -> Outcome {
         status: 200,
         http_version: "HTTP/1.1",
         headers,
-        body: Body { bytes: site::pages(1).remove(0).into(), wire_bytes: 21_000, truncated: None },
+        body: Body { bytes: site::pages(1).remove(0).into(), wire_bytes: 21_000, ..Body::default() },
         remote: "127.0.0.1:8700".parse().ok(),
         reused: false,
         proxy: None,
