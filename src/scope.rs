@@ -221,7 +221,7 @@ fn host_and_port(url: &CrawlUrl) -> &str {
 }
 
 /// The registrable domain; an IP address, or a name that is itself a public suffix, is its own.
-fn registrable(host: &str) -> &str {
+pub(crate) fn registrable(host: &str) -> &str {
     if host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok() {
         return host;
     }

@@ -166,6 +166,14 @@ impl<F: Fetch> Shared<F> {
                 let answer = AssertUnwindSafe(self.robots(&job.entry, from_public)).catch_unwind().await;
                 answer.unwrap_or_else(|panic| self.robots_panicked(&job.entry, panic.as_ref()))
             }
+            Work::Locate => {
+                let disposition = tokio::select! {
+                    biased;
+                    () = self.stop.abort.cancelled() => Disposition::Returned,
+                    address = self.fetch.locate(&job.entry.url) => Disposition::Located(address),
+                };
+                Page::of(None, disposition)
+            }
             Work::Fetch(rules) => {
                 let attempt = AssertUnwindSafe(self.page(&job.entry, rules.clone())).catch_unwind();
                 let page = tokio::select! {

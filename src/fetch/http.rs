@@ -21,6 +21,7 @@ use reqwest::header::{
 use reqwest::{Client, Method};
 use rustls::ClientConfig;
 use tokio::sync::OnceCell;
+use tokio::time::timeout;
 
 use super::address::is_public;
 use super::connections::{ConnectionOptions, Traffic};
@@ -29,8 +30,8 @@ use super::exchange::Exchange;
 use super::guard::{DenyPrivate, Guard, Way};
 use super::interface::Interface;
 use super::pool::{Pool, Size};
-use super::proxy::{Passage, Pools, Proxies, ProxyOptions};
-use super::resolve::{DnsOptions, Names, Ready};
+use super::proxy::{Passage, Pools, Proxies, ProxyOptions, Route};
+use super::resolve::{self, DnsOptions, Names, Ready};
 use super::session::{Asking, HostOptions, Session, SessionOptions};
 use super::tls::LazyVerifier;
 use super::tls_options::TlsOptions;
@@ -323,6 +324,19 @@ impl Fetch for Http {
             }
         }
         result
+    }
+
+    async fn locate(&self, url: &CrawlUrl) -> Option<IpAddr> {
+        let host = url.host().trim_matches(['[', ']']);
+        if let Ok(address) = host.parse() {
+            return Some(address);
+        }
+        let is_direct = |(proxies, _): &(Arc<Proxies>, Pools)| matches!(proxies.route(url), Route::Direct);
+        if !self.proxies.as_ref().is_none_or(is_direct) {
+            return None; // it is the proxy that looks it up
+        }
+        let found = resolve::locate(&self.shared.names, host, url.port());
+        timeout(self.options.connect_timeout, found).await.ok()?
     }
 
     fn for_thread(&self) -> Option<Self> {

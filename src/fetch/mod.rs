@@ -40,7 +40,7 @@ mod turns;
 mod validators;
 
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,6 +71,13 @@ use crate::url::CrawlUrl;
 pub trait Fetch: Send + Sync + 'static {
     /// Fetches one URL, following redirects as `request.hops` says.
     fn fetch(&self, request: Request) -> impl Future<Output = Result<Response, FetchError>> + Send;
+
+    /// The address that stands for a host, the same whenever several have it in common; `None`, the default, when nobody
+    /// can tell. Asks at most a resolver, never the host. Always ends.
+    fn locate(&self, url: &CrawlUrl) -> impl Future<Output = Option<IpAddr>> + Send {
+        let _ = url;
+        std::future::ready(None)
+    }
 
     /// One like this for the workers of another thread, with connections that belong to that thread; `None`, the default,
     /// if they may as well share this one.

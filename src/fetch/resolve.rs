@@ -92,6 +92,18 @@ impl Resolve for Resolver {
     }
 }
 
+/// The address that stands for this name.
+pub(super) async fn locate(names: &Arc<Names>, host: &str, port: Option<u16>) -> Option<IpAddr> {
+    let found = Arc::clone(names).look_up(host.to_owned(), port).await.ok()?;
+    representative(found.addresses)
+}
+
+/// The address that stands for all of a name: the lowest, of IPv4 if there is any. Resolvers turn their lists round with each
+/// answer, so the first would be another each time; and of two names for one machine one may have no IPv6.
+fn representative(addresses: Vec<IpAddr>) -> Option<IpAddr> {
+    addresses.into_iter().map(|address| address.to_canonical()).min() // IPv4 sorts first
+}
+
 /// Judges the addresses of one name.
 #[derive(Clone, Copy)]
 struct Judge {
@@ -148,6 +160,15 @@ mod tests {
             assert!(matches!(judge(guarded, addresses), Err(ResolveError::Blocked(_))), "{addresses}");
         }
         assert_eq!(judged(vec![IpAddr::from([10, 0, 0, 1])], None).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn one_address_stands_for_a_name_in_whatever_order_they_come() {
+        for order in [["::1", "10.0.0.2", "10.0.0.1"], ["10.0.0.1", "::1", "::ffff:10.0.0.2"]] {
+            let addresses = order.iter().map(|text| text.parse().unwrap()).collect();
+            assert_eq!(representative(addresses), Some(IpAddr::from([10, 0, 0, 1])));
+        }
+        assert_eq!(representative(Vec::new()), None);
     }
 
     #[test]

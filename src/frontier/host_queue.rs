@@ -326,6 +326,11 @@ impl HostQueue {
         open.is_none_or(|(depth, _)| self.fresh.front().is_some_and(|entry| entry.depth <= *depth))
     }
 
+    /// Whether it was given up.
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired.is_some()
+    }
+
     /// Whether it has nothing at hand, out or to be tried again.
     pub(super) fn is_at_rest(&self) -> bool {
         let asking = matches!(self.robots.state, State::Asking { .. });

@@ -8,9 +8,25 @@ use super::host_queue::MAX_WAVES;
 use crate::scope::Traps;
 use crate::url::{CrawlUrl, HostTable};
 
+/// What limits per host, delays and the pauses that a host asks for hold for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum QueueKey {
+    /// A host: scheme, name and port.
+    #[default]
+    Host,
+    /// A registrable domain (public suffix list), all hosts of it together; an address, and a name that has no such domain,
+    /// stands for itself.
+    Domain,
+    /// An address, all hosts at it together.
+    Ip,
+}
+
 /// The limits that hold for every host, and for all together.
 #[derive(Clone, Debug)]
 pub struct Politeness {
+    /// What counts as one host for `per_host`, `delay`, `rate`, and pauses after 429 and 503; default [`QueueKey::Host`]. What
+    /// robots.txt and `hosts` say holds for a host alone, whatever this is.
+    pub queue_key: QueueKey,
     /// Requests in flight to one host; default 6, what browsers use.
     pub per_host: u32,
     /// Least time between the starts of two requests to one host; default 0.
@@ -42,6 +58,7 @@ pub struct Politeness {
 impl Default for Politeness {
     fn default() -> Self {
         Self {
+            queue_key: QueueKey::Host,
             per_host: 6,
             delay: Duration::ZERO,
             rate: Duration::ZERO,

@@ -18,6 +18,7 @@ mod scheduler;
 mod scheduler_tests;
 pub mod store;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,7 @@ use self::clock::WallClock;
 pub use self::host_queue::{
     BACKOFF, FORGIVEN_AFTER, MAX_CRAWL_DELAY, MAX_LOST, MAX_PARK, MAX_PARKED, MAX_WAVES, PARK,
 };
-pub use self::limits::{HostPace, Limits, Politeness};
+pub use self::limits::{HostPace, Limits, Politeness, QueueKey};
 pub use self::options::SeedOptions;
 pub use self::scheduler::Scheduler;
 
@@ -280,7 +281,7 @@ impl Entry {
 /// A URL handed out.
 #[derive(Debug)]
 pub struct Job {
-    /// The URL; for [`Work::Robots`] the host's robots.txt, which is no URL of the run.
+    /// The URL; for [`Work::Robots`] and [`Work::Locate`] the host's robots.txt, which is no URL of the run.
     pub entry: Entry,
     /// Its host queue.
     pub host: store::GroupId,
@@ -312,6 +313,8 @@ pub enum Work {
         /// As if a public page led there: nobody has looked yet who leads to this host.
         from_public: bool,
     },
+    /// Look up the address of the host and report it.
+    Locate,
     /// Nothing: only record what became of it.
     Settle(Fate),
 }
@@ -358,6 +361,8 @@ pub enum Disposition {
     Returned,
     /// What robots.txt said, for a [`Work::Robots`] job.
     Robots(Result<Rules, RobotsDown>),
+    /// The address of the host, for a [`Work::Locate`] job, if it has one.
+    Located(Option<IpAddr>),
 }
 
 impl Disposition {

@@ -10,6 +10,10 @@
 
 mod adapted;
 mod ending;
+mod gate;
+mod gated;
+#[cfg(test)]
+mod gated_tests;
 mod host;
 mod supply;
 #[cfg(test)]
@@ -22,6 +26,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use self::gate::Gates;
 use self::host::{Host, Place};
 use super::host_queue::Next;
 use super::pace::{next_beat, varied};
@@ -44,6 +49,8 @@ pub struct Scheduler<S> {
     store: S,
     politeness: Politeness,
     limits: Limits,
+    /// What hosts share, if they share anything.
+    gates: Option<Box<Gates>>,
     hosts: Pages<Host>,
     ready: VecDeque<GroupId>,
     again: VecDeque<GroupId>,
@@ -82,9 +89,11 @@ impl<S: Store> Scheduler<S> {
         // None at all would be a crawl that never ends.
         politeness.per_host = politeness.per_host.max(1);
         let now = Instant::now();
+        let gates = Gates::new(&mut politeness, now.checked_sub(EARLIER).unwrap_or(now));
         Self {
             store,
             politeness,
+            gates,
             limits: Limits::default(),
             hosts: Pages::default(),
             ready: VecDeque::new(),
@@ -120,6 +129,9 @@ impl<S: Store> Scheduler<S> {
     /// from `now` on, since nobody knows when it was asked last. Call it before anything else.
     pub fn resumed(mut self, now: Instant) -> Self {
         self.resumed = Some(now);
+        if let Some(gates) = &mut self.gates {
+            gates.resumed(now);
+        }
         self
     }
 
@@ -139,7 +151,10 @@ impl<S: Store> Scheduler<S> {
             // It has a retry of an earlier run, which needs no room, but the marks.
             self.load(id, now);
         }
-        let (start, hunger) = (self.start_at(id), self.hunger(id));
+        let (mut start, mut hunger) = (self.start_at(id), self.hunger(id));
+        if self.gates.is_some() {
+            (start, hunger) = self.held(id, (start, hunger), now);
+        }
         let later = [start, hunger].into_iter().flatten().filter(|at| *at > now).min();
         match (start, later) {
             (Some(at), _) if at <= now => self.stand(id, Place::Ready, now),
@@ -191,6 +206,9 @@ impl<S: Store> Scheduler<S> {
         }
         self.counts.waiting_hosts += u64::from(place == Place::Due);
         self.counts.waiting_hosts -= u64::from(before.0 == Place::Due);
+        if let (Some(gates), true) = (&mut self.gates, place != Place::Ready) {
+            gates.hand_in(id);
+        }
     }
 
     /// The host whose turn it is.
@@ -205,6 +223,9 @@ impl<S: Store> Scheduler<S> {
 
     /// Looks again at hosts whose time has come.
     fn wake(&mut self, now: Instant) {
+        if let Some(gates) = &mut self.gates {
+            gates.ring(now);
+        }
         let now_stamp = self.stamp(now);
         while let Some(Reverse((at, id))) = self.due.peek().copied() {
             let host = &self.hosts[id.0 as usize];
@@ -223,6 +244,14 @@ impl<S: Store> Scheduler<S> {
     fn next_of(&mut self, id: GroupId, now: Instant) -> Option<Job> {
         if self.hosts[id.0 as usize].place != Place::Ready || self.start_at(id).is_none_or(|at| at > now) {
             return None;
+        }
+        if self.gates.is_some() {
+            if let Some(job) = self.locate(id, now) {
+                return Some(job);
+            }
+            if self.is_stopped(id, now) {
+                return None;
+            }
         }
         self.queue(id, now);
         let queue = self.hosts[id.0 as usize].queue.as_mut()?;
@@ -256,7 +285,7 @@ impl<S: Store> Scheduler<S> {
 
     /// Keeps the pace of the whole run.
     fn started(&mut self, work: &Work, now: Instant) {
-        if !self.politeness.pace.is_zero() && !matches!(work, Work::Settle(_)) {
+        if !self.politeness.pace.is_zero() && !matches!(work, Work::Settle(_) | Work::Locate) {
             let every = varied(self.politeness.pace, self.politeness.jitter, &mut self.chance);
             self.next_start = Some(next_beat(self.next_start.unwrap_or(now), now, every));
         }
@@ -314,6 +343,9 @@ impl<S: Store> Frontier for Scheduler<S> {
         while may_start && let Some(id) = self.turn() {
             self.hosts[id.0 as usize].in_ready = false;
             let job = self.next_of(id, now);
+            if let Some(job) = &job {
+                self.went_out(job, now);
+            }
             self.place(id, now);
             self.tend(now);
             if let Some(job) = job {
@@ -332,6 +364,8 @@ impl<S: Store> Frontier for Scheduler<S> {
             return None;
         }
         let due = self.due.peek().map(|Reverse((at, _))| self.instant(*at));
+        let alarm = self.gates.as_ref().and_then(|gates| gates.alarm());
+        let due = due.into_iter().chain(alarm).min();
         match (self.is_idle(), self.next_start) {
             (false, pace) => Some(pace.unwrap_or(self.born)),
             (true, Some(pace)) => due.map(|at| at.max(pace)),
@@ -342,13 +376,17 @@ impl<S: Store> Frontier for Scheduler<S> {
     fn finished(&mut self, job: Job, how: Disposition, now: Instant) {
         self.now = now;
         let Job { entry, host: id, work, .. } = job;
+        let throttled = self.gates.is_some() && gated::is_throttled(&how);
+        let is_request = matches!(work, Work::Fetch(_) | Work::Robots { .. });
         match work {
+            Work::Locate => self.located(id, &how, now),
             Work::Robots { .. } => self.robots_ended(id, how, now),
             work => {
                 self.counts.in_flight -= 1;
                 self.ended(id, entry, matches!(work, Work::Fetch(_)), how, now);
             }
         }
+        self.came_back(id, is_request, throttled, now);
         self.keep_marks(id, now);
         self.place(id, now);
         self.forget(id, now);

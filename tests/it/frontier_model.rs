@@ -201,7 +201,7 @@ impl Model {
                 assert!(self.hosts[host].out <= self.limit(host), "over the limit");
                 self.started(host, delay.max(self.politeness.delay), now);
             }
-            Work::Robots { .. } => unreachable!(),
+            Work::Robots { .. } | Work::Locate => unreachable!(),
         }
     }
 

@@ -67,6 +67,7 @@ mod parquet;
 mod pki;
 mod proxies;
 mod proxy_faults;
+mod queue_key;
 mod raw;
 mod recrawl;
 mod replies;

@@ -33,7 +33,7 @@ pub(crate) use self::connection::{ConnectionArgs, MinTls};
 pub(crate) use self::dns::DnsArgs;
 pub(crate) use self::host::{HostArgs, HostSettings};
 pub(crate) use self::origin::{DemoArgs, OriginArgs, RobotsKind};
-pub(crate) use self::pacing::PacingArgs;
+pub(crate) use self::pacing::{KeyKind, PacingArgs};
 pub(crate) use self::proxy::{ProxyArgs, Rotation};
 pub(crate) use self::recrawl::RecrawlArgs;
 pub(crate) use self::session::{AuthType, CookieArgs, LoginArgs};

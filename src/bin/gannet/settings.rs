@@ -11,6 +11,7 @@ mod proxy;
 mod recrawl;
 mod secret;
 mod session;
+mod sharing;
 
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
@@ -133,6 +134,7 @@ impl Settings {
         plan.threads =
             threads.map_or_else(|| lanes_for(plan.workers), |threads| plan.workers.min(threads as usize));
         plan.politeness = Politeness {
+            queue_key: sharing::queue_key(&pacing),
             retries: answer.retries,
             hosts: hosts::paces(&hosts)?,
             ..pacing.politeness(plan.politeness)
@@ -158,6 +160,7 @@ impl Settings {
         notices.extend(session::notices(&request.login, output.digest));
         let cookies = CookieFiles::open(&cookies, job.job.as_deref())?;
         let mut options = http_options(request, &plan.robots_token, &hosts)?;
+        notices.extend(sharing::notice(plan.politeness.queue_key, options.proxy.as_ref()));
         options.session.cookies = cookies.as_ref().map(|files| Arc::clone(&files.jar));
         let options = HttpOptions { cache, keep_connections, max_body, max_redirects, ..options };
         places.archives_say(plan.politeness.robots && plan.obey_robots, &options.user_agent);

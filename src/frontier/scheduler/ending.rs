@@ -14,9 +14,13 @@ impl<S: Store> Scheduler<S> {
     pub(super) fn forget(&mut self, id: GroupId, now: Instant) {
         let host = &mut self.hosts[id.0 as usize];
         let is_done = host.place == Place::Nowhere && host.stored == 0 && !host.loading;
-        if is_done && host.queue.as_ref().is_some_and(|queue| queue.is_forgettable(now)) {
+        let is_asked = self.gates.as_ref().is_some_and(|gates| gates.is_asked(id));
+        if is_done && !is_asked && host.queue.as_ref().is_some_and(|queue| queue.is_forgettable(now)) {
             let queue = host.queue.take();
             host.forget();
+            if let Some(gates) = &mut self.gates {
+                gates.leave(id);
+            }
             queue.iter().for_each(|queue| self.note_limit(id, queue));
             self.awake -= 1;
             self.counts.hosts -= 1;
@@ -47,7 +51,7 @@ impl<S: Store> Scheduler<S> {
             Disposition::Done { signal, .. } | Disposition::Retry(_, signal) => {
                 std::mem::replace(signal, HostSignal::Neutral)
             }
-            Disposition::Returned | Disposition::Robots(_) => HostSignal::Neutral,
+            Disposition::Returned | Disposition::Robots(_) | Disposition::Located(_) => HostSignal::Neutral,
         };
         self.queue(id, now);
         if let Some(queue) = &mut self.hosts[id.0 as usize].queue {
@@ -62,7 +66,7 @@ impl<S: Store> Scheduler<S> {
         match how {
             Disposition::Done { failed, .. } => self.store.done(id, &entry, failed),
             Disposition::Retry(after, _) => self.try_again(id, entry, fetched, now + after, now),
-            Disposition::Returned | Disposition::Robots(_) => {
+            Disposition::Returned | Disposition::Robots(_) | Disposition::Located(_) => {
                 let untried = u32::from(fetched);
                 let attempts = entry.attempts - untried;
                 let entry = Entry { attempts, returned: entry.returned + untried, ..entry };

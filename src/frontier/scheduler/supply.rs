@@ -27,9 +27,11 @@ const FED_AT_ONCE: usize = 64;
 impl<S: Store> Scheduler<S> {
     /// Brings to hand what is wanted, and lets hosts sleep that nobody needs. Ends every change.
     pub(super) fn tend(&mut self, now: Instant) {
+        self.open_gates(now);
         self.feed(now);
         if self.awake > self.limits.awake {
             self.rock(now);
+            self.open_gates(now);
             // What went to sleep with entries in the store wants them at its time, which may be now.
             self.feed(now);
         }
@@ -43,9 +45,10 @@ impl<S: Store> Scheduler<S> {
             let Some(id) = self.wants.pop_front() else { return };
             self.hosts[id.0 as usize].in_wants = false;
             // It may want no more: it was closed, or evicted.
-            if self.hunger(id).is_some_and(|at| at <= now) {
+            if self.hunger(id).is_some_and(|at| at <= now) && !self.is_barred(id, now) {
                 self.load(id, now);
                 self.place(id, now);
+                self.open_gates(now);
             }
         }
     }
@@ -121,6 +124,10 @@ impl<S: Store> Scheduler<S> {
 
     /// Entries that a host can use only later than soon go back.
     pub(super) fn give_back(&mut self, id: GroupId, now: Instant) {
+        if self.is_barred(id, now) {
+            self.put_back(id);
+            return;
+        }
         let host = &mut self.hosts[id.0 as usize];
         // What is on its way stands behind what is here: it could not go back in order.
         let Some(queue) = host.queue.as_mut().filter(|_| !host.loading) else { return };
@@ -151,6 +158,11 @@ impl<S: Store> Scheduler<S> {
             }
             self.awake -= 1;
             self.stand(id, Place::Nowhere, now);
+            if let Some(gates) =
+                self.gates.as_mut().filter(|gates| !gates.is_in_line(id) && !gates.is_asked(id))
+            {
+                gates.leave(id);
+            }
             self.hosts[id.0 as usize].at = self.stamp(queue.rests_until());
             self.place(id, now);
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueEnum};
 
 use super::values::{duration, rate, share};
 
@@ -12,6 +12,13 @@ pub(crate) struct PacingArgs {
     /// Requests at once to one host [default: 6 for crawl, --workers for fetch]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) per_host: Option<u32>,
+    /// What counts as one host for --per-host, --delay, --rate-per-host and pauses after 429 and 503: scheme, name and port; a whole
+    /// registrable domain; or an address, whatever names it has
+    #[arg(long, value_name = "KEY", default_value = "host")]
+    pub(crate) queue_key: KeyKind,
+    /// The same as --queue-key ip
+    #[arg(long, conflicts_with = "queue_key")]
+    pub(crate) per_ip: bool,
     /// Least time between the starts of two requests to one host; a redirect that `fetch` follows does not wait
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
     pub(crate) delay: Duration,
@@ -31,4 +38,11 @@ pub(crate) struct PacingArgs {
     /// Give a host up that could not be reached so often in a row, each time after a rest; 0 is never
     #[arg(long, alias = "max-host-error", value_name = "N", default_value_t = gannet::frontier::MAX_WAVES)]
     pub(crate) max_host_errors: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyKind {
+    Host,
+    Domain,
+    Ip,
 }
