@@ -105,6 +105,7 @@ fn outcome() -> Outcome {
         is_public: false,
         timings: Timings::default(),
         cache: None,
+        hedged: false,
         captures: Vec::new(),
     };
     Outcome::new(OutcomeKind::Finished, Some(url)).settle(Ok(response), Keep::default())

@@ -65,6 +65,8 @@ pub struct Outcome {
     pub queue: Option<Duration>,
     /// How long the parts of the last attempt took.
     pub timings: Option<Timings>,
+    /// A request of the last attempt was sent a second time, since no answer came.
+    pub hedged: bool,
     /// What the last attempt exchanged over the wire; on request, not written to records.
     pub captures: Vec<Capture>,
 }
@@ -201,6 +203,7 @@ impl Outcome {
             attempts: 0,
             queue: None,
             timings: None,
+            hedged: false,
             captures: Vec::new(),
         }
     }
@@ -216,7 +219,7 @@ impl Outcome {
                     self.kind = OutcomeKind::Skipped;
                     self.skipped = Some(Skip::from(why));
                 }
-                self.timings = Some(response.timings);
+                (self.timings, self.hedged) = (Some(response.timings), response.hedged);
                 self.proxy = response.proxy.take();
                 self.response = Some(Box::new(Received::new(response, keep)));
             }
@@ -226,7 +229,7 @@ impl Outcome {
                     ErrorKind::Cancelled => OutcomeKind::Cancelled,
                     _ => OutcomeKind::Failed,
                 };
-                self.timings = Some(error.timings);
+                (self.timings, self.hedged) = (Some(error.timings), error.hedged);
                 self.proxy = error.partial.as_mut().and_then(|partial| partial.proxy.take());
                 // Of a fetch that got no answer, not even a redirect, it told the proxy only.
                 let received =

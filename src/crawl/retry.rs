@@ -162,6 +162,7 @@ mod tests {
             is_public: false,
             timings: Timings::default(),
             cache: None,
+            hedged: false,
             captures: Vec::new(),
         })
     }

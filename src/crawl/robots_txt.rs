@@ -33,7 +33,7 @@ pub enum Meaning {
 pub fn request(url: CrawlUrl) -> Request {
     // One byte more than is read tells that a line was cut.
     let max_body = Some(robots::MAX_BYTES as u64 + 1);
-    Request { home: false, max_body, max_redirects: Some(MAX_REDIRECTS), ..Request::get(url) }
+    Request { home: false, max_body, max_redirects: Some(MAX_REDIRECTS), hedge: false, ..Request::get(url) }
 }
 
 /// What the result of try number `attempt` (from 1) for a robots.txt means.
@@ -88,6 +88,7 @@ mod tests {
             is_public: false,
             timings: Timings::default(),
             cache: None,
+            hedged: false,
             captures: Vec::new(),
         })
     }

@@ -323,6 +323,7 @@ impl<F: Fetch> Shared<F> {
             // One more request, which would come before its time.
             resume: if plan.resume && !paced { plan.retries } else { 0 },
             capture: plan.keep.captures,
+            hedge: !paced,
         }
     }
 

@@ -42,7 +42,7 @@ impl Deadline {
         Self { trace, total, idle, last, timer: Box::pin(sleep_until(first)) }
     }
 
-    /// Runs one step, in `phase`, unless a limit passes before it is done.
+    /// Runs one step, in `phase`, unless a limit passes before it is done; in [`Phase::Total`] only that of the total time.
     pub(super) async fn run<F: Future>(&mut self, phase: Phase, step: F) -> Result<F::Output, Expired> {
         let mut step = pin!(step);
         self.last = Instant::now();
@@ -67,7 +67,7 @@ impl Deadline {
         if now >= total {
             return Err(Expired { phase: Phase::Total, limit: self.total });
         }
-        if self.trace.stage() != Stage::Idle {
+        if phase == Phase::Total || self.trace.stage() != Stage::Idle {
             return Ok(total.min(after(now, self.idle)));
         }
         let idle = after(self.last.max(self.trace.dialled_at()), self.idle);
@@ -120,6 +120,14 @@ mod tests {
         let mut deadline = Deadline::new(Arc::clone(&trace), 100 * SECOND, 10 * SECOND);
         assert_eq!(deadline.run(Phase::FirstByte, sleep(50 * SECOND)).await, Ok(()));
         let expired = deadline.run(Phase::FirstByte, sleep(51 * SECOND)).await;
+        assert_eq!(expired, Err(Expired { phase: Phase::Total, limit: 100 * SECOND }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_himself_is_not_met_with_silence() {
+        let mut deadline = Deadline::new(Trace::start(), 100 * SECOND, 10 * SECOND);
+        assert_eq!(deadline.run(Phase::Total, sleep(50 * SECOND)).await, Ok(()));
+        let expired = deadline.run(Phase::Total, sleep(51 * SECOND)).await;
         assert_eq!(expired, Err(Expired { phase: Phase::Total, limit: 100 * SECOND }));
     }
 

@@ -118,13 +118,16 @@ pub struct FetchError {
     pub exhausted: bool,
     /// What went wrong with the name of the host, if it was that.
     pub dns: Option<DnsFault>,
+    /// No answer came in time, so that a request was sent a second time.
+    pub hedged: bool,
 }
 
 impl FetchError {
     /// An error without anything received, for failures that are found before the network is asked.
     pub fn new(kind: ErrorKind, phase: Phase, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { kind, phase, message, partial: None, timings: Timings::default(), exhausted: false, dns: None }
+        let timings = Timings::default();
+        Self { kind, phase, message, partial: None, timings, exhausted: false, dns: None, hedged: false }
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
-use reqwest::{Method, StatusCode, Version};
+use reqwest::{Client, Method, StatusCode, Version};
 use tokio::time::timeout;
 
 use super::address::HostForm;
@@ -23,6 +23,7 @@ use super::deadline::{Deadline, Expired};
 use super::error::MAX_MESSAGE;
 use super::framing;
 use super::guard::{DenyPrivate, Way};
+use super::hedge::Shot;
 use super::http::Http;
 use super::proxy::{self, Blame, Passage};
 use super::redirect;
@@ -70,6 +71,9 @@ pub(super) struct Exchange<'a> {
     filter: Option<Arc<Filter>>,
     /// How often the rest of a body may be asked for.
     resume: u32,
+    /// It may be sent twice; it was.
+    may_hedge: bool,
+    hedged: bool,
     /// A redirect has turned the request into one without a body.
     rewritten: bool,
     first_byte: Option<Duration>,
@@ -103,7 +107,7 @@ impl Recall {
 impl<'a> Exchange<'a> {
     pub(super) fn new(http: &'a Http, request: Request, trace: Arc<Trace>) -> Self {
         let Request { url, method, body, headers, validators, hops, home, .. } = request;
-        let Request { from_public, max_body, max_redirects, filter, resume, capture, .. } = request;
+        let Request { from_public, max_body, max_redirects, filter, resume, capture, hedge, .. } = request;
         let timeout = http.shared.session.as_ref().and_then(|session| session.timeout(|| url.to_url()));
         let timeout = timeout.unwrap_or(http.options.timeout);
         let deadline = Deadline::new(Arc::clone(&trace), timeout, http.options.idle_timeout);
@@ -126,6 +130,8 @@ impl<'a> Exchange<'a> {
             max_redirects: max_redirects.unwrap_or(http.options.max_redirects),
             filter,
             resume,
+            may_hedge: hedge,
+            hedged: false,
             rewritten: false,
             first_byte: None,
             reused: false,
@@ -374,7 +380,7 @@ impl<'a> Exchange<'a> {
                     client.map_err(|why| cause(ErrorKind::Internal, Phase::Connect, why.to_string()))?;
                 self.trace.may_share(shared.as_ref());
                 sharing = shared;
-                self.deadline.run(Phase::FirstByte, client.execute(request)).await
+                self.execute(client, way, request).await
             }
             Err(error) => Ok(Err(error)),
         };
@@ -428,6 +434,31 @@ impl<'a> Exchange<'a> {
         let (method, body) = (self.method.clone(), self.body.clone());
         let headers = self.headers.as_deref();
         self.http.request(&self.url, method, body, headers, self.foreign, self.rewritten)
+    }
+
+    /// Gets the head of an answer, from a second request if the first is not answered in time and that is wanted.
+    async fn execute(
+        &mut self,
+        client: Client,
+        way: Way,
+        request: reqwest::Request,
+    ) -> Result<reqwest::Result<reqwest::Response>, Expired> {
+        let (http, url) = (self.http, &self.url);
+        let is_direct = self.passage.proxy().is_none();
+        let is_safe = matches!(self.method, Method::GET | Method::HEAD);
+        let may_hedge = self.may_hedge && !self.hedged && is_safe && is_direct;
+        let hedges = http.hedges.as_deref().filter(|_| may_hedge);
+        let Some((hedges, twin)) = hedges.and_then(|hedges| Some((hedges, request.try_clone()?))) else {
+            return self.deadline.run(Phase::FirstByte, client.execute(request)).await;
+        };
+        let shot = Shot { http, client, way, url, trace: &self.trace, guarded: self.guarded };
+        // Boxed, so that its state is no part of every fetch.
+        let race = Box::pin(hedges.run(shot, (request, twin), &mut self.hedged));
+        let answer = self.deadline.run(Phase::FirstByte, race).await;
+        if let Ok(Ok(answer)) = &answer {
+            hedges.heed(&self.url, answer.status());
+        }
+        answer
     }
 
     /// Decides about a redirect: the target with `Follow` or `HandBack`, or why not. One that changes the
@@ -588,12 +619,13 @@ impl<'a> Exchange<'a> {
 
     /// Ends the answer of a hop that leads elsewhere.
     async fn drain(&mut self, answer: &mut reqwest::Response) {
-        if self.captures.is_none() && self.recall.saving.is_none() {
-            drain(answer, |_| ()).await;
-            return;
-        }
-        let mut body = Vec::new();
-        let truncated = drain(answer, |chunk| body.extend_from_slice(chunk)).await;
+        let keeps = self.captures.is_some() || self.recall.saving.is_some();
+        let (mut bytes, mut body) = (0, Vec::new());
+        let truncated = drain(answer, |chunk| {
+            bytes += chunk.len();
+            body.extend_from_slice(if keeps { chunk } else { &[] });
+        });
+        let truncated = truncated.await;
         let body = Bytes::from(body);
         if let Some(saving) = self.recall.saving.as_mut().filter(|_| truncated.is_none()) {
             saving.push(&body);
@@ -602,6 +634,17 @@ impl<'a> Exchange<'a> {
         self.save().await;
         if let Some(captures) = &mut self.captures {
             captures.receive(body, truncated);
+        }
+        // Should the time be over, the next step finds out.
+        let _ = self.pay(bytes).await;
+    }
+
+    /// Waits until the bandwidth that bodies may take allows for what was received. That is not the server's silence.
+    async fn pay(&mut self, bytes: usize) -> Result<(), Expired> {
+        let is_received = !self.recall.used.is_some_and(CacheUse::has_body);
+        match self.http.shared.bandwidth.as_ref().filter(|_| is_received) {
+            Some(bucket) => self.deadline.run(Phase::Total, bucket.pay(bytes)).await,
+            None => Ok(()),
         }
     }
 
@@ -617,6 +660,7 @@ impl<'a> Exchange<'a> {
         let end = loop {
             match self.deadline.run(Phase::Body, answer.chunk()).await {
                 Ok(Ok(Some(mut chunk))) => {
+                    let bytes = chunk.len();
                     if let Some(left) = &mut left {
                         chunk.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
                         *left -= chunk.len() as u64;
@@ -625,11 +669,15 @@ impl<'a> Exchange<'a> {
                         saving.push(&chunk);
                     }
                     let wants_more = collector.push(chunk);
+                    let paid = self.pay(bytes).await;
                     if collector.received() > most {
                         break End::Refused(Refused::TooLarge);
                     }
                     if !wants_more || left == Some(0) {
                         break End::Whole;
+                    }
+                    if let Err(expired) = paid {
+                        break End::Cut(Truncated::Time, self.expired(expired));
                     }
                 }
                 Ok(Ok(None)) if left.is_some() => {
@@ -685,6 +733,7 @@ impl<'a> Exchange<'a> {
             proxy: self.passage.shown(),
             is_public: self.guarded,
             timings: Timings::default(),
+            hedged: self.hedged,
             captures: Vec::new(),
         }
     }
@@ -728,7 +777,7 @@ impl<'a> Exchange<'a> {
         let tells = !self.chain.is_empty() || self.passage.shown().is_some();
         let partial = head.or_else(|| tells.then(|| self.unanswered()));
         let partial = partial.map(|response| Box::new(Response { timings, captures, ..response }));
-        FetchError { kind, phase, message, partial, timings, exhausted, dns }
+        FetchError { kind, phase, message, partial, timings, exhausted, dns, hedged: self.hedged }
     }
 }
 

@@ -24,10 +24,12 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::address::is_public;
+use super::bandwidth::Bucket;
 use super::connections::{ConnectionOptions, Traffic};
 use super::credentials;
 use super::exchange::Exchange;
 use super::guard::{DenyPrivate, Guard, Way};
+use super::hedge::{Budget, Hedges};
 use super::interface::Interface;
 use super::pool::{Pool, Size};
 use super::proxy::{Passage, Pools, Proxies, ProxyOptions, Route};
@@ -99,6 +101,12 @@ pub struct HttpOptions {
     pub session: SessionOptions,
     /// What holds for single hosts; default nothing.
     pub hosts: HostTable<HostOptions>,
+    /// Bytes a second of all bodies together, as they come over the wire; default no limit. Waiting for it is not silence, but
+    /// it counts towards `timeout`.
+    pub bandwidth: Option<u64>,
+    /// Send a `GET` or `HEAD` a second time, on another connection, when the head of its answer has not come after this long,
+    /// and take the answer that comes first; once per fetch, and for one fetch in ten at most. Default never.
+    pub hedge: Option<Duration>,
 }
 
 impl Default for HttpOptions {
@@ -122,6 +130,8 @@ impl Default for HttpOptions {
             keep_connections: 1024,
             session: SessionOptions::default(),
             hosts: HostTable::default(),
+            bandwidth: None,
+            hedge: None,
         }
     }
 }
@@ -155,6 +165,7 @@ pub struct Http {
     near: Mutex<Near>,
     pub(super) shared: Shared,
     certificates: OnceCell<()>,
+    pub(super) hedges: Option<Box<Hedges>>,
 }
 
 /// What the clients of all threads of a run have in common.
@@ -166,6 +177,8 @@ pub(super) struct Shared {
     proxies: Option<Arc<Proxies>>,
     /// What is carried from request to request, and what holds for single hosts; `None` if nothing.
     pub(super) session: Option<Arc<Session>>,
+    pub(super) bandwidth: Option<Bucket>,
+    budget: Arc<Budget>,
 }
 
 impl Http {
@@ -200,6 +213,8 @@ impl Http {
             traffic: Arc::default(),
             proxies: Proxies::new(proxies),
             session: Session::new(&options.session, &options.hosts),
+            bandwidth: options.bandwidth.map(Bucket::new),
+            budget: Arc::default(),
         };
         Self::with_shared(options, shared)
     }
@@ -215,8 +230,17 @@ impl Http {
             let pools = Pools::new(&proxies, &options, tls.clone(), Arc::clone(&names), Arc::clone(&traffic));
             (proxies, pools)
         });
-        let judged = Pool::new(&options, tls.clone(), Arc::clone(&names), is_public, layer(), None, size)?;
-        let open = Pool::new(&options, tls, names, None, layer(), None, size)?;
+        let pools = || {
+            let pool =
+                |judge| Pool::new(&options, tls.clone(), Arc::clone(&names), judge, layer(), None, size);
+            Ok::<_, BuildError>((pool(is_public)?, pool(None)?))
+        };
+        let (judged, open) = pools()?;
+        let hedges = options.hedge.map(|after| {
+            let budget = Arc::clone(&shared.budget);
+            Ok::<_, BuildError>(Box::new(Hedges::new(after, pools()?, budget)))
+        });
+        let hedges = hedges.transpose()?;
         let foreign_headers = credentials::without_private(&headers);
         Ok(Self {
             guard,
@@ -229,6 +253,7 @@ impl Http {
             near: Mutex::default(),
             shared,
             certificates: OnceCell::new(),
+            hedges,
         })
     }
 
@@ -322,6 +347,7 @@ impl Fetch for Http {
             if let Some((_, pools)) = &self.proxies {
                 pools.renew();
             }
+            self.hedges.iter().for_each(|hedges| hedges.renew(&self.options));
         }
         result
     }
@@ -335,7 +361,7 @@ impl Fetch for Http {
         if !self.proxies.as_ref().is_none_or(is_direct) {
             return None; // it is the proxy that looks it up
         }
-        let found = resolve::locate(&self.shared.names, host, url.port());
+        let found = resolve::locate(&self.shared.names, host, Some(url.port()));
         timeout(self.options.connect_timeout, found).await.ok()?
     }
 

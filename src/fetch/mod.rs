@@ -6,6 +6,7 @@
 //! future cancels the exchange.
 
 mod address;
+mod bandwidth;
 mod body;
 mod body_type;
 mod cache;
@@ -22,6 +23,7 @@ mod framing;
 mod guard;
 #[cfg(test)]
 mod guard_tests;
+mod hedge;
 mod http;
 mod interface;
 mod pool;
@@ -126,6 +128,8 @@ pub struct Request {
     pub resume: u32,
     /// Keep what goes over the wire as well, in [`Response::captures`]; default false.
     pub capture: bool,
+    /// May be sent a second time when no answer comes, if [`HttpOptions::hedge`] says so; default true.
+    pub hedge: bool,
 }
 
 impl Request {
@@ -145,6 +149,7 @@ impl Request {
             filter: None,
             resume: 0,
             capture: false,
+            hedge: true,
         }
     }
 }
@@ -206,6 +211,8 @@ pub struct Response {
     pub is_public: bool,
     /// How long each part took.
     pub timings: Timings,
+    /// No answer came in time, so that a request was sent a second time ([`HttpOptions::hedge`]).
+    pub hedged: bool,
     /// Each hop that was answered, in order, if [asked for](Request::capture).
     pub captures: Vec<Capture>,
 }

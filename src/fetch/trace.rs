@@ -124,6 +124,11 @@ impl Trace {
         self.dials.load(Relaxed)
     }
 
+    /// The answer to this fetch came over a connection of that one.
+    pub(super) fn take_over(&self, other: &Self) {
+        self.dials.fetch_add(other.dials(), Relaxed);
+    }
+
     /// The handshake of TLS begins. Through an `https` proxy there are two; the last one is that with the server.
     pub(super) fn begin_tls(&self) {
         self.tls_from.store(nanos(self.started.elapsed()).max(1), Relaxed);

@@ -79,6 +79,7 @@ pub const FIELDS: &[&str] = &[
     "time_tls_ms",
     "time_ttfb_ms",
     "time_total_ms",
+    "hedged",
 ];
 
 impl Serialize for Outcome {
@@ -144,6 +145,7 @@ impl Outcome {
             put(&mut map, "time_ttfb_ms", timings.first_byte.map(millis))?;
             map.serialize_entry("time_total_ms", &millis(timings.total))?;
         }
+        put(&mut map, "hedged", self.hedged.then_some(true))?;
         map.end()
     }
 }

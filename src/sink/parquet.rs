@@ -110,6 +110,7 @@ fn column(name: &str) -> Field {
     let kind = match (name, Column::of(name)) {
         (_, Column::Integer) => DataType::Int64,
         (_, Column::Real) => DataType::Float64,
+        (_, Column::Boolean) => DataType::Boolean,
         ("timestamp", _) => DataType::Timestamp(TimeUnit::Millisecond, Some("+00:00".into())),
         ("unchanged", _) => DataType::Boolean,
         ("robots", _) => DataType::new_list(DataType::Utf8, true),

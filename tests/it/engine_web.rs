@@ -219,6 +219,7 @@ fn page(url: &CrawlUrl, status: u16, links: &[String]) -> Response {
         is_public: false,
         timings: Timings::default(),
         cache: None,
+        hedged: false,
         captures: Vec::new(),
     }
 }

@@ -247,6 +247,7 @@ fn headers(data: &[u8]) {
         is_public: false,
         timings: Timings::default(),
         cache: None,
+        hedged: false,
         captures: Vec::new(),
     };
     let keep = Keep {

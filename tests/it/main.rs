@@ -5,6 +5,7 @@
 
 mod answering;
 mod badssl;
+mod bandwidth;
 mod batch;
 mod bombs;
 mod cache;
@@ -51,6 +52,7 @@ mod fuzz;
 mod fuzz_targets;
 mod gannet;
 mod head_limits;
+mod hedge;
 mod html5ever_links;
 mod http2;
 mod imports;

@@ -162,7 +162,9 @@ impl Settings {
         let mut options = http_options(request, &plan.robots_token, &hosts)?;
         notices.extend(sharing::notice(plan.politeness.queue_key, options.proxy.as_ref()));
         options.session.cookies = cookies.as_ref().map(|files| Arc::clone(&files.jar));
-        let options = HttpOptions { cache, keep_connections, max_body, max_redirects, ..options };
+        let (bandwidth, hedge) = (pacing.bandwidth, sharing::hedge(&pacing)?);
+        let options =
+            HttpOptions { cache, keep_connections, max_body, max_redirects, bandwidth, hedge, ..options };
         places.archives_say(plan.politeness.robots && plan.obey_robots, &options.user_agent);
         let http = Http::new(options).map_err(|why| Error::Config(why.to_string()))?;
         let sources = Source::from_args(&seeds)?;

@@ -24,7 +24,7 @@ pub(super) fn columns() -> impl Iterator<Item = &'static str> {
 pub(super) fn tables() -> String {
     let kind = |field: &str| match (field, Column::of(field)) {
         ("body", _) => "BLOB",
-        (_, Column::Integer) => "INTEGER",
+        (_, Column::Integer | Column::Boolean) => "INTEGER",
         (_, Column::Real) => "REAL",
         (_, Column::Text) => "TEXT",
     };

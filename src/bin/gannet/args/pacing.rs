@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
-use super::values::{duration, rate, share};
+use super::values::{bandwidth, duration, positive, rate, share};
 
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Pace")]
@@ -38,6 +38,13 @@ pub(crate) struct PacingArgs {
     /// Give a host up that could not be reached so often in a row, each time after a rest; 0 is never
     #[arg(long, alias = "max-host-error", value_name = "N", default_value_t = gannet::frontier::MAX_WAVES)]
     pub(crate) max_host_errors: u32,
+    /// Most bytes of bodies in a second, all hosts together, as they come over the wire, e.g. 1MiB/s [default: no limit]
+    #[arg(long, visible_alias = "limit-rate", value_name = "SIZE/s", value_parser = bandwidth)]
+    pub(crate) bandwidth: Option<u64>,
+    /// Send a GET or HEAD a second time when no answer has begun after this long, and take the first that comes; one URL in
+    /// ten at most [default: never]
+    #[arg(long, value_name = "TIME", value_parser = positive)]
+    pub(crate) hedge: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -82,6 +82,15 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
     }
 }
 
+/// `1MiB/s`, `500k`: bytes a second.
+pub(super) fn bandwidth(text: &str) -> Result<u64, String> {
+    let size: ByteSize = text.strip_suffix("/s").unwrap_or(text).parse()?;
+    match size.0 {
+        0 => Err("must be more than zero".into()),
+        bytes => Ok(bytes),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +131,8 @@ mod tests {
         assert_eq!(duration("0"), Ok(Duration::ZERO));
         assert!(duration("300").is_err() && duration("fast").is_err() && positive("0s").is_err());
         assert_eq!(rate("20/s"), Ok(Duration::from_millis(50)));
+        assert_eq!((bandwidth("1MiB/s"), bandwidth("20k")), (Ok(1 << 20), Ok(20_000)));
+        assert!(bandwidth("0/s").is_err() && bandwidth("1MiB/m").is_err() && bandwidth("/s").is_err());
         assert_eq!(rate("60/m"), Ok(Duration::from_secs(1)));
         assert!(
             rate("0/s").is_err() && rate("1e-300/s").is_err() && rate("5/y").is_err() && rate("x").is_err()
