@@ -42,7 +42,7 @@ pub(super) fn places(css: &str) -> Vec<(Range<usize>, Cow<'_, str>)> {
 }
 
 const URL: Via = Via::named("css", "url");
-const IMPORT: Via = Via::named("css", "import");
+pub(super) const IMPORT: Via = Via::named("css", "import");
 
 /// Walks over the tokens of a sheet.
 struct Scanner<'a> {

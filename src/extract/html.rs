@@ -328,10 +328,17 @@ impl<'a> Found<'a> {
         if let [Some(style)] = tag.attrs.pick(["style"])
             && css::is_worth_reading(style)
         {
-            self.sheet(entity::attribute(style));
+            self.declarations(entity::attribute(style));
         }
         if tag.name.as_bytes() == b"style" {
             self.sheet(css::text(tag.text));
+        }
+    }
+
+    /// The links of an attribute, in which no rule can stand (CSS Style Attributes §3), `@import` neither.
+    fn declarations(&mut self, style: Cow<'a, str>) {
+        for (url, via) in css::links(style).into_iter().filter(|(_, via)| *via != css::IMPORT) {
+            self.push(url, Role { via, kind: Requisite, nofollow: false });
         }
     }
 

@@ -40,7 +40,12 @@ fn every_flag_has_help_and_every_value_a_unit_or_a_name() {
     for command in ["crawl", "fetch", "robots", "demo", "origin"] {
         let help = run([command, "-h"]).exits(0).text();
         let lines: Vec<_> = help.lines().collect();
-        for pair in lines.windows(2).filter(|pair| pair[0].trim_start().starts_with('-')) {
+        // A text that goes on in a new line may begin with a flag, and stands further in.
+        let is_flag = |line: &str| {
+            let text = line.trim_start();
+            text.starts_with('-') && line.len() - text.len() < 8
+        };
+        for pair in lines.windows(2).filter(|pair| is_flag(pair[0])) {
             let flag = pair[0].trim();
             // The text stands beside the flag, or below it.
             assert!(flag.contains("  ") || pair[1].starts_with("          "), "{flag} has no help");

@@ -25,6 +25,8 @@ const MADE_BY: &[(ErrorKind, Phase, &str)] = &[
     (Dns, Robots, "error_kinds::robots_txt_that_cannot_be_had"),
     (ErrorKind::Connect, Phase::Connect, "misbehaving::is_not_there"),
     (ErrorKind::Connect, Robots, "error_kinds::robots_txt_that_cannot_be_had"),
+    (ErrorKind::Proxy, Phase::Connect, "proxy_faults::one_that_cannot_be_reached_is_at_fault"),
+    (ErrorKind::Proxy, Robots, "error_kinds::a_proxy_that_is_not_there"),
     (Tls, Phase::Connect, "misbehaving::confuses_http_and_https"),
     (Tls, FirstByte, "misbehaving::asks_for_a_client_certificate"),
     (Tls, Robots, "error_kinds::robots_txt_that_cannot_be_had"),
@@ -119,6 +121,12 @@ fn robots_txt_that_cannot_be_had() {
         assert!(slow || is == kind.as_str(), "{seed}: {is}, not {kind}");
         assert_eq!(phase, Robots.as_str(), "{seed}");
     }
+}
+
+#[test]
+fn a_proxy_that_is_not_there() {
+    let became = crawl("http://example.invalid/", &["-x", "127.0.0.1:1"]);
+    assert_eq!(became, (ErrorKind::Proxy.as_str().to_owned(), Robots.as_str().to_owned()));
 }
 
 #[test]

@@ -193,8 +193,7 @@ fn a_list_names_no_files() {
     let ran = call(["fetch", "-", "--retries", "0", "-x", "127.0.0.1:1"]).stdin(list).run().exits(4);
     let kinds: Vec<_> = ran.records().iter().map(|record| text(record, "error_kind").to_owned()).collect();
     assert_eq!(kinds.len(), 5, "{kinds:?}");
-    let is_no_file =
-        |kind: &String| ["invalid_url", "unsupported_scheme", "connect"].contains(&kind.as_str());
+    let is_no_file = |kind: &String| ["invalid_url", "unsupported_scheme", "proxy"].contains(&kind.as_str());
     assert!(kinds.iter().all(is_no_file), "{kinds:?}");
 }
 

@@ -68,8 +68,9 @@ impl CookieFiles {
     fn keep_each(&self, time: Duration) -> Option<Keeper> {
         let (place, jar) = (self.job.clone()?, Arc::clone(&self.jar));
         let (stop, stopped) = mpsc::channel();
+        // Counted here: the thread may begin when there are more.
+        let mut written = jar.changes();
         let keep = move || {
-            let mut written = jar.changes();
             while stopped.recv_timeout(time) == Err(RecvTimeoutError::Timeout) {
                 let changes = jar.changes();
                 // What cannot be written now is said at the end.
@@ -156,7 +157,8 @@ mod tests {
         files.jar.load("h\tFALSE\t/\tFALSE\t0\ta\tb\n").unwrap();
         let kept = directory.path().join("cookies.txt");
         let until = Instant::now() + Duration::from_secs(20);
-        while !kept.exists() && Instant::now() < until {
+        let is_there = || std::fs::read_to_string(&kept).is_ok_and(|text| text.ends_with("a\tb\n"));
+        while !is_there() && Instant::now() < until {
             std::thread::park_timeout(Duration::from_millis(5)); // nothing tells when another thread writes
         }
         let again = CookieFiles::open(&args, Some(directory.path())).unwrap().unwrap();

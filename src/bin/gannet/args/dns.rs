@@ -12,7 +12,7 @@ use super::values::duration;
 pub(crate) struct DnsArgs {
     /// Who resolves names: `system`, `hickory` (gannet's own, with the servers of /etc/resolv.conf), or servers with commas
     /// between them: 1.1.1.1, udp://ADDRESS:PORT, tcp://..., tls://NAME@ADDRESS, https://NAME/dns-query
-    #[arg(long, value_name = "WHO", default_value = "system", visible_aliases = ["dns-servers", "doh-url"])]
+    #[arg(long, value_name = "WHO", default_value = "system", aliases = ["dns-servers", "doh-url"])]
     pub(crate) resolver: NameServer,
     /// How long addresses of the system's resolver are kept, which does not say how long they hold; others say it.
     /// 0 keeps none, whoever resolved

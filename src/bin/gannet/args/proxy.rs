@@ -17,7 +17,7 @@ pub(crate) struct ProxyArgs {
     /// When the next proxy of the list is used: for each fetch, or for each host, which keeps its own while that works
     #[arg(long, value_name = "BY", default_value = "fetch")]
     pub(crate) proxy_rotate: Rotation,
-    /// Proxies of the list that one fetch may go on to, before its own --retries begin
+    /// Proxies of the list that one fetch may go on to, which costs none of its --retries
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) proxy_retries: u32,
     /// Hosts, domains and networks that are reached without a proxy, with commas; `*` is all [default: no_proxy]

@@ -2,7 +2,7 @@
 //!
 //! Values that may be secret are not shown.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _};
@@ -62,9 +62,12 @@ fn value(arg: &Arg, matches: &ArgMatches) -> Option<Value> {
         ArgAction::SetTrue => Some(matches.get_flag(id).into()),
         ArgAction::Count => Some(matches.get_count(id).into()),
         action => {
-            let is_secret = SECRET.contains(&id);
-            let shown = |text: &std::ffi::OsStr| match text.to_string_lossy() {
-                _ if is_secret => Value::from(STARS),
+            // What holds by default is in --help, whoever says it.
+            let is_usual =
+                |text: &OsStr| arg.get_default_values().iter().any(|usual| usual.as_os_str() == text);
+            let is_secret = |text: &OsStr| SECRET.contains(&id) && !is_usual(text);
+            let shown = |text: &OsStr| match text.to_string_lossy() {
+                _ if is_secret(text) => Value::from(STARS),
                 text => match text.parse::<u64>() {
                     Ok(number) => number.into(),
                     Err(_) => redacted(&text).into(),
