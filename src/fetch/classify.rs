@@ -29,6 +29,22 @@ pub(super) struct Cause {
     pub(super) dns: Option<DnsFault>,
 }
 
+impl Cause {
+    /// Found here, and not by an error of the client.
+    pub(super) fn new(kind: ErrorKind, phase: Phase, message: String) -> Self {
+        Self { kind, phase, message, exhausted: false, blame: None, dns: None }
+    }
+
+    /// The connection ended before an answer came.
+    pub(super) fn is_lost(&self) -> bool {
+        self.kind == ErrorKind::ConnectionLost && self.phase == Phase::FirstByte
+    }
+
+    pub(super) fn is_blocked(&self) -> bool {
+        self.kind == ErrorKind::BlockedAddress
+    }
+}
+
 /// Classifies an error that came up in `phase`; `stage` is where the dial was, if it failed there.
 pub(super) fn classify(error: &reqwest::Error, phase: Phase, stage: Stage) -> Cause {
     let dialling = error.is_connect();

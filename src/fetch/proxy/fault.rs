@@ -124,14 +124,8 @@ fn by(
 }
 
 fn of_proxy(proxy: &Proxy, why: &str) -> Cause {
-    Cause {
-        kind: ErrorKind::Proxy,
-        phase: Phase::Connect,
-        message: format!("proxy `{}`: {why}", proxy.shown()),
-        exhausted: false,
-        blame: Some(Own),
-        dns: None,
-    }
+    let message = format!("proxy `{}`: {why}", proxy.shown());
+    Cause { blame: Some(Own), ..Cause::new(ErrorKind::Proxy, Phase::Connect, message) }
 }
 
 /// The operating system's error inside of one of SOCKS, which names no source: only its debug form has it.
