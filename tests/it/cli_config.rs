@@ -96,6 +96,48 @@ fn what_is_shown_can_be_kept_as_a_file() {
 }
 
 #[test]
+fn of_two_that_exclude_each_other_the_nearer_holds() {
+    for (file, flags, dropped) in [
+        ("http1 = true", &["--http2"][..], "http1"),
+        ("http2 = true", &["--http1"], "http2"),
+        ("proxy = [\"http://127.0.0.1:1\"]", &["--proxy-list", "list"], "proxy"),
+        ("proxy-list = \"list\"", &["-x", ""], "proxy-list"),
+        ("insecure = true", &["--cacert", "ca.pem"], "insecure"),
+        ("cacert = \"ca.pem\"", &["-k"], "cacert"),
+        ("hedge = \"3s\"", &["--delay", "1s"], "hedge"),
+        ("rate = \"5/s\"", &["--hedge", "3s"], "rate"),
+        ("bearer = \"b\"", &["-u", "a:b"], "bearer"),
+        ("queue-key = \"domain\"", &["--per-ip"], "queue-key"),
+    ] {
+        let desk = Desk::new(file, "");
+        let (_, from) = desk.setting(flags, dropped);
+        assert_eq!(from, "default", "{file} {flags:?}");
+        let words = [&["config", "crawl"], flags].concat();
+        desk.call(&words).run().exits(0).says(&[&format!("`{dropped}` in gannet.toml:1 does not hold: ")]);
+    }
+}
+
+#[test]
+fn what_is_off_or_by_default_excludes_nothing() {
+    let desk = Desk::new("ipv6 = true\nhedge = \"3s\"\nper-ip = true", "");
+    let with =
+        |call: Call| call.env("GANNET_IPV4", "false").env("GANNET_DELAY", "0s").env("GANNET_QUEUE_KEY", "");
+    for (name, value) in [("ipv6", Value::from(true)), ("hedge", "3s".into()), ("per-ip", true.into())] {
+        assert_eq!(desk.setting_with(&[], name, with).0, value, "{name}");
+    }
+    let shown = desk.call(&["config", "crawl"]).run().exits(0).text();
+    let kept = Desk::new(&shown, "");
+    assert_eq!(kept.setting(&[], "per-ip").0, Value::from(true));
+    kept.call(&["fetch", "http://127.0.0.1:1/", "--retries=0"]).run().exits(4);
+}
+
+#[test]
+fn a_file_without_an_end_is_refused() {
+    let desk = Desk::new("", "");
+    desk.call(&["config", "crawl", "--config", "/dev/zero"]).run().exits(2).says(&["longer than 1 MiB"]);
+}
+
+#[test]
 fn settings_of_files_and_variables_are_obeyed() {
     let (server, heads) = serve(|path| page(if path == "/" { "<a href=/a>" } else { "" }));
     let desk = Desk::new("header = [\"X-Api-Key: hunter2\"]\n[crawl]\ndepth = 0", "");

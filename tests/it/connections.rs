@@ -73,7 +73,7 @@ fn idle_connections_are_kept_as_long_and_as_many_as_asked() {
 }
 
 #[test]
-fn keep_alive_0_says_so_and_contradictions_are_refused() {
+fn keep_alive_0_says_so() {
     let (server, heads) = serve(|_| page(""));
     let url = server.url("/").to_string();
     run(["fetch", &url, "--keep-alive", "0"]).exits(0);
@@ -81,6 +81,4 @@ fn keep_alive_0_says_so_and_contradictions_are_refused() {
     let says_close: Vec<_> =
         heads.lock().unwrap().iter().map(|head| head.to_lowercase().contains("connection: close")).collect();
     assert_eq!(says_close, [true, false]);
-    let ran = run(["fetch", &url, "--keep-alive", "0", "--max-idle-per-host", "2"]).exits(2);
-    assert!(ran.stderr.contains("no connection is ever idle\nhint: "), "{}", ran.stderr);
 }

@@ -99,7 +99,7 @@ fn who_speaks_no_http2_is_told_from_who_is_broken() {
         assert!(record["error_kind"] == kind && text(record, "error").contains(words), "{record}");
     }
     let ran = run(["fetch", "--http1", "--http2", "http://h/"]).exits(2);
-    assert!(ran.stderr.contains("`--http1` and `--http2` exclude each other\nhint: "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("'--http1' cannot be used with '--http2'"), "{}", ran.stderr);
 }
 
 /// A server whose first connection answers one request, and then only reads; and what tells when it does.

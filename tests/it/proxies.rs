@@ -368,13 +368,15 @@ fn what_is_no_proxy_is_an_error_of_usage_that_shows_no_password() {
     };
     let bad = file("bad.txt", "# three\nh:1\n\nhttp://gull:hunter2@h:port\n");
     let (empty, good) = (file("empty.txt", "# none\n"), file("good.txt", "h:1\n"));
+    let bought = file("bought.txt", "10.0.0.1:8080:gull:hunter2\n");
     let long = file("long.txt", &"h:1\n".repeat(10_001));
     for (args, says) in [
         (&["-x", "ftp://gull:hunter2@h"][..], "only http, https, socks4"),
         (&["-x", "socks4://gull:hunter2@h"], "hint: use socks5"),
         (&["-x", "a:1", "-x", "b:1"], "hint: proxies that take turns are those of --proxy-list FILE"),
-        (&["-x", "a:1", "--proxy-list", &good], "hint: put the proxy into the list"),
+        (&["-x", "a:1", "--proxy-list", &good], "cannot be used with '--proxy-list"),
         (&["--proxy-list", &bad], "line 4 of"),
+        (&["--proxy-list", &bought], "line 1 of"),
         (&["--proxy-list", &empty], "holds no proxy"),
         (&["--proxy-list", &long], "at most 10000"),
         (&["--proxy-list", "/nonexistent"], "cannot read"),

@@ -128,7 +128,7 @@ fn what_is_no_certificate_or_key_is_refused_at_start() {
     refuses(&["--cert", &chain], "holds no private key in PEM");
     refuses(&["--cert", &chain, "--key", &other], "is not the key of this certificate");
     refuses(&["--key", &key], "hint: give that with `--cert FILE`");
-    refuses(&["--insecure", "--cacert", &chain], "`--insecure` trusts anybody");
+    refuses(&["--insecure", "--cacert", &chain], "'--insecure' cannot be used with '--cacert");
     refuses(&["--min-tls", "1.1"], "possible values: 1.2, 1.3");
     if openssl(files.0.path(), "pkcs8 -topk8 -in key.pem -passout pass:x -out secret.pem").is_some() {
         let secret = files.path("secret.pem").display().to_string();

@@ -88,13 +88,14 @@ pub(crate) fn load(words: &[OsString], again: bool) -> Result<Loaded, Error> {
     root.build();
     let Some(command) = root.find_subcommand(&name) else { return Ok(loaded) };
     let files = files(typed, &root)?;
-    let mut choice = Choice { command, name: &name, set: Vec::new(), words: Vec::new() };
+    let mut choice = Choice { command, name: &name, set: Vec::new(), words: Vec::new(), notices: Vec::new() };
     choice.typed(typed);
     choice.environment()?;
     for file in files.iter().rev() {
         choice.file(file)?;
     }
     loaded.notices = unknown_variables(&root);
+    loaded.notices.append(&mut choice.notices);
     for file in &files {
         loaded.hosts.extend(file.hosts()?);
     }
@@ -118,7 +119,7 @@ pub(crate) fn load(words: &[OsString], again: bool) -> Result<Loaded, Error> {
         loaded.args = Args::from_arg_matches(&loaded.matches).map_err(|why| Error::Config(message(&why)))?;
     }
     loaded.places =
-        set.into_iter().filter_map(|(arg, place)| Some((arg.get_long()?.to_owned(), place))).collect();
+        set.into_iter().filter_map(|(arg, place, _)| Some((arg.get_long()?.to_owned(), place))).collect();
     loaded.files = files.into_iter().map(|file| file.path).collect();
     Ok(loaded)
 }
@@ -160,18 +161,24 @@ pub(crate) fn usual_places() -> Vec<PathBuf> {
 struct Choice<'a> {
     command: &'a Command,
     name: &'a str,
-    /// What is decided.
-    set: Vec<(&'a Arg, Place)>,
+    /// What is decided, and whether it is on: what is off or by default excludes nothing.
+    set: Vec<(&'a Arg, Place, bool)>,
     /// The words to add: for which flag, from where.
     words: Vec<(String, Place, Vec<String>)>,
+    /// What people should know.
+    notices: Vec<String>,
 }
 
 impl<'a> Choice<'a> {
     fn typed(&mut self, typed: &ArgMatches) {
         let is_typed =
             |arg: &&Arg| typed.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
-        self.set =
-            self.command.get_arguments().filter(is_typed).map(|arg| (arg, Place::CommandLine)).collect();
+        self.set = self
+            .command
+            .get_arguments()
+            .filter(is_typed)
+            .map(|arg| (arg, Place::CommandLine, true))
+            .collect();
     }
 
     fn environment(&mut self) -> Result<(), Error> {
@@ -205,26 +212,51 @@ impl<'a> Choice<'a> {
         let nearer = self.set.len();
         for arg in self.command.get_arguments() {
             let Some(key) = arg.get_long().filter(|key| is_setting(key)) else { continue };
-            let is_decided = self.set[..nearer].iter().any(|(set, _)| {
-                let excludes = |one: &Arg, other: &Arg| {
-                    self.command.get_arg_conflicts_with(one).iter().any(|arg| arg.get_id() == other.get_id())
-                };
-                set.get_id() == arg.get_id() || excludes(set, arg) || excludes(arg, set)
-            });
-            if let Some((place, given)) = if is_decided { None } else { look(key, arg)? } {
-                if let Given::Words(words) = given {
-                    self.words.push((key.to_owned(), place.clone(), words));
-                }
-                self.set.push((arg, place));
+            let decided = &self.set[..nearer];
+            if decided.iter().any(|(set, ..)| set.get_id() == arg.get_id()) {
+                continue;
             }
+            let Some((place, given)) = look(key, arg)? else { continue };
+            // What says the default excludes nothing: so a file of all settings, as `gannet config` shows them, can be read.
+            let words = match given {
+                Given::Words(words) if !is_default(&words, key, arg) => words,
+                _ => Vec::new(),
+            };
+            let is_on = !words.is_empty();
+            let excludes = |(set, _, on): &&(&Arg, Place, bool)| *on && self.exclude_each_other(set, arg);
+            if let Some((set, nearer, _)) = decided.iter().find(excludes).filter(|_| is_on) {
+                self.notices.push(format!(
+                    "`{key}` in {place} does not hold: `{}` excludes it ({nearer})",
+                    set.get_long().unwrap_or_default()
+                ));
+                continue;
+            }
+            if is_on {
+                self.words.push((key.to_owned(), place.clone(), words));
+            }
+            self.set.push((arg, place, is_on));
         }
         Ok(())
+    }
+
+    fn exclude_each_other(&self, one: &Arg, other: &Arg) -> bool {
+        let excludes = |one: &Arg, other: &Arg| {
+            self.command.get_arg_conflicts_with(one).iter().any(|arg| arg.get_id() == other.get_id())
+        };
+        excludes(one, other) || excludes(other, one)
     }
 }
 
 /// Whether a long flag can be set elsewhere than on the command line.
 pub(crate) fn is_setting(key: &str) -> bool {
     !TYPED_ONLY.contains(&key)
+}
+
+/// Whether these words say of a flag what holds without them.
+fn is_default(words: &[String], key: &str, arg: &Arg) -> bool {
+    let value = |value: &clap::builder::OsStr| format!("--{key}={}", value.to_string_lossy());
+    let default: Vec<_> = arg.get_default_values().iter().map(value).collect();
+    words == default
 }
 
 /// The variable of a flag.

@@ -162,7 +162,7 @@ impl Settings {
         let mut options = http_options(request, &plan.robots_token, &hosts)?;
         notices.extend(sharing::notice(plan.politeness.queue_key, options.proxy.as_ref()));
         options.session.cookies = cookies.as_ref().map(|files| Arc::clone(&files.jar));
-        let (bandwidth, hedge) = (pacing.bandwidth, sharing::hedge(&pacing)?);
+        let (bandwidth, hedge) = (pacing.bandwidth, pacing.hedge);
         let options =
             HttpOptions { cache, keep_connections, max_body, max_redirects, bandwidth, hedge, ..options };
         places.archives_say(plan.politeness.robots && plan.obey_robots, &options.user_agent);
@@ -275,7 +275,7 @@ pub(crate) fn http_options(
         connect_timeout: request.connect_timeout,
         idle_timeout: request.idle_timeout,
         proxy: Some(proxy::options(&request.proxy)?),
-        connections: connection::connections(&request.connection)?,
+        connections: connection::connections(&request.connection),
         tls: connection::tls(&request.connection)?,
         deny_private: match request.deny_private {
             Deny::Never => DenyPrivate::Never,

@@ -94,7 +94,10 @@ impl FromStr for Proxy {
 /// A text that may hold a password shows its scheme alone: where the password ends cannot be told when it is no URL.
 fn quotable(text: &str) -> &str {
     let scheme = text.find("://").map_or("", |end| &text[..end + 3]);
-    match text.contains('@') {
+    // Lists often say HOST:PORT:USER:PASSWORD. What stands behind the host, in brackets or not, is a port or is not shown.
+    let behind = text[scheme.len()..].rsplit(']').next().and_then(|rest| rest.split_once(':'));
+    let is_port = |text: &str| text.trim_end_matches('/').bytes().all(|byte| byte.is_ascii_digit());
+    match text.contains('@') || behind.is_some_and(|(_, text)| !is_port(text)) {
         true if Kind::ALL.iter().any(|(name, ..)| scheme.strip_suffix("://") == Some(name)) => scheme,
         true => "***",
         false => text,
@@ -113,7 +116,8 @@ fn read(text: &str) -> Result<Proxy, String> {
     };
     // Hosts are read as those of URLs are: IDNA, forms of IPv4. Which port is the default, the parser does not tell
     // from the one that was given; of two schemes one does.
-    let as_http = Url::parse(&format!("http://{rest}")).map_err(|why| why.to_string())?;
+    let as_http = Url::parse(&format!("http://{rest}"))
+        .map_err(|why| format!("{why}\nhint: write it as [SCHEME://][USER:PASSWORD@]HOST[:PORT]"))?;
     let given = as_http.port().or_else(|| Url::parse(&format!("https://{rest}")).ok()?.port());
     let host = as_http.host_str().unwrap_or_default().to_owned();
     if !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte)) {
@@ -188,6 +192,9 @@ mod tests {
             ("http://h:99999", "invalid port"),
             ("http://u:hunter2@h:x", "invalid port"),
             ("u:hunter2/x@h", "`***`: invalid port"),
+            ("u:hunter2", "`***`: invalid port"),
+            ("10.0.0.1:80:u:hunter2", "`***`: invalid port"),
+            ("socks5://[::1]:80:u:hunter2", "`socks5://`: invalid port"),
             ("http://u:1/hunter2@h", "more than a host"),
             ("http://h/path", "more than a host"),
             ("ftp=h:1", "no name and no address"),

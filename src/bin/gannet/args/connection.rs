@@ -11,7 +11,7 @@ use super::values::duration;
 #[command(next_help_heading = "Connections")]
 pub(crate) struct ConnectionArgs {
     /// Speak HTTP/1.1 only [default: HTTP/2 where TLS offers it]
-    #[arg(long)]
+    #[arg(long, conflicts_with = "http2")]
     pub(crate) http1: bool,
     /// Speak HTTP/2 only, also to http:// URLs (prior knowledge)
     #[arg(long, alias = "http2-prior-knowledge")]
@@ -35,7 +35,7 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, value_name = "VERSION", default_value = "1.2", alias = "tls-min")]
     pub(crate) min_tls: MinTls,
     /// Accept any TLS certificate
-    #[arg(short = 'k', long)]
+    #[arg(short = 'k', long, conflicts_with = "cacert")]
     pub(crate) insecure: bool,
 }
 

@@ -43,7 +43,7 @@ pub(crate) struct PacingArgs {
     pub(crate) bandwidth: Option<u64>,
     /// Send a GET or HEAD a second time when no answer has begun after this long, and take the first that comes; one URL in
     /// ten at most [default: never]
-    #[arg(long, value_name = "TIME", value_parser = positive)]
+    #[arg(long, value_name = "TIME", value_parser = positive, conflicts_with_all = ["delay", "rate", "rate_per_host"])]
     pub(crate) hedge: Option<Duration>,
 }
 

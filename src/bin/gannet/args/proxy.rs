@@ -12,7 +12,7 @@ pub(crate) struct ProxyArgs {
     #[arg(short = 'x', long, value_name = "[SCHEME=]URL")]
     pub(crate) proxy: Vec<String>,
     /// Proxies that take turns, one on a line, 10,000 at most
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "proxy")]
     pub(crate) proxy_list: Option<PathBuf>,
     /// When the next proxy of the list is used: for each fetch, or for each host, which keeps its own while that works
     #[arg(long, value_name = "BY", default_value = "fetch")]

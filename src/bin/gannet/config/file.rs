@@ -14,7 +14,7 @@
 //! A key at the top holds for each command that has the flag, a section for its command alone, and comes first. Every key
 //! must be a flag of some command, so that a typing error is found wherever it stands.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Command, CommandFactory as _, FromArgMatches as _};
@@ -53,11 +53,17 @@ impl File {
                 return Ok(None);
             }
             Err(why) => return Err(fault(&why)),
-            Ok(meta) if meta.len() > MAX_FILE => return Err(fault(&"it is longer than 1 MiB")),
             Ok(_) => {}
         }
         // It is read once, and its values point into it as long as the process lives.
-        let text: &'static str = std::fs::read_to_string(path).map_err(|why| fault(&why))?.leak();
+        let mut text = String::new();
+        std::fs::File::open(path)
+            .and_then(|file| file.take(MAX_FILE + 1).read_to_string(&mut text))
+            .map_err(|why| fault(&why))?;
+        if text.len() as u64 > MAX_FILE {
+            return Err(fault(&"it is longer than 1 MiB"));
+        }
+        let text: &'static str = text.leak();
         let table = match DeTable::parse(text) {
             Ok(table) => table.into_inner(),
             Err(why) => {

@@ -1,4 +1,4 @@
-//! From the flags of connections to the options of the library: files are read and checked, contradictions refused.
+//! From the flags of connections to the options of the library: files are read and checked.
 
 use std::path::Path;
 
@@ -16,33 +16,17 @@ pub(crate) fn notices(args: &ConnectionArgs) -> Vec<String> {
     args.insecure.then(|| insecure.to_owned()).into_iter().collect()
 }
 
-pub(crate) fn connections(args: &ConnectionArgs) -> Result<ConnectionOptions, Error> {
+pub(crate) fn connections(args: &ConnectionArgs) -> ConnectionOptions {
     let protocol = match (args.http1, args.http2) {
-        (true, true) => {
-            return Err(Error::Config(
-                "`--http1` and `--http2` exclude each other\nhint: without either, HTTP/2 is spoken where TLS offers it".into(),
-            ));
-        }
-        (true, false) => Protocol::Http1,
+        (true, _) => Protocol::Http1,
         (false, true) => Protocol::Http2,
         (false, false) => Protocol::Any,
     };
-    if args.keep_alive.is_zero() && args.max_idle_per_host.is_some() {
-        return Err(Error::Config(
-            "with `--keep-alive 0` no connection is ever idle\nhint: leave out `--max-idle-per-host`".into(),
-        ));
-    }
     let max_idle_per_host = args.max_idle_per_host.map(|most| most as usize);
-    Ok(ConnectionOptions { protocol, keep_alive: args.keep_alive, max_idle_per_host })
+    ConnectionOptions { protocol, keep_alive: args.keep_alive, max_idle_per_host }
 }
 
 pub(crate) fn tls(args: &ConnectionArgs) -> Result<TlsOptions, Error> {
-    if let (true, Some(path)) = (args.insecure, &args.cacert) {
-        return Err(Error::Config(format!(
-            "`--insecure` trusts anybody, and so nothing is asked of `--cacert {}`\nhint: leave out one of them",
-            path.display()
-        )));
-    }
     let roots = args
         .cacert
         .as_deref()

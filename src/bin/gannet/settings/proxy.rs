@@ -28,19 +28,13 @@ pub(super) fn options(args: &ProxyArgs) -> Result<ProxyOptions, Error> {
         Rotation::Fetch => Rotate::Fetch,
         Rotation::Host => Rotate::Host,
     };
-    let options = match (&args.proxy_list, args.proxy.is_empty()) {
-        (Some(_), false) => {
-            return Err(Error::Config(
-                "`--proxy` and `--proxy-list` contradict each other\nhint: put the proxy into the list"
-                    .into(),
-            ));
-        }
-        (Some(path), true) => {
+    let options = match &args.proxy_list {
+        Some(path) => {
             let (list, retries) = (read(path)?, args.proxy_retries);
             ProxyOptions { list, rotate, retries, ..ProxyOptions::default() }
         }
-        (None, false) => given(&args.proxy)?,
-        (None, true) => ProxyOptions::from_env().map_err(|why| Error::Config(why.to_string()))?,
+        None if !args.proxy.is_empty() => given(&args.proxy)?,
+        None => ProxyOptions::from_env().map_err(|why| Error::Config(why.to_string()))?,
     };
     Ok(ProxyOptions { bypass, ..options })
 }
@@ -83,7 +77,8 @@ fn read(path: &Path) -> Result<Vec<Proxy>, Error> {
         .and_then(|file| file.take(MOST_BYTES + 1).read_to_string(&mut text))
         .map_err(|why| Error::Config(format!("cannot read `{name}`: {why}")))?;
     let mut list = Vec::new();
-    for (line, number) in text.lines().map(str::trim).zip(1..) {
+    // Some editors begin a file with a mark of its encoding.
+    for (line, number) in text.trim_start_matches('\u{feff}').lines().map(str::trim).zip(1..) {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }

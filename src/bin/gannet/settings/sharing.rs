@@ -1,27 +1,9 @@
-//! From `--queue-key` and `--per-ip` to what hosts share, and the warning where that cannot be known; and when requests may be
-//! sent a second time.
+//! From `--queue-key` and `--per-ip` to what hosts share, and the warning where that cannot be known.
 
-use std::time::Duration;
-
-use gannet::error::Error;
 use gannet::fetch::proxy::ProxyOptions;
 use gannet::frontier::QueueKey;
 
 use crate::args::{KeyKind, PacingArgs};
-
-/// After how long a request is sent a second time, which no distance between requests allows for.
-pub(super) fn hedge(pacing: &PacingArgs) -> Result<Option<Duration>, Error> {
-    let flag = match pacing {
-        PacingArgs { hedge: None, .. } => return Ok(None),
-        PacingArgs { delay, .. } if !delay.is_zero() => "--delay",
-        PacingArgs { rate: Some(_), .. } => "--rate",
-        PacingArgs { rate_per_host: Some(_), .. } => "--rate-per-host",
-        PacingArgs { hedge, .. } => return Ok(*hedge),
-    };
-    Err(Error::Config(format!(
-        "`--hedge` sends requests that `{flag}` does not allow\nhint: leave one of them out, or lower --timeout"
-    )))
-}
 
 /// What counts as one host.
 pub(super) fn queue_key(pacing: &PacingArgs) -> QueueKey {
