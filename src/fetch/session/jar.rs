@@ -119,6 +119,11 @@ impl Jar {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn sites(&self) -> usize {
+        self.lock().sites.len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Sites> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -134,8 +139,8 @@ impl Sites {
     /// Keeps a cookie in place of the one of the same name, domain and path (RFC 6265 §5.3); one that has ended takes that
     /// away.
     fn keep(&mut self, cookie: Cookie<'static>, url: &Url) {
-        let Some(site) = site(url).map(Box::from) else { return };
-        let kept = self.sites.entry(site).or_default();
+        let Some(site) = site(url) else { return };
+        let kept = self.sites.entry(site.into()).or_default();
         // What was set securely is not changed in the clear (RFC 6265bis §5.7).
         let is_secure =
             |kept: &Kept| kept.cookie.secure() == Some(true) && kept.cookie.name() == cookie.name();
@@ -164,6 +169,10 @@ impl Sites {
                     self.count -= 1;
                 }
             }
+        }
+        // Any host may end cookies that it never set, and there is no end of hosts.
+        if kept.is_empty() {
+            self.sites.remove(site);
         }
         if self.count > MOST {
             self.evict();

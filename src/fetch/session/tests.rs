@@ -145,6 +145,17 @@ fn a_jar_is_bounded() {
 }
 
 #[test]
+fn hosts_without_cookies_take_no_room() {
+    let jar = Jar::default();
+    for nth in 0..100 {
+        set(&jar, &format!("https://{nth}.example/"), &["never=; Max-Age=0"]);
+    }
+    set(&jar, "https://a.org/", &["a=1"]);
+    set(&jar, "https://a.org/", &["a=; Max-Age=0"]);
+    assert_eq!(jar.sites(), 0);
+}
+
+#[test]
 fn a_cookie_file_is_read_and_written() {
     let jar = Jar::default();
     let text = "# Netscape HTTP Cookie File\r\n\r\n\
