@@ -34,7 +34,10 @@ impl Directives {
     }
 
     fn read(&mut self, line: &str) {
-        for part in split(line).take(MOST) {
+        for part in split(line) {
+            if self.0.len() == MOST {
+                return;
+            }
             let (name, value) = match part.split_once('=') {
                 Some((name, value)) => (name, Some(unquoted(value.trim()))),
                 None => (part, None),
@@ -154,6 +157,9 @@ mod tests {
             assert!(directives.has(name), "{line}");
             assert_eq!(directives.seconds(name).map(|time| time.as_secs()), seconds, "{line}");
         }
+        let lines: Vec<_> = (0..100).map(|nth| format!("a{nth}, b{nth}")).collect();
+        let many: Vec<_> = lines.iter().map(|line| ("cache-control", &**line)).collect();
+        assert_eq!(Directives::of(&headers(&many)).0.len(), MOST, "of all lines together");
         let pragma = [("pragma", "x, No-Cache")];
         assert!(Directives::of(&headers(&pragma)).has("no-cache"));
         let both = [("pragma", "no-cache"), ("cache-control", "max-age=1")];
