@@ -23,6 +23,11 @@ pub(super) fn is_secret(name: &HeaderName) -> bool {
     is_private(name) && *name != HOST
 }
 
+/// The same of a value: a secret for its name, or since the user marked it.
+pub(super) fn is_secret_value(name: &HeaderName, value: &HeaderValue) -> bool {
+    is_secret(name) || value.is_sensitive()
+}
+
 /// Whether a value is meant for one origin only: for its name, or since the user marked it.
 fn is_private_value(name: &HeaderName, value: &HeaderValue) -> bool {
     is_private(name) || value.is_sensitive()
@@ -32,7 +37,7 @@ fn is_private_value(name: &HeaderName, value: &HeaderValue) -> bool {
 /// §7.1.3).
 pub(super) fn mark(headers: &mut HeaderMap) {
     for (name, value) in headers.iter_mut() {
-        value.set_sensitive(is_secret(name) || value.is_sensitive());
+        value.set_sensitive(is_secret_value(name, value));
     }
 }
 
@@ -50,7 +55,7 @@ pub(super) fn put(headers: &mut HeaderMap, over: &HeaderMap, foreign: bool) {
     }
     for (name, value) in wanted() {
         let mut value = value.clone();
-        value.set_sensitive(is_secret(name) || value.is_sensitive());
+        value.set_sensitive(is_secret_value(name, &value));
         headers.append(name.clone(), value);
     }
 }

@@ -13,7 +13,7 @@ use reqwest::header::{
 
 use super::directives::{Directives, date, initial_age, lifetime};
 use super::entry::Entry;
-use crate::fetch::credentials::is_secret;
+use crate::fetch::credentials::is_secret_value;
 
 /// Statuses whose answers hold without being told so (RFC 9110 §15.1), but for a part of a body.
 const GUESSABLE: [u16; 11] = [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501];
@@ -54,7 +54,7 @@ pub(super) fn may_store(request: &HeaderMap, status: u16, answer: &HeaderMap, no
     let is_useful = said.has("stale-if-error")
         || !lifetime(answer, &said, now, is_guessable || said.has("public")).is_zero()
         || !conditions(answer).is_empty();
-    let has_secret = request.keys().any(is_secret);
+    let has_secret = request.iter().any(|(name, value)| is_secret_value(name, value));
     let varies = vary(answer);
     status >= 200
         && !matches!(status, 206 | 304 | 401 | 407) // what asks for a password is not the answer to one
@@ -66,7 +66,7 @@ pub(super) fn may_store(request: &HeaderMap, status: u16, answer: &HeaderMap, no
         && (!has_secret || said.has("public"))
         && varies.iter().all(|name| match name.parse::<HeaderName>() {
             Ok(_) if name == "*" => false, // no request matches it
-            Ok(name) => !(is_secret(&name) && request.contains_key(&name)),
+            Ok(name) => !request.get_all(&name).iter().any(|value| is_secret_value(&name, value)),
             Err(_) => false,
         })
 }
@@ -243,6 +243,17 @@ mod tests {
                 "{request:?} {status} {answer:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_the_user_marked_is_a_secret_whatever_its_name() {
+        let mut request = headers(&[("x-team", "hush")]);
+        let said = |more: &str| headers(&[("cache-control", more), ("vary", "X-Team")]);
+        assert!(may_store(&request, 200, &said("max-age=9"), now()));
+        request.iter_mut().for_each(|(_, value)| value.set_sensitive(true));
+        assert!(!may_store(&request, 200, &headers(&[("cache-control", "max-age=9")]), now()));
+        assert!(may_store(&request, 200, &headers(&[("cache-control", "public, max-age=9")]), now()));
+        assert!(!may_store(&request, 200, &said("public, max-age=9"), now()), "its value would be kept");
     }
 
     #[test]
