@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::resolve::{DnsOptions, Found, LookUp, Names};
-use super::{DenyPrivate, ErrorKind, Fetch as _, Http, HttpOptions, Phase, Request, Response};
+use super::{Cache, DenyPrivate, ErrorKind, Fetch as _, Http, HttpOptions, Phase, Request, Response};
 use crate::url::CrawlUrl;
 
 const PRIVATE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
@@ -195,4 +195,31 @@ async fn never_and_always() {
     let always = http(DenyPrivate::Always, answers(&[&[PRIVATE]]));
     assert_eq!(ask(&always, Request::get(url)).await.unwrap_err(), BLOCKED_HOP);
     assert_eq!(ask(&always, Request::get(servers.url("intranet.test", "/"))).await.unwrap_err(), BLOCKED);
+}
+
+#[tokio::test]
+async fn an_answer_of_the_cache_is_judged_by_the_address_that_gave_it() {
+    let servers = Pair::start(|_, _| {
+        "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 2\r\n\r\nhi".to_owned()
+    });
+    let url = servers.url("intranet.test", "/");
+    let directory = tempfile::tempdir().unwrap();
+    let cache = Cache::open(directory.path(), 1 << 20).unwrap();
+    let client = |mode, address| {
+        let mut http = http(mode, answers(&[&[address]]));
+        http.options.cache = Some(cache.clone());
+        http
+    };
+    // An earlier run that might reach anything.
+    let never = client(DenyPrivate::Never, PRIVATE);
+    for _ in 0..2 {
+        assert!(ask(&never, from_public(url.clone())).await.is_ok());
+    }
+    assert_eq!(servers.hits(), [0, 1]);
+    let public = client(DenyPrivate::Public, PRIVATE);
+    assert!(!ask(&public, Request::get(url.clone())).await.unwrap().is_public);
+    assert_eq!(ask(&public, from_public(url.clone())).await.unwrap_err(), BLOCKED);
+    assert_eq!(servers.hits(), [0, 1]);
+    assert!(ask(&client(DenyPrivate::Public, PUBLIC), from_public(url)).await.unwrap().is_public);
+    assert_eq!(servers.hits(), [1, 1]);
 }

@@ -160,8 +160,12 @@ impl Visit {
         policy.may_stand_in(&self.request).then(|| self.recall(Extensions::new())).flatten()
     }
 
-    /// The stored answer after a 304; `None` if that is about another.
-    pub(super) async fn confirmed(&mut self, answer: &mut reqwest::Response) -> Option<Recalled> {
+    /// The stored answer after a 304; `None` if that is about another. `is_public`: the 304 came from a public address.
+    pub(super) async fn confirmed(
+        &mut self,
+        answer: &mut reqwest::Response,
+        is_public: bool,
+    ) -> Option<Recalled> {
         let entry = self.entry.as_mut()?;
         if !policy::is_about(&entry.headers, answer.headers()) {
             self.cache.remove(vec![self.url.clone()]).await;
@@ -169,6 +173,7 @@ impl Visit {
             return None;
         }
         entry.headers = policy::merged(&entry.headers, answer.headers());
+        entry.is_public &= is_public;
         (entry.sent, entry.received) = (self.sent, SystemTime::now());
         self.cache.put(entry.clone()).await;
         // Among them is the address that answered.

@@ -10,6 +10,7 @@ use reqwest::header::HeaderMap;
 
 use super::super::cache::{Recalled, Saving};
 use super::super::classify::Cause;
+use super::super::guard::DenyPrivate;
 use super::super::session::Asking;
 use super::super::{Body, Cache, CacheUse, FetchError, Phase};
 use super::Exchange;
@@ -50,7 +51,8 @@ impl Exchange<'_> {
     async fn ask_cache(&mut self, cache: &Cache) -> Result<reqwest::Response, Cause> {
         self.recall = Recall { used: Some(CacheUse::Miss), ..Recall::default() };
         let Ok(request) = self.request() else { return self.ask_server().await };
-        let mut visit = cache.visit(&self.url, &request, self.guarded).await;
+        let is_strict = self.guarded && self.http.guard.mode != DenyPrivate::Never;
+        let mut visit = cache.visit(&self.url, &request, is_strict).await;
         let may_ask = self.http.guard.way(&self.url, self.guarded).is_ok();
         if let Some(recalled) = visit.fresh().filter(|_| may_ask) {
             return Ok(self.recalled(recalled, CacheUse::Hit));
@@ -59,7 +61,7 @@ impl Exchange<'_> {
         let mut answer = self.ask_server().await;
         let is_asked = self.recall.conditions.take().is_some();
         if let Some(said) = answer.as_mut().ok().filter(|said| is_asked && said.status() == 304) {
-            if let Some(recalled) = visit.confirmed(said).await {
+            if let Some(recalled) = visit.confirmed(said, self.recall.is_public).await {
                 return Ok(self.recalled(recalled, CacheUse::Revalidated));
             }
             answer = self.ask_server().await; // it was about an answer that is not there
@@ -72,7 +74,7 @@ impl Exchange<'_> {
             return Ok(self.recalled(recalled, CacheUse::Stale));
         }
         let answer = answer?;
-        self.recall.saving = visit.take(&answer, self.guarded).await;
+        self.recall.saving = visit.take(&answer, self.recall.is_public).await;
         Ok(answer)
     }
 
@@ -103,6 +105,8 @@ pub(super) struct Recall {
     /// Conditions of the request under which the stored answer holds.
     pub(super) conditions: Option<Box<HeaderMap>>,
     pub(super) saving: Option<Box<Saving>>,
+    /// The last answer of a server came from a public address.
+    pub(super) is_public: bool,
 }
 
 impl Recall {

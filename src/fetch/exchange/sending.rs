@@ -50,7 +50,8 @@ impl Exchange<'_> {
         // A proxy's address says nothing about where the answer came from.
         let direct = remote(&answer).filter(|_| self.passage.proxy().is_none());
         let public = direct.is_some_and(|address| (guard.is_public)(address.ip()));
-        self.guarded |= way == Way::Judged || public;
+        self.recall.is_public = way == Way::Judged || public;
+        self.guarded |= self.recall.is_public;
         Ok(answer)
     }
 
