@@ -238,6 +238,8 @@ fn what_is_wrong_is_named_with_its_place() {
         .run()
         .exits(0)
         .says(&["`GANNET_WROKERS` is no setting"]);
+    #[cfg(unix)]
+    desk.call(&["config", "crawl", "--config", "/dev/zero"]).run().exits(2).says(&["longer than 1 MiB"]);
     desk.call(&["config", "crawl", "--config", "none.toml"])
         .run()
         .exits(2)

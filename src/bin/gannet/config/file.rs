@@ -55,14 +55,15 @@ impl File {
             Err(why) => return Err(fault(&why)),
             Ok(_) => {}
         }
-        // It is read once, and its values point into it as long as the process lives.
         let mut text = String::new();
-        std::fs::File::open(path)
-            .and_then(|file| file.take(MAX_FILE + 1).read_to_string(&mut text))
-            .map_err(|why| fault(&why))?;
+        // A pipe or a device does not say how long it is.
+        let read =
+            std::fs::File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_string(&mut text));
+        read.map_err(|why| fault(&why))?;
         if text.len() as u64 > MAX_FILE {
             return Err(fault(&"it is longer than 1 MiB"));
         }
+        // It is read once, and its values point into it as long as the process lives.
         let text: &'static str = text.leak();
         let table = match DeTable::parse(text) {
             Ok(table) => table.into_inner(),
