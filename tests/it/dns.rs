@@ -192,8 +192,10 @@ fn connections_are_made_from_the_given_interface() {
         let ran = fetch("system", &url, bad).exits(2);
         assert!(ran.stderr.contains(says), "{}", ran.stderr);
     }
-    let ran = fetch("dns.example", &url, &[]).exits(2);
-    assert!(ran.stderr.contains("this is no resolver"), "{}", ran.stderr);
+    for bad in ["dns.example", "http://dns.example/hush", "https://u:hush@dns.example/"] {
+        let ran = fetch(bad, &url, &[]).exits(2);
+        assert!(ran.stderr.contains("this is no resolver") && !ran.stderr.contains("hush"), "{}", ran.stderr);
+    }
 }
 
 /// unbound, which speaks plain DNS, TLS and HTTPS; with the ports of these two, and the file of the CA to trust.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
-use gannet::fetch::{Interface, NameServer, Pin};
+use gannet::fetch::{Interface, Pin};
 
 use super::values::duration;
 
@@ -13,7 +13,7 @@ pub(crate) struct DnsArgs {
     /// Who resolves names: `system`, `hickory` (gannet's own, with the servers of /etc/resolv.conf), or servers with commas
     /// between them: 1.1.1.1, udp://ADDRESS:PORT, tcp://..., tls://NAME@ADDRESS, https://NAME/dns-query
     #[arg(long, value_name = "WHO", default_value = "system", aliases = ["dns-servers", "doh-url"])]
-    pub(crate) resolver: NameServer,
+    pub(crate) resolver: String,
     /// How long addresses of the system's resolver are kept, which does not say how long they hold; others say it.
     /// 0 keeps none, whoever resolved
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]

@@ -8,7 +8,7 @@ use crate::args::DnsArgs;
 /// How names become addresses, and where connections are made from.
 ///
 /// # Errors
-/// When this machine has no such interface, or it reaches no address of the family that is asked for.
+/// When there can be no such resolver, this machine has no such interface, or it reaches no address of the family that is asked for.
 pub(super) fn options(args: DnsArgs) -> Result<(DnsOptions, Option<Interface>), Error> {
     let family = match (args.ipv4, args.ipv6) {
         (true, _) => Family::V4,
@@ -19,7 +19,9 @@ pub(super) fn options(args: DnsArgs) -> Result<(DnsOptions, Option<Interface>), 
         Some(interface) => reachable(interface, family)?,
         None => family,
     };
-    let DnsArgs { resolver, dns_cache_time: cache_time, resolve: pins, interface, .. } = args;
+    // Read here: clap would quote it, and a path of DNS over HTTPS may hold a token.
+    let resolver = args.resolver.parse().map_err(|why| Error::Config(format!("`--resolver`: {why}")))?;
+    let DnsArgs { dns_cache_time: cache_time, resolve: pins, interface, .. } = args;
     Ok((DnsOptions { resolver, cache_time, pins, family }, interface))
 }
 
