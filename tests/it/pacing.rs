@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::answering;
 use crate::gannet::{Ran, call};
 use crate::servers::{free_port, nginx};
 
@@ -86,5 +87,22 @@ fn what_is_no_pace_is_an_error_of_usage() {
     ] {
         let ran = call(["fetch", "http://127.0.0.1:9/", flag, value]).run();
         assert!(ran.code == Some(2) && ran.stderr.contains(says), "{flag} {value}: {}", ran.stderr);
+    }
+}
+
+/// The longest times that can be written are no times that a clock has.
+#[test]
+fn for_ever_is_a_time_like_others() {
+    let server = answering::serve(|_| answering::page("")).0;
+    for flags in [
+        &["--delay", "18446744073709551615s", "--jitter", "100%"][..],
+        &["--rate", "0.00000000000000000006/s"],
+        &["--rate-per-host", "0.00000000000000000006/s"],
+        &["--idle-timeout", "18446744073709551615s", "--timeout", "18446744073709551615s"],
+        &["--keep-alive", "18446744073709551615s", "--hedge", "18446744073709551615s"],
+    ] {
+        let url = server.url("/").to_string();
+        let ran = call([&["fetch", &*url, "--workers", "1"], flags].concat()).run();
+        assert!(ran.code == Some(0) && ran.records().len() == 1, "{flags:?}: {}", ran.stderr);
     }
 }

@@ -5,12 +5,16 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use gannet::job::Sync;
 
+/// What counts as for ever, 100 years: no clock gets there, and sums of such times are still times.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// `500ms`, `10s`, `2h`; a bare `0` is zero.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     if text == "0" {
         return Ok(Duration::ZERO);
     }
     humantime::parse_duration(text)
+        .map(|time| time.min(FOREVER))
         .map_err(|why| format!("{why}; write a time with its unit, e.g. 500ms, 10s, 2h"))
 }
 
@@ -67,7 +71,8 @@ pub(super) fn rate(text: &str) -> Result<Duration, String> {
     };
     match count.parse::<f64>() {
         Ok(count) if count > 0.0 && count <= 1e9 => {
-            Duration::try_from_secs_f64(per.as_secs_f64() / count).map_err(|_| HINT.into())
+            let every = Duration::try_from_secs_f64(per.as_secs_f64() / count);
+            every.map(|every| every.min(FOREVER)).map_err(|_| HINT.into())
         }
         _ => Err(HINT.into()),
     }
@@ -134,6 +139,7 @@ mod tests {
         assert_eq!((bandwidth("1MiB/s"), bandwidth("20k")), (Ok(1 << 20), Ok(20_000)));
         assert!(bandwidth("0/s").is_err() && bandwidth("1MiB/m").is_err() && bandwidth("/s").is_err());
         assert_eq!(rate("60/m"), Ok(Duration::from_secs(1)));
+        assert_eq!((duration("18446744073709551615s"), rate("1e-18/s")), (Ok(FOREVER), Ok(FOREVER)));
         assert!(
             rate("0/s").is_err() && rate("1e-300/s").is_err() && rate("5/y").is_err() && rate("x").is_err()
         );
