@@ -115,7 +115,7 @@ pub struct Late {
 pub struct Candidate {
     /// The URL.
     pub url: CrawlUrl,
-    /// Its identity ([`Fingerprinter`](crate::url::Fingerprinter)).
+    /// Its identity ([`Fingerprinter`]).
     pub fingerprint: u64,
     /// Links from a seed.
     pub depth: u16,

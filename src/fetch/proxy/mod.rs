@@ -1,8 +1,8 @@
-//! Which proxy a fetch goes through, if any: [`ProxyOptions`] as given, [`Proxies`] while a run uses them.
+//! Which proxy a fetch goes through, if any: [`ProxyOptions`] as given, `Proxies` while a run uses them.
 //!
-//! [`Exchange`](super::exchange) asks for each hop. The answer is the only one: each client is built for one proxy, or for
-//! none, and never reads the environment itself, so that what is judged here ([`guard`](super::guard)) is what happens.
-//! A proxy of a list stays with its fetch until that fetch leaves it for another ([`passage`]).
+//! `Exchange` asks for each hop. The answer is the only one: each client is built for one proxy, or for
+//! none, and never reads the environment itself, so that what is judged here (`guard`) is what happens.
+//! A proxy of a list stays with its fetch until that fetch leaves it for another (`passage`).
 
 mod address;
 mod bypass;
