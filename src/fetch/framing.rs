@@ -1,11 +1,17 @@
-//! Answers whose end could be understood in two ways.
+//! Answers, and requests, whose end could be understood in two ways.
 //!
 //! The HTTP client reads heads and finds the end of bodies; it already refuses lengths that contradict each other.
 //! [`fault`] judges, before the body is read, what it lets through and RFC 9112 asks a client to refuse:
 //! somebody may be trying to pass off a part of one answer as another (response splitting, §11.1).
 
-use reqwest::header::{HeaderMap, TRANSFER_ENCODING};
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING};
 use reqwest::{Method, StatusCode};
+
+/// Whether a header says where the body of a request ends. That is the HTTP client's to say: a length that is not the body's
+/// makes the server take the next request on the connection for a part of this one (RFC 9112 §11.2).
+pub fn is_framing(name: &HeaderName) -> bool {
+    [CONTENT_LENGTH, TRANSFER_ENCODING].contains(name)
+}
 
 /// What is wrong with the framing of an answer, in words; `None` for nothing.
 pub(super) fn fault(method: &Method, status: StatusCode, headers: &HeaderMap) -> Option<String> {

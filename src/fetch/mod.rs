@@ -56,6 +56,7 @@ pub use self::capture::Capture;
 pub use self::connections::{ConnectionOptions, Connections, Protocol};
 pub use self::error::{ErrorKind, FetchError, Phase};
 pub use self::filter::{Filter, MediaTypes, Refused};
+pub use self::framing::is_framing;
 pub use self::guard::DenyPrivate;
 pub use self::http::{BuildError, Http, HttpOptions, ROBOTS_TOKEN, user_agent};
 pub use self::interface::Interface;

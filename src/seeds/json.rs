@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Seed, excerpt, parse_after};
-use crate::fetch::{BodyType, HeaderMap, HeaderName, HeaderValue, Method};
+use crate::fetch::{BodyType, HeaderMap, HeaderName, HeaderValue, Method, is_framing};
 use crate::frontier::SeedOptions;
 use crate::outcome::Position;
 use crate::url::{Near, UrlError};
@@ -104,6 +104,9 @@ fn read_headers(text: &str) -> Result<HeaderMap, String> {
         let shown: String = name.escape_debug().take(64).collect();
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| format!("`{shown}` is no name of a header"))?;
+        if is_framing(&name) {
+            return Err(format!("header `{shown}` is sent as the body is, and cannot be set"));
+        }
         let values = match values {
             Values::One(value) => vec![value],
             Values::Many(values) => values,
@@ -217,6 +220,11 @@ mod tests {
             (
                 format!("{{\"url\":\"http://h/\",\"headers\":\"{secret}\"}}"),
                 "`headers` is no object",
+                "http://h/",
+            ),
+            (
+                r#"{"url":"http://h/","headers":{"Content-Length":"5"}}"#.to_owned(),
+                "header `Content-Length` is sent as",
                 "http://h/",
             ),
             (

@@ -119,13 +119,14 @@ fn of_two_that_exclude_each_other_the_nearer_holds() {
 
 #[test]
 fn what_is_off_or_by_default_excludes_nothing() {
-    let desk = Desk::new("ipv6 = true\nhedge = \"3s\"\nper-ip = true", "");
+    let desk = Desk::new("ipv6 = true\nhedge = \"3s\"\nper-ip = true\n[fetch]\nheader = [\"A: b\"]", "");
     let with =
         |call: Call| call.env("GANNET_IPV4", "false").env("GANNET_DELAY", "0s").env("GANNET_QUEUE_KEY", "");
     for (name, value) in [("ipv6", Value::from(true)), ("hedge", "3s".into()), ("per-ip", true.into())] {
         assert_eq!(desk.setting_with(&[], name, with).0, value, "{name}");
     }
-    let shown = desk.call(&["config", "crawl"]).run().exits(0).text();
+    let shown = desk.call(&["config", "fetch"]).run().exits(0).text();
+    assert!(shown.contains("# header = [\"***\"]"), "{shown}");
     let kept = Desk::new(&shown, "");
     assert_eq!(kept.setting(&[], "per-ip").0, Value::from(true));
     kept.call(&["fetch", "http://127.0.0.1:1/", "--retries=0"]).run().exits(4);
@@ -203,7 +204,7 @@ fn a_host_may_have_credentials_and_headers_of_its_own() {
 fn what_is_wrong_is_named_with_its_place() {
     for (project, parts) in [
         ("workers = 1\nwrokers = 7", &["gannet.toml:2", "no setting `wrokers`"][..]),
-        ("[fetch]\ndepth = 1", &["gannet.toml:2", "no setting `depth`"]),
+        ("[fetch]\ndepth = 1", &["gannet.toml:2", "no setting `depth`", "`gannet fetch --help`"]),
         ("[crwal]\ndepth = 1", &["gannet.toml:1", "no section `crwal`"]),
         ("workers = \"many\"", &["`workers` in gannet.toml:1", "invalid value 'many'"]),
         ("workers = true", &["`workers` in gannet.toml:1", "takes a value"]),

@@ -254,6 +254,9 @@ fn method_data_and_headers_are_sent_as_given() {
     for line in ["x-one: 1\r\n", "x-two: two: 2\r\n", "user-agent: probe/1\r\n"] {
         assert!(named.contains(line), "{line} {named}");
     }
+    for framing in ["Content-Length: 5", "transfer-encoding: chunked"] {
+        run(["fetch", &url, "-H", framing]).exits(2).says(&["cannot be set", "hint: leave it out"]);
+    }
     run(["fetch", &url, "-H", "no colon"]).exits(2).says(&["`--header` number 1 is no header", "hint: "]);
     run(["fetch", &url, "-X", "GE T"]).exits(2).says(&["`--method GE T` is no HTTP method"]);
 }

@@ -22,7 +22,7 @@ use gannet::fetch::{MediaTypes, ROBOTS_TOKEN};
 use gannet::job::Sync;
 use gannet::scope::Traps;
 
-use self::values::{duration, frontier_memory, parameter, positive, robots_token, sync};
+use self::values::{duration, frontier_memory, parameter, positive, robots_token, size, sync};
 use crate::exit::TABLE;
 use crate::fail_on::FailOn;
 use crate::reports::Report;
@@ -292,7 +292,7 @@ pub(crate) struct AnswerArgs {
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub(crate) retries: u32,
     /// Most bytes kept of a body, decoded; more is cut and marked `truncated`
-    #[arg(long, value_name = "SIZE", default_value = "10MiB")]
+    #[arg(long, value_name = "SIZE", default_value = "10MiB", value_parser = size)]
     pub(crate) max_body: ByteSize,
     /// Most redirects followed
     #[arg(long, value_name = "N", default_value_t = 10)]
@@ -302,7 +302,7 @@ pub(crate) struct AnswerArgs {
     #[arg(long, value_name = "LIST")]
     pub(crate) filter_mime_type: Option<MediaTypes>,
     /// Read no body that is larger than this, as it comes over the wire; by its Content-Length, or once it is [default: no limit]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_filesize: Option<ByteSize>,
     /// Do not ask for the rest of a body that broke off, but fetch it anew; otherwise --retries is also how often in a fetch
     #[arg(long)]

@@ -21,7 +21,9 @@ use clap::ArgMatches;
 use gannet::content::{self, Duplicates, Wanted};
 use gannet::crawl::{Plan, Reading, Selection};
 use gannet::error::Error;
-use gannet::fetch::{DenyPrivate, HeaderMap, HeaderName, HeaderValue, Http, HttpOptions, user_agent};
+use gannet::fetch::{
+    DenyPrivate, HeaderMap, HeaderName, HeaderValue, Http, HttpOptions, is_framing, user_agent,
+};
 use gannet::frontier::Politeness;
 use gannet::outcome::{FIELDS, Keep, ShowBody};
 use gannet::report::Lists;
@@ -293,6 +295,10 @@ fn headers(given: &[String]) -> Result<HeaderMap, Error> {
         let name = name.and_then(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok());
         let given = given.map(str::trim).unwrap_or_default();
         let value = match &name {
+            Some(name) if is_framing(name) => {
+                let what = format!("`--header` {name} is sent as the body is, and cannot be set");
+                return Err(Error::Config(format!("{what}\nhint: leave it out")));
+            }
             Some(name) => secret(given, &format!("`--header` {name}"))?,
             None => String::new(),
         };

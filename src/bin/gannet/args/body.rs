@@ -6,7 +6,7 @@ use clap::Args as ClapArgs;
 #[command(next_help_heading = "Requests")]
 pub(crate) struct BodyArgs {
     /// The request's method [default: GET, with a body POST]
-    #[arg(short = 'X', long, value_name = "METHOD")]
+    #[arg(short = 'X', long, alias = "request", value_name = "METHOD")]
     pub(crate) method: Option<String>,
     /// The request's body, @FILE, or @- for stdin; sent as a form unless -H says another Content-Type
     #[arg(long, value_name = "TEXT|@FILE")]

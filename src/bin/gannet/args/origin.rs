@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::When;
-use super::values::duration;
+use super::values::{duration, size};
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct DemoArgs {
@@ -49,7 +49,7 @@ pub(crate) struct OriginArgs {
     #[arg(long, value_name = "SHARE", default_value_t = 0.2)]
     pub(crate) cross_links: f64,
     /// Bytes per page, about
-    #[arg(long, value_name = "SIZE", default_value = "4KiB")]
+    #[arg(long, value_name = "SIZE", default_value = "4KiB", value_parser = size)]
     pub(crate) page_size: ByteSize,
     /// Time before an answer: none, 100ms, 10ms-100ms, or exp:50ms
     #[arg(long, value_name = "DIST", default_value = "none")]

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use bytesize::ByteSize;
 use clap::Args as ClapArgs;
 
+use super::values::size;
+
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Asking again")]
 pub(crate) struct RecrawlArgs {
@@ -17,6 +19,6 @@ pub(crate) struct RecrawlArgs {
     #[arg(long, value_name = "DIR", conflicts_with = "since")]
     pub(crate) cache: Option<PathBuf>,
     /// Room for --cache; what was used least lately goes first
-    #[arg(long, value_name = "SIZE", default_value = "1GiB")]
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size)]
     pub(crate) cache_size: ByteSize,
 }

@@ -54,8 +54,13 @@ pub(super) fn sync(text: &str) -> Result<Sync, String> {
     }
 }
 
+/// `500KB`, `10MiB`, `1048576`.
+pub(super) fn size(text: &str) -> Result<ByteSize, String> {
+    text.parse().map_err(|_: String| "write a size, e.g. 500KB, 10MiB".into())
+}
+
 pub(super) fn frontier_memory(text: &str) -> Result<ByteSize, String> {
-    let size: ByteSize = text.parse()?;
+    let size = size(text)?;
     if size < ByteSize::kib(16) { Err("must be 16KiB at least".into()) } else { Ok(size) }
 }
 
@@ -89,8 +94,8 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
 
 /// `1MiB/s`, `500k`: bytes a second.
 pub(super) fn bandwidth(text: &str) -> Result<u64, String> {
-    let size: ByteSize = text.strip_suffix("/s").unwrap_or(text).parse()?;
-    match size.0 {
+    let size = size(text.strip_suffix("/s").unwrap_or(text));
+    match size.map_err(|_| "write a size for each second, e.g. 500KB/s, 1MiB/s")?.0 {
         0 => Err("must be more than zero".into()),
         bytes => Ok(bytes),
     }
@@ -137,6 +142,9 @@ mod tests {
         assert!(duration("300").is_err() && duration("fast").is_err() && positive("0s").is_err());
         assert_eq!(rate("20/s"), Ok(Duration::from_millis(50)));
         assert_eq!((bandwidth("1MiB/s"), bandwidth("20k")), (Ok(1 << 20), Ok(20_000)));
+        assert_eq!((size("1k"), size("5 MiB")), (Ok(ByteSize::kb(1)), Ok(ByteSize::mib(5))));
+        assert!(["", "x", "1x", "-1"].iter().all(|text| size(text).unwrap_err().contains("e.g. 500KB")));
+        assert!(bandwidth("1x").unwrap_err().contains("e.g. 500KB/s"));
         assert!(bandwidth("0/s").is_err() && bandwidth("1MiB/m").is_err() && bandwidth("/s").is_err());
         assert_eq!(rate("60/m"), Ok(Duration::from_secs(1)));
         assert_eq!((duration("18446744073709551615s"), rate("1e-18/s")), (Ok(FOREVER), Ok(FOREVER)));

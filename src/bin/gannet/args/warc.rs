@@ -3,11 +3,13 @@
 use bytesize::ByteSize;
 use clap::{Args as ClapArgs, ValueEnum};
 
+use super::values::size;
+
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Web archives")]
 pub(crate) struct WarcArgs {
     /// Go on in a new file before one would be longer: FILE-00000.warc.gz and so on; 0 for never
-    #[arg(long, value_name = "SIZE", default_value = "1GB")]
+    #[arg(long, value_name = "SIZE", default_value = "1GB", value_parser = size)]
     pub(crate) warc_size: ByteSize,
     /// The digest of blocks and payloads
     #[arg(long, value_name = "DIGEST", default_value = "sha1")]

@@ -104,9 +104,16 @@ fn as_toml(name: &str, settings: &[Shown], loaded: &Loaded) -> String {
     text
 }
 
+/// Whether it is, or has, what is not shown.
+fn is_hidden(value: &Value) -> bool {
+    value == STARS || value.as_array().is_some_and(|values| values.iter().any(|value| value == STARS))
+}
+
 fn put(text: &mut String, settings: &[Shown]) {
     for Shown { key, value, place } in settings {
         let line = match value {
+            // Kept as a file, it must not pass for the value.
+            Some(value) if is_hidden(value) => format!("# {key} = {value}"),
             Some(value) => format!("{key} = {value}"),
             None => format!("# {key} is not set"),
         };

@@ -142,7 +142,7 @@ impl File {
                         })
                     };
                     for (key, _) in section.iter() {
-                        self.check_key(key, has(key.get_ref()))?;
+                        self.check_key(key, name, has(key.get_ref()))?;
                     }
                 }
                 // Is checked with the settings of hosts.
@@ -154,13 +154,18 @@ impl File {
                     );
                     return Err(self.fault(key, &what));
                 }
-                _ => self.check_key(key, keys(root).any(|known| known == name))?,
+                _ => self.check_key(key, "crawl", keys(root).any(|known| known == name))?,
             }
         }
         self.hosts().map(drop)
     }
 
-    fn check_key(&self, key: &Spanned<std::borrow::Cow<'static, str>>, is_known: bool) -> Result<(), Error> {
+    fn check_key(
+        &self,
+        key: &Spanned<std::borrow::Cow<'static, str>>,
+        command: &str,
+        is_known: bool,
+    ) -> Result<(), Error> {
         let name: &str = key.get_ref();
         if is_known && !is_setting(name) {
             return Err(self.fault(key, &format!("`{name}` can only be typed")));
@@ -169,7 +174,7 @@ impl File {
             true => Ok(()),
             false => Err(self.fault(
                 key,
-                &format!("there is no setting `{name}` here\nhint: keys are the long flags of `gannet crawl --help`, without their dashes"),
+                &format!("there is no setting `{name}` here\nhint: keys are the long flags of `gannet {command} --help`, without their dashes"),
             )),
         }
     }
