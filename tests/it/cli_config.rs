@@ -113,7 +113,7 @@ fn of_two_that_exclude_each_other_the_nearer_holds() {
         let (_, from) = desk.setting(flags, dropped);
         assert_eq!(from, "default", "{file} {flags:?}");
         let words = [&["config", "crawl"], flags].concat();
-        desk.call(&words).run().exits(0).says(&[&format!("`{dropped}` in gannet.toml:1 does not hold: ")]);
+        desk.call(&words).run().exits(0).says(&[&format!("`{dropped}` (gannet.toml:1) does not hold: ")]);
     }
 }
 

@@ -226,7 +226,7 @@ impl<'a> Choice<'a> {
             let excludes = |(set, _, on): &&(&Arg, Place, bool)| *on && self.exclude_each_other(set, arg);
             if let Some((set, nearer, _)) = decided.iter().find(excludes).filter(|_| is_on) {
                 self.notices.push(format!(
-                    "`{key}` in {place} does not hold: `{}` excludes it ({nearer})",
+                    "`{key}` ({place}) does not hold: `{}` excludes it ({nearer})",
                     set.get_long().unwrap_or_default()
                 ));
                 continue;

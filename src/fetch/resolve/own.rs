@@ -217,9 +217,14 @@ impl Own {
             },
             NetError::RustlsError(error) => failed(format!("{UNREACHABLE}: {}", tls_error::message(error))),
             NetError::NoConnections => failed(UNREACHABLE.to_owned()),
-            error => failed(format!("the resolver failed: {error}")),
+            error => failed(format!("the resolver failed: {}", without_page(&error.to_string()))),
         }
     }
+}
+
+/// What went wrong, without the page that a server of DNS over HTTPS sent with its status.
+fn without_page(message: &str) -> &str {
+    message.split_once(", message: ").map_or(message, |(what, _)| what)
 }
 
 /// The answer for the other family, for which those who have one need not wait long.
@@ -265,5 +270,17 @@ fn code_name(code: ResponseCode) -> String {
         ResponseCode::ServFail => "SERVFAIL: it could not find out".to_owned(),
         ResponseCode::Refused => "REFUSED: it does not answer this machine".to_owned(),
         code => code.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_in_place_of_an_answer_is_not_quoted() {
+        let error = "http unsuccessful code: 404 Not Found, message: <html>\n, message: <p>";
+        assert_eq!(without_page(error), "http unsuccessful code: 404 Not Found");
+        assert_eq!(without_page("no answer"), "no answer");
     }
 }

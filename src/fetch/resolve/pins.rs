@@ -30,9 +30,12 @@ impl FromStr for Pin {
         let host = match host {
             "*" => None,
             host => match Host::parse(host) {
-                Ok(Host::Domain(name)) => Some(name.into()),
-                Ok(_) => return Err(format!("`{host}` is an address, which is dialled as it is")),
-                Err(_) => return Err(format!("`{host}` is no host name; {FORM}")),
+                // Hosts of URLs may have more in them, names that resolve do not: `+` in front is a mark of curl's.
+                Ok(Host::Domain(name)) if name.bytes().all(is_of_name) => Some(name.into()),
+                Ok(Host::Ipv4(_) | Host::Ipv6(_)) => {
+                    return Err(format!("`{host}` is an address, which is dialled as it is"));
+                }
+                _ => return Err(format!("`{host}` is no host name; {FORM}")),
             },
         };
         let port = port.parse().ok().filter(|port| *port > 0);
@@ -41,6 +44,10 @@ impl FromStr for Pin {
         let addresses = addresses.ok_or_else(|| format!("an address is one of IPv4 or IPv6; {FORM}"))?;
         Ok(Self { host, port, addresses })
     }
+}
+
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)
 }
 
 /// An address, that of IPv6 with or without brackets.
@@ -102,6 +109,7 @@ mod tests {
             "h:80:[1.2.3.4]",
             "127.0.0.1:80:127.0.0.2",
             "a b:80:1.2.3.4",
+            "+h:80:1.2.3.4",
             "h:99999:1.2.3.4",
             "h:80:[::1",
         ] {

@@ -18,14 +18,20 @@ impl Given {
         if text.is_empty() {
             return Ok(Self::Default);
         }
-        match arg.get_action() {
-            ArgAction::SetTrue => match text.to_ascii_lowercase().as_str() {
-                "true" | "1" | "yes" | "on" => Ok(Self::switch(true, key)),
-                "false" | "0" | "no" | "off" => Ok(Self::switch(false, key)),
+        let is_on = match text.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" => Some(true),
+            "false" | "no" | "off" => Some(false),
+            _ => None,
+        };
+        match (arg.get_action(), is_on) {
+            (_, Some(on)) if may_stand_alone(arg) => Ok(Self::switch(on, key)),
+            (ArgAction::SetTrue, _) => match text {
+                "1" => Ok(Self::switch(true, key)),
+                "0" => Ok(Self::switch(false, key)),
                 _ => Err(format!("`{text}` is neither `true` nor `false`")),
             },
-            ArgAction::Count => Self::times(text, key),
-            ArgAction::Append => Ok(Self::values(text.lines().map(str::to_owned), key)),
+            (ArgAction::Count, _) => Self::times(text, key),
+            (ArgAction::Append, _) => Ok(Self::values(text.lines().map(str::to_owned), key)),
             _ => Ok(Self::values([text.to_owned()], key)),
         }
     }
@@ -38,10 +44,7 @@ impl Given {
             (ArgAction::Count, DeValue::Integer(times)) => Self::times(times.as_str(), key),
             (ArgAction::Count, DeValue::Boolean(on)) => Ok(Self::switch(*on, key)),
             (ArgAction::Count, _) => Err("is a number, or `true` or `false`".into()),
-            // `--deny-private` and `--body` may stand alone.
-            (_, DeValue::Boolean(on)) if arg.get_num_args().is_some_and(|most| most.min_values() == 0) => {
-                Ok(Self::switch(*on, key))
-            }
+            (_, DeValue::Boolean(on)) if may_stand_alone(arg) => Ok(Self::switch(*on, key)),
             (ArgAction::Append, DeValue::Array(values)) => {
                 let texts: Result<Vec<_>, _> = values.iter().map(|value| scalar(value.get_ref())).collect();
                 Ok(Self::values(texts?, key))
@@ -67,6 +70,11 @@ impl Given {
         let words: Vec<_> = values.into_iter().map(|value| format!("--{key}={value}")).collect();
         if words.is_empty() { Self::Default } else { Self::Words(words) }
     }
+}
+
+/// Whether the flag may have no value: a switch, `--deny-private`, `--body`.
+fn may_stand_alone(arg: &Arg) -> bool {
+    arg.get_num_args().is_some_and(|most| most.min_values() == 0)
 }
 
 /// A value that could be typed.
@@ -143,6 +151,10 @@ mod tests {
             ("insecure", "Yes", words(&["--insecure"])),
             ("insecure", "0", Ok(Given::Default)),
             ("verbose", "1", words(&["--verbose"])),
+            ("quiet", "true", words(&["--quiet"])),
+            ("deny-private", "true", words(&["--deny-private"])),
+            ("deny-private", "never", words(&["--deny-private=never"])),
+            ("user-agent", "on", words(&["--user-agent=on"])),
             ("header", "A: b\nC: d", words(&["--header=A: b", "--header=C: d"])),
         ] {
             assert_eq!(with_arg(key, |arg| Given::of_text(text, key, arg)), expected, "{key}={text}");
