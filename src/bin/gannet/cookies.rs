@@ -15,12 +15,13 @@ use gannet::fetch::Jar;
 use tempfile::NamedTempFile;
 
 use crate::args::CookieArgs;
+use crate::whole_file;
 
 /// How often a job writes its cookies, if they have changed: what a run that is killed may lose.
 const EVERY: Duration = Duration::from_secs(10);
 
 /// Longer files are not read, bytes: 3,000 cookies of 4 KiB are less.
-const LONGEST: u64 = 16 * 1024 * 1024;
+const LONGEST: u64 = 16 * whole_file::MIB;
 
 /// The jar of a run and where it goes.
 pub(crate) struct CookieFiles {
@@ -125,10 +126,8 @@ impl Place {
 }
 
 fn load(jar: &Jar, path: &Path) -> Result<(), Error> {
-    use std::io::Read as _;
-    let mut text = String::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(LONGEST).read_to_string(&mut text));
-    let loaded = read.map_err(|why| why.to_string()).and_then(|_| jar.load(&text));
+    let read = whole_file::text(path, LONGEST);
+    let loaded = read.map_err(|why| why.to_string()).and_then(|text| jar.load(&text));
     loaded.map_err(|why| {
         Error::Config(format!(
             "cannot read the cookies of `{}`: {why}\nhint: it must be a Netscape cookie file, as `curl -c` writes it",

@@ -19,6 +19,7 @@ mod reports;
 mod run;
 mod settings;
 mod signals;
+mod whole_file;
 
 use std::process::ExitCode;
 

@@ -14,7 +14,7 @@
 //! A key at the top holds for each command that has the flag, a section for its command alone, and comes first. Every key
 //! must be a flag of some command, so that a typing error is found wherever it stands.
 
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Command, CommandFactory as _, FromArgMatches as _};
@@ -26,9 +26,7 @@ use toml::de::{DeTable, DeValue};
 use super::given::Given;
 use super::{COMMANDS, is_setting, keys, message};
 use crate::args::{HostArgs, HostSettings};
-
-/// The longest file that is read, bytes.
-const MAX_FILE: u64 = 1024 * 1024;
+use crate::whole_file;
 
 /// The section of settings for single hosts.
 const HOST: &str = "host";
@@ -46,23 +44,12 @@ impl File {
     /// # Errors
     /// [`Error::Config`] when it cannot be read, is no TOML, or has a key that is no flag; says where.
     pub(super) fn read(path: &Path, root: &Command) -> Result<Option<Self>, Error> {
-        let fault =
-            |why: &dyn std::fmt::Display| Error::Config(format!("cannot read `{}`: {why}", path.display()));
-        match std::fs::metadata(path) {
+        let text = match whole_file::text(path, whole_file::MIB) {
             Err(why) if matches!(why.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 return Ok(None);
             }
-            Err(why) => return Err(fault(&why)),
-            Ok(_) => {}
-        }
-        let mut text = String::new();
-        // A pipe or a device does not say how long it is.
-        let read =
-            std::fs::File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_string(&mut text));
-        read.map_err(|why| fault(&why))?;
-        if text.len() as u64 > MAX_FILE {
-            return Err(fault(&"it is longer than 1 MiB"));
-        }
+            read => read.map_err(|why| Error::Config(format!("cannot read `{}`: {why}", path.display())))?,
+        };
         // It is read once, and its values point into it as long as the process lives.
         let text: &'static str = text.leak();
         let table = match DeTable::parse(text) {

@@ -9,6 +9,10 @@ use gannet::fetch::{
 };
 
 use crate::args::{ConnectionArgs, MinTls};
+use crate::whole_file;
+
+/// The longest file of certificates, bytes: all of a system are a quarter of a megabyte.
+const LONGEST: u64 = 16 * whole_file::MIB;
 
 /// What people are told first.
 pub(crate) fn notices(args: &ConnectionArgs) -> Vec<String> {
@@ -60,7 +64,7 @@ fn client(args: &ConnectionArgs) -> Result<Option<ClientCertificate>, Error> {
 }
 
 fn read(flag: &str, path: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(path)
+    whole_file::bytes(path, LONGEST)
         .map_err(|why| Error::Config(format!("`--{flag}`: cannot read `{}`: {why}", path.display())))
 }
 

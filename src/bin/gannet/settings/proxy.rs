@@ -3,19 +3,18 @@
 //! What is given replaces the environment's proxies altogether; its `no_proxy` holds unless `--noproxy` is given. No
 //! message quotes a password.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use gannet::error::Error;
 use gannet::fetch::proxy::{NoProxy, Proxy, ProxyOptions, Rotate};
 
 use crate::args::{ProxyArgs, Rotation};
+use crate::whole_file;
 
 /// Proxies of a list.
 const MOST: usize = 10_000;
 /// Bytes of its file.
-const MOST_BYTES: u64 = 4 << 20;
+const MOST_BYTES: u64 = 4 * whole_file::MIB;
 
 /// The proxies that are asked for.
 pub(super) fn options(args: &ProxyArgs) -> Result<ProxyOptions, Error> {
@@ -72,9 +71,7 @@ fn given(values: &[String]) -> Result<ProxyOptions, Error> {
 /// Those of a file: one on a line, blank lines and those with `#` left out.
 fn read(path: &Path) -> Result<Vec<Proxy>, Error> {
     let name = path.display();
-    let mut text = String::new();
-    File::open(path)
-        .and_then(|file| file.take(MOST_BYTES + 1).read_to_string(&mut text))
+    let text = whole_file::text(path, MOST_BYTES)
         .map_err(|why| Error::Config(format!("cannot read `{name}`: {why}")))?;
     let mut list = Vec::new();
     // Some editors begin a file with a mark of its encoding.
@@ -87,7 +84,7 @@ fn read(path: &Path) -> Result<Vec<Proxy>, Error> {
     }
     match list.len() {
         0 => Err(Error::Config(format!("`{name}` holds no proxy"))),
-        count if count > MOST || text.len() as u64 > MOST_BYTES => {
+        count if count > MOST => {
             Err(Error::Config(format!("`{name}` is too long: at most {MOST} proxies are taken")))
         }
         _ => Ok(list),

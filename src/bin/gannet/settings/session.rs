@@ -1,7 +1,5 @@
 //! Credentials as they were typed: read, checked, made into what the client takes.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,9 +8,7 @@ use gannet::fetch::{Credentials, Netrc, Scheme, SessionOptions};
 
 use super::secret::secret;
 use crate::args::{AuthType, LoginArgs};
-
-/// A longer netrc is none, bytes.
-const LONGEST: u64 = 1024 * 1024;
+use crate::whole_file;
 
 /// What of a session is known before the run, but for cookies.
 pub(super) fn options(args: &LoginArgs) -> Result<SessionOptions, Error> {
@@ -94,12 +90,7 @@ fn usual_netrc() -> Result<PathBuf, Error> {
 
 fn read(path: &Path, scheme: Scheme) -> Result<Netrc, Error> {
     let wrong = |why: String| Error::Config(format!("cannot read `{}`: {why}", path.display()));
-    let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text));
-    read.map_err(|why| wrong(why.to_string()))?;
-    if text.len() as u64 > LONGEST {
-        return Err(wrong("it is longer than a megabyte".into()));
-    }
+    let text = whole_file::text(path, whole_file::MIB).map_err(|why| wrong(why.to_string()))?;
     Netrc::parse(&text, scheme).map_err(wrong)
 }
 
