@@ -324,15 +324,10 @@ impl Http {
 
     /// Makes sure that the certificates of the system are read, off the runtime's threads.
     pub(super) async fn prepare_tls(&self) {
-        if self.shared.verifier.is_loaded() {
-            return;
+        let verifier = &self.shared.verifier;
+        if !verifier.is_loaded() {
+            self.certificates.get_or_init(|| verifier.prepare()).await;
         }
-        let load = || async {
-            let verifier = Arc::clone(&self.shared.verifier);
-            // Should the thread pool be shutting down, the handshake loads them.
-            let _ = tokio::task::spawn_blocking(move || verifier.load()).await;
-        };
-        self.certificates.get_or_init(load).await;
     }
 }
 
@@ -390,12 +385,7 @@ fn ready(verifier: &Arc<LazyVerifier>) -> Ready {
     let verifier = Arc::clone(verifier);
     Arc::new(move || {
         let verifier = Arc::clone(&verifier);
-        Box::pin(async move {
-            if !verifier.is_loaded() {
-                // Should the thread pool be shutting down, the handshake loads them.
-                let _ = tokio::task::spawn_blocking(move || verifier.load()).await;
-            }
-        })
+        Box::pin(async move { verifier.prepare().await })
     })
 }
 

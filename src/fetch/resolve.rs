@@ -20,6 +20,7 @@ mod own;
 mod own;
 mod pins;
 mod server;
+mod setup;
 pub(super) mod system;
 
 use std::collections::HashSet;

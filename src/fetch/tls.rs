@@ -43,16 +43,19 @@ impl LazyVerifier {
         })
     }
 
-    /// Whether [`load`](Self::load) has nothing to do any more.
+    /// Whether [`prepare`](Self::prepare) has nothing to do any more.
     pub(super) fn is_loaded(&self) -> bool {
         self.options.insecure || self.trusted.get().is_some()
     }
 
-    /// Reads the certificates of the system, if they are asked for. Blocks.
-    pub(super) fn load(&self) {
-        if !self.options.insecure {
-            let _ = self.trusted();
+    /// Reads the certificates of the system, if they are asked for, off the runtime's threads.
+    pub(super) async fn prepare(self: &Arc<Self>) {
+        if self.is_loaded() {
+            return;
         }
+        let verifier = Arc::clone(self);
+        // Should the thread pool be shutting down, the handshake reads them. So it is with what went wrong.
+        let _ = tokio::task::spawn_blocking(move || verifier.trusted().is_ok()).await;
     }
 
     /// A client configuration that asks this verifier. The caller adds the protocols.

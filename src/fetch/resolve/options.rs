@@ -9,6 +9,7 @@ use super::names::{Names, Ready};
 use super::order::Family;
 use super::pins::Pin;
 use super::server::NameServer;
+use super::setup::Setup;
 use super::{own, system};
 
 /// How names become addresses.
@@ -52,7 +53,7 @@ impl DnsOptions {
             NameServer::Configured => None,
             NameServer::Servers(servers) => Some(servers.clone()),
         };
-        let setup = own::Setup { servers, family: self.family, timeout, tls, ready, pins: self.pins.clone() };
+        let setup = Setup { servers, family: self.family, timeout, tls, ready, pins: self.pins.clone() };
         Ok(Names::new(own::source(setup)?, self))
     }
 }

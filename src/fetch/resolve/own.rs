@@ -20,15 +20,15 @@ use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
 use hickory_resolver::{Resolver, TokioResolver};
-use rustls::ClientConfig;
 use tokio::sync::OnceCell;
 
 use super::answer::{DnsFault, Failure, Found};
 use super::diagnose::{self, Diagnosis};
-use super::names::{LookUp, Ready};
+use super::names::LookUp;
 use super::order::{Family, interleave};
-use super::pins::{Pin, pinned};
+use super::pins::pinned;
 use super::server::{Server, Transport};
+use super::setup::Setup;
 use crate::fetch::{classify, tls_error};
 
 /// The longest wait for one answer; a question is asked again once.
@@ -45,18 +45,6 @@ const UNREACHABLE: &str = "the resolver cannot be reached";
 
 /// Questions at once over one connection; the fetches under way bound them, too.
 const AT_ONCE: usize = 1024;
-
-/// What it is made of.
-pub(super) struct Setup {
-    /// `None`: those of `/etc/resolv.conf`.
-    pub(super) servers: Option<Vec<Server>>,
-    pub(super) family: Family,
-    pub(super) timeout: Duration,
-    pub(super) tls: ClientConfig,
-    pub(super) ready: Ready,
-    /// They hold for the name of a server, too.
-    pub(super) pins: Vec<Pin>,
-}
 
 /// What is said of one family; `None`, if it was not asked for.
 type Answer = Result<Option<Lookup>, NetError>;
