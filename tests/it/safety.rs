@@ -197,6 +197,20 @@ fn a_list_names_no_files() {
     assert!(kinds.iter().all(is_no_file), "{kinds:?}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_without_an_end_is_an_error_and_not_cut() {
+    let url = "http://127.0.0.1:9/";
+    for flag in ["--config", "--cacert", "--netrc-file", "--proxy-list", "--load-cookies"] {
+        let ran = run(["fetch", url, flag, "/dev/zero"]).exits(2);
+        assert!(
+            ran.stderr.contains("cannot read") && ran.stderr.contains("it is longer than"),
+            "{}",
+            ran.stderr
+        );
+    }
+}
+
 /// Fetches a page that redirects to an address of metadata, by way of a proxy.
 fn metadata(flags: &[&str]) -> Ran {
     let proxy = Raw::serve(|mut conn| {
