@@ -331,7 +331,7 @@ fn each_promise_is_held_by_the_tests_that_it_names() {
     assert!(named > 10, "{named}");
 }
 
-/// Files that the map of the house names, below `src/` or, within the frontier's section, below `src/frontier/`.
+/// Files that the map of the house names, below `src/` or, in the sections of these, below `src/fetch/` or `src/frontier/`.
 #[test]
 fn the_files_of_the_architecture_exist() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -339,7 +339,7 @@ fn the_files_of_the_architecture_exist() {
     let files: BTreeSet<_> =
         words.map(|word| word.trim_end_matches('.')).filter(|w| w.ends_with(".rs")).collect();
     let is_there = |file: &str| {
-        ["src", "src/frontier", "src/frontier/store/disk", "."]
+        ["src", "src/fetch", "src/frontier", "src/frontier/store/disk", "."]
             .iter()
             .any(|at| root.join(at).join(file).exists())
     };
