@@ -40,8 +40,8 @@ fn urls(servers: &[Raw]) -> Vec<String> {
     (0..4).flat_map(|n| servers.iter().map(move |server| server.url(&format!("/{n}")).to_string())).collect()
 }
 
-fn gaps(seen: &Seen) -> Duration {
-    seen.starts.windows(2).map(|pair| pair[1] - pair[0]).min().unwrap()
+fn span(seen: &Seen) -> Duration {
+    *seen.starts.last().unwrap() - seen.starts[0]
 }
 
 #[test]
@@ -60,9 +60,10 @@ fn servers_at_one_address_share_the_limit_and_the_delay() {
     let args = ["fetch", "--per-ip", "--delay", "100ms", "-q"].map(str::to_owned);
     let ran = run(args.into_iter().chain(urls(&servers)));
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    // The server's clock and the client's start are not the same moment.
-    let least = gaps(&seen.lock().unwrap());
-    assert!(least > Duration::from_millis(60), "{least:?}");
+    // Twelve starts. Two that come close together tell nothing: a loaded machine is late with the first. Three hosts with
+    // delays of their own would need 300 ms.
+    let span = span(&seen.lock().unwrap());
+    assert!(span > Duration::from_millis(1000), "{span:?}");
 }
 
 #[test]
