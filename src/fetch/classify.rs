@@ -11,7 +11,7 @@ use std::io;
 
 use super::proxy::Blame;
 use super::resolve::{DnsFault, ResolveError};
-use super::tls_error;
+use super::tls;
 use super::trace::Stage;
 use super::{ErrorKind, Phase};
 
@@ -95,7 +95,7 @@ fn judge(error: &(dyn Error + 'static), phase: Phase) -> Option<(ErrorKind, Stri
         return Some((if blocked { ErrorKind::BlockedAddress } else { ErrorKind::Dns }, error.to_string()));
     }
     if let Some(error) = error.downcast_ref::<rustls::Error>() {
-        return Some((ErrorKind::Tls, tls_error::message(error)));
+        return Some((ErrorKind::Tls, tls::error::message(error)));
     }
     if let Some(error) = error.downcast_ref::<h2::Error>() {
         return Some((h2_kind(error, phase), h2_message(error)));

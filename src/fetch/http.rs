@@ -36,7 +36,7 @@ use super::proxy::{Passage, Pools, Proxies, ProxyOptions, Route};
 use super::resolve::{self, DnsOptions, Names, Ready};
 use super::session::{Asking, HostOptions, Session, SessionOptions};
 use super::tls::LazyVerifier;
-use super::tls_options::TlsOptions;
+use super::tls::options::TlsOptions;
 use super::trace::{ProbeLayer, TRACE, Trace};
 use super::turns::Sharing;
 use super::{Cache, Connections, Fetch, FetchError, Request, Response};

@@ -4,6 +4,11 @@
 //! plain `http` neither pays for them (some 10 ms) nor needs them, which matters on a fresh machine or
 //! in a container without a certificate bundle. There, `https` fails with a message that says so.
 
+pub(super) mod error;
+pub(super) mod options;
+mod sessions;
+mod signatures;
+
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -16,10 +21,9 @@ use rustls::server::ParsedCertificate;
 use rustls::{CipherSuite, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
-use super::tls_error::{self, refine};
-use super::tls_options::{Introduction, TlsOptions};
-use super::tls_sessions::Sessions;
-use super::tls_signatures;
+use self::error::refine;
+use self::options::{Introduction, TlsOptions};
+use self::sessions::Sessions;
 
 /// Verifies servers against the certificates of the system, those given in their place, or not at all (`--insecure`).
 #[derive(Debug)]
@@ -76,7 +80,7 @@ impl LazyVerifier {
     fn trusted(&self) -> Result<&Arc<dyn ServerCertVerifier>, Error> {
         let make = || {
             let mut provider = CryptoProvider::clone(&self.provider);
-            provider.signature_verification_algorithms.all = tls_signatures::all();
+            provider.signature_verification_algorithms.all = signatures::all();
             match &self.options.roots {
                 None => system(provider),
                 Some(given) => given_ones(Arc::clone(&given.store), provider),
@@ -138,7 +142,7 @@ impl ServerCertVerifier for LazyVerifier {
             self.trusted()?.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         verified.or_else(|error| match &self.options.roots {
             // What `openssl req -x509` makes is a CA and the server in one. It is checked for its dates before that is found.
-            Some(roots) if tls_error::is_of_ca(&error) && roots.has(end_entity) => {
+            Some(roots) if error::is_of_ca(&error) && roots.has(end_entity) => {
                 verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
                 Ok(ServerCertVerified::assertion())
             }

@@ -3,7 +3,7 @@
 //! Each fetch runs inside a task-local [`Trace`]; the resolver ([`resolve`](super::resolve)) and a
 //! layer around the connector ([`Probe`]) write into it. So the fetch knows, at any moment, whether it
 //! is resolving, connecting or waiting for the server, and in the end how long the first two took. When the handshake of
-//! TLS begins, its cache of sessions ([`tls_sessions`](super::tls_sessions)) tells. A reused connection touches nothing here.
+//! TLS begins, its cache of sessions (`tls/sessions.rs`) tells. A reused connection touches nothing here.
 //!
 //! A dial may be outrun by a connection that another fetch gives back, or shares. The client then finishes the
 //! dial in a task of its own; the probe notices and stops telling this fetch about it, and drops a dial that still waits

@@ -12,7 +12,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 
 use super::server::{Server, Transport};
-use crate::fetch::{classify, tls_error};
+use crate::fetch::{classify, tls};
 
 /// What is wrong.
 pub(super) struct Diagnosis {
@@ -49,5 +49,5 @@ fn handshake(at: SocketAddr, name: &str, tls: ClientConfig, timeout: Duration) -
 pub(super) fn message(error: &io::Error) -> String {
     let inner = error.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static));
     let tls = std::iter::successors(inner, |error| error.source()).find_map(|error| error.downcast_ref());
-    tls.map_or_else(|| classify::tidy(&error.to_string()), tls_error::message)
+    tls.map_or_else(|| classify::tidy(&error.to_string()), tls::error::message)
 }

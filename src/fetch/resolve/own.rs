@@ -29,7 +29,7 @@ use super::order::{Family, interleave};
 use super::pins::pinned;
 use super::server::{Server, Transport};
 use super::setup::Setup;
-use crate::fetch::{classify, tls_error};
+use crate::fetch::{classify, tls};
 
 /// The longest wait for one answer; a question is asked again once.
 const MAX_WAIT: Duration = Duration::from_secs(5);
@@ -203,7 +203,7 @@ impl Own {
                 exhausted: classify::is_exhausted_io(error),
                 ..failed(format!("{UNREACHABLE}: {}", diagnose::message(error)))
             },
-            NetError::RustlsError(error) => failed(format!("{UNREACHABLE}: {}", tls_error::message(error))),
+            NetError::RustlsError(error) => failed(format!("{UNREACHABLE}: {}", tls::error::message(error))),
             NetError::NoConnections => failed(UNREACHABLE.to_owned()),
             error => failed(format!("the resolver failed: {}", without_page(&error.to_string()))),
         }

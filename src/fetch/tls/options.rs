@@ -1,7 +1,7 @@
 //! [`TlsOptions`]: whom TLS trusts, as whom it introduces itself, and how old it may be.
 //!
 //! What was read of files is checked here, before the first request: each fault says what was expected in its place. The
-//! [verifier](super::tls) is made of it. Nothing here does I/O.
+//! [verifier](super) is made of it. Nothing here does I/O.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys, RootCertStore, SignatureScheme, SupportedProtocolVersion};
 
-use super::http::BuildError;
-use super::tls::provider;
+use super::super::http::BuildError;
+use super::provider;
 
 /// How TLS is spoken. The default trusts whom the system trusts, has no certificate of its own, and speaks TLS 1.2 and 1.3.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +29,7 @@ pub struct TlsOptions {
 }
 
 impl TlsOptions {
-    pub(super) fn versions(&self) -> &'static [&'static SupportedProtocolVersion] {
+    pub(in crate::fetch) fn versions(&self) -> &'static [&'static SupportedProtocolVersion] {
         match self.min_version {
             TlsVersion::V1_2 => rustls::ALL_VERSIONS,
             TlsVersion::V1_3 => TLS13_ONLY,
@@ -52,7 +52,7 @@ pub enum TlsVersion {
 /// CAs that are trusted.
 #[derive(Clone, Debug)]
 pub struct Roots {
-    pub(super) store: Arc<RootCertStore>,
+    pub(in crate::fetch) store: Arc<RootCertStore>,
     /// The same as they came.
     given: Arc<[CertificateDer<'static>]>,
 }
@@ -73,7 +73,7 @@ impl Roots {
     }
 
     /// Whether this very certificate is one of them.
-    pub(super) fn has(&self, certificate: &CertificateDer<'_>) -> bool {
+    pub(in crate::fetch) fn has(&self, certificate: &CertificateDer<'_>) -> bool {
         self.given.iter().any(|given| given == certificate)
     }
 }
@@ -121,7 +121,7 @@ pub enum CertificateError {
 
 /// Shows the certificate to whoever asks, if there is one.
 #[derive(Debug)]
-pub(super) struct Introduction(pub(super) Option<ClientCertificate>);
+pub(in crate::fetch) struct Introduction(pub(in crate::fetch) Option<ClientCertificate>);
 
 impl ResolvesClientCert for Introduction {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {

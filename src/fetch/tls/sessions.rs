@@ -5,7 +5,7 @@
 //! (TLS 1.3 uses each once), or one session (TLS 1.2). Nothing is sent before the handshake is over (no early data).
 //!
 //! rustls asks it for what it knows of a server as the first thing of each handshake, within the dial: so this is also
-//! where [`Trace`](super::trace::Trace) learns that TCP is done and TLS begins.
+//! where [`Trace`](super::super::trace::Trace) learns that TCP is done and TLS begins.
 
 use rustls::NamedGroup;
 use rustls::client::{
@@ -13,17 +13,17 @@ use rustls::client::{
 };
 use rustls::pki_types::ServerName;
 
-use super::trace::TRACE;
+use super::super::trace::TRACE;
 
 /// Servers whose sessions are kept; a session holds the server's certificates as well, so some kilobytes.
 const SERVERS: usize = 128;
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Sessions(ClientSessionMemoryCache);
+pub(in crate::fetch) struct Sessions(ClientSessionMemoryCache);
 
 impl Sessions {
-    pub(super) fn new() -> Self {
+    pub(in crate::fetch) fn new() -> Self {
         // It counts tickets, and gives each server room for eight.
         Self(ClientSessionMemoryCache::new(8 * SERVERS))
     }

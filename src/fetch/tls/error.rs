@@ -1,7 +1,7 @@
 //! Names the trouble with a certificate or a handshake as people do.
 //!
 //! [`refine`] is called by the verifier, which alone sees the certificate, [`message`] by
-//! [`classify`](super::classify). `tests/it/badssl.rs` holds both to servers that are bad in each way.
+//! [`classify`](super::super::classify). `tests/it/badssl.rs` holds both to servers that are bad in each way.
 
 use rustls::pki_types::CertificateDer;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
@@ -9,7 +9,11 @@ use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerInco
 const OLD: &str = "the server speaks no version of TLS that is still safe (all are older than TLS 1.2, or than `--min-tls`)";
 
 /// Says more of an unknown issuer than the verifier of the system does.
-pub(super) fn refine(error: Error, own: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Error {
+pub(in crate::fetch) fn refine(
+    error: Error,
+    own: &CertificateDer<'_>,
+    others: &[CertificateDer<'_>],
+) -> Error {
     let Error::InvalidCertificate(why) = &error else { return error };
     let unknown = matches!(why, CertificateError::UnknownIssuer);
     let message = match why {
@@ -24,12 +28,12 @@ pub(super) fn refine(error: Error, own: &CertificateDer<'_>, others: &[Certifica
 }
 
 /// Whether a server is refused since it shows the certificate of a CA.
-pub(super) fn is_of_ca(error: &Error) -> bool {
+pub(in crate::fetch) fn is_of_ca(error: &Error) -> bool {
     matches!(error, Error::InvalidCertificate(why) if is_ca(why))
 }
 
 /// What an error of the TLS library comes down to, in words.
-pub(super) fn message(error: &Error) -> String {
+pub(in crate::fetch) fn message(error: &Error) -> String {
     match error {
         Error::InvalidCertificate(why) => certificate(why),
         Error::InvalidMessage(

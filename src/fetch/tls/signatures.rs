@@ -23,7 +23,7 @@ const SLOTS: usize = 4096;
 
 /// The algorithms of the crypto provider, each of which remembers what it found good. Shared by the process, as the
 /// answers are.
-pub(super) fn all() -> &'static [Algorithm] {
+pub(in crate::fetch) fn all() -> &'static [Algorithm] {
     static GOOD: Good = Good::new();
     static ALL: LazyLock<&'static [Algorithm]> = LazyLock::new(|| {
         let plain = rustls::crypto::ring::default_provider().signature_verification_algorithms.all;
