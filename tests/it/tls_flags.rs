@@ -9,7 +9,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 use crate::connections::{https, secure, trusting};
 use crate::gannet::{Ran, run, text};
 use crate::pki::{Ca, Identity, ca, organization, pem, sans};
-use crate::servers::{Server, program};
+use crate::servers::{Server, nginx, program};
 use crate::tls;
 
 /// A directory with what is written into it.
@@ -73,6 +73,53 @@ fn cacert_is_trusted_in_place_of_the_system() {
     let directory = tempfile::tempdir().unwrap();
     let other = files.put("other.pem", &pem("CERTIFICATE", system.cert.der()));
     refused(&trusting(&own, &directory, &["fetch", &url, "--cacert", &other]).run(), "unknown issuer");
+}
+
+/// Two names on one address: each gets its own certificate, and its own pages.
+#[test]
+fn the_name_of_the_url_is_asked_for_wherever_it_is_resolved_to() {
+    let (files, ca) = (Files::new(), ca("Root"));
+    let names = ["one.test", "two.test"];
+    let identities = names.map(|name| ca.leaf(|params| params.subject_alt_names = sans([name.to_owned()])));
+    let pems =
+        identities.map(|own| pem("CERTIFICATE", &own.chain[0]) + &pem("PRIVATE KEY", own.key.secret_der()));
+    let block = |name: &str| {
+        let file = format!("DIR/www/{name}.pem");
+        format!(
+            "server {{ listen 127.0.0.1:PORT ssl; server_name {name}; ssl_certificate {file}; ssl_certificate_key {file};
+             return 200 '$ssl_server_name $host'; }}"
+        )
+    };
+    let own = [("one.test.pem", &*pems[0]), ("two.test.pem", &*pems[1])];
+    let Some(server) = nginx(&names.map(block).concat(), &own) else { return };
+    let port = server.port;
+    let urls = names.map(|name| format!("https://{name}:{port}/"));
+    let pins = names.map(|name| format!("{name}:{port}:127.0.0.1"));
+    let ran = fetch(&[
+        &urls[0],
+        &urls[1],
+        "--resolve",
+        &pins[0],
+        "--resolve",
+        &pins[1],
+        "--cacert",
+        &files.ca(&ca),
+        "--body",
+        "--mode",
+        "gather",
+    ])
+    .exits(0);
+    let said: Vec<_> = ran.records().iter().map(|record| text(record, "body").to_owned()).collect();
+    assert_eq!(said, ["one.test one.test", "two.test two.test"]);
+    // The name counts, not the address: the certificate of one is not that of the other.
+    let ran = fetch(&[
+        &format!("https://three.test:{port}/"),
+        "--resolve",
+        &format!("*:{port}:127.0.0.1"),
+        "--cacert",
+        &files.ca(&ca),
+    ]);
+    refused(&ran.exits(4), "not valid for name");
 }
 
 /// What `openssl req -x509` makes: a CA that is the server itself.
