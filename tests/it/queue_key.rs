@@ -66,6 +66,22 @@ fn servers_at_one_address_share_the_limit_and_the_delay() {
     assert!(span > Duration::from_millis(1000), "{span:?}");
 }
 
+/// Names of domains of their own, on one address: limits per host would let them go all at once.
+#[test]
+fn names_that_lead_to_one_address_share_the_limit() {
+    for (key, alone) in [("ip", true), ("domain", false)] {
+        let seen = Arc::default();
+        let server = slow(&seen);
+        let pin = format!("*:{}:127.0.0.1", server.port());
+        let args = ["crawl", "--depth=0", "--queue-key", key, "--per-host=1", "-q", "--resolve", &pin];
+        let names = (0..12).map(|n| format!("http://name{n}.test:{}/", server.port()));
+        let ran = run(args.map(str::to_owned).into_iter().chain(names));
+        assert_eq!((ran.code, ran.records().len()), (Some(0), 12), "{}", ran.stderr);
+        let most = seen.lock().unwrap().most;
+        assert_eq!(most == 1, alone, "{key}: {most} at once");
+    }
+}
+
 #[test]
 fn hosts_of_a_domain_share_the_limit_also_behind_a_proxy_and_an_address_is_not_known_there() {
     let hosts = ["a.x.test", "b.x.test", "x.test"];
