@@ -22,6 +22,7 @@ use reqwest::header::{
     IF_RANGE, IF_UNMODIFIED_SINCE, LOCATION, RANGE,
 };
 use reqwest::{Method, Version};
+use tokio::sync::Semaphore;
 
 use self::directives::Directives;
 use self::entry::Entry;
@@ -33,9 +34,16 @@ use crate::url::CrawlUrl;
 const CONDITIONS: [HeaderName; 6] =
     [IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE];
 
+/// Answers that are read or written at once: each takes a thread, and the memory of its allocator.
+const AT_ONCE: usize = 8;
+
 /// A directory of answers. Cheap to clone; several processes may use one.
 #[derive(Clone, Debug)]
-pub struct Cache(Arc<Store>);
+pub struct Cache {
+    store: Arc<Store>,
+    /// Those who are at the disk.
+    turns: Arc<Semaphore>,
+}
 
 /// How the cache took part in an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +84,8 @@ impl Cache {
     /// # Errors
     /// When it cannot be made or read, or holds something else.
     pub fn open(directory: &Path, most: u64) -> io::Result<Self> {
-        Store::open(directory, most).map(|store| Self(Arc::new(store)))
+        let store = Arc::new(Store::open(directory, most)?);
+        Ok(Self { store, turns: Arc::new(Semaphore::new(AT_ONCE)) })
     }
 
     /// Looks for the answer to a request. `is_guarded`: one that did not come from a public address will not do.
@@ -98,8 +107,8 @@ impl Cache {
             sent: SystemTime::now(),
         };
         if !passes {
-            let (store, url) = (Arc::clone(&self.0), visit.url.clone());
-            let found = tokio::task::spawn_blocking(move || store.get(&url)).await.ok().flatten();
+            let url = visit.url.clone();
+            let found = self.on_disk(move |store| store.get(&url)).await.flatten();
             visit.entry = found.filter(|entry| entry.is_public || !is_guarded);
             visit.sent = SystemTime::now();
         }
@@ -107,15 +116,23 @@ impl Cache {
     }
 
     async fn put(&self, entry: Entry) {
-        let store = Arc::clone(&self.0);
         // See the module: an answer that cannot be kept is an answer all the same.
-        let _ = tokio::task::spawn_blocking(move || store.put(&entry)).await;
+        self.on_disk(move |store| store.put(&entry)).await;
     }
 
     async fn remove(&self, urls: Vec<String>) {
-        let store = Arc::clone(&self.0);
-        let remove = move || urls.iter().try_for_each(|url| store.remove(url));
-        let _ = tokio::task::spawn_blocking(remove).await;
+        self.on_disk(move |store| urls.iter().try_for_each(|url| store.remove(url))).await;
+    }
+
+    /// Does this off the runtime's threads; `None` where that cannot be.
+    async fn on_disk<T: Send + 'static>(&self, work: impl FnOnce(&Store) -> T + Send + 'static) -> Option<T> {
+        let turn = Arc::clone(&self.turns).acquire_owned().await.ok()?;
+        let store = Arc::clone(&self.store);
+        let work = move || {
+            let _turn = turn;
+            work(&store)
+        };
+        tokio::task::spawn_blocking(work).await.ok()
     }
 }
 
