@@ -70,8 +70,8 @@ pub(crate) struct Loaded {
 /// # Errors
 /// [`Error::Config`] for a file or a variable that says what cannot be; names it.
 pub(crate) fn load(words: &[OsString], again: bool) -> Result<Loaded, Error> {
-    let parser = || Args::command().args_override_self(again);
-    let typed = parser().try_get_matches_from(words).unwrap_or_else(|why| why.exit());
+    let typed = Args::command().args_override_self(again).try_get_matches_from(words);
+    let typed = typed.unwrap_or_else(|why| why.exit());
     let name = typed.subcommand_name().unwrap_or_default().to_owned();
     let mut loaded = Loaded {
         args: Args::from_arg_matches(&typed).unwrap_or_else(|why| why.exit()),
@@ -100,28 +100,36 @@ pub(crate) fn load(words: &[OsString], again: bool) -> Result<Loaded, Error> {
         loaded.hosts.extend(file.hosts()?);
     }
     let Choice { set, words: added, .. } = choice;
-    // The program and the command stay in front.
-    let (front, rest) = words.split_at(2.min(words.len()));
-    let complete = |added: &[&str]| -> Vec<OsString> {
-        front.iter().cloned().chain(added.iter().map(OsString::from)).chain(rest.iter().cloned()).collect()
-    };
-    let all: Vec<&str> = added.iter().flat_map(|(_, _, words)| words).map(String::as_str).collect();
-    if !all.is_empty() {
-        loaded.matches = parser().try_get_matches_from(complete(&all)).map_err(|why| {
-            let alone = |words: &[String]| complete(&words.iter().map(String::as_str).collect::<Vec<_>>());
-            let wrong = |words: &[String]| parser().try_get_matches_from(alone(words)).err();
-            let culprit = added.iter().find_map(|(key, place, words)| Some((key, place, wrong(words)?)));
-            match culprit {
-                Some((key, place, why)) => refused(key, place, &message(&why)),
-                None => Error::Config(message(&why)),
-            }
-        })?;
+    if !added.is_empty() {
+        loaded.matches = completed(words, &added, again)?;
         loaded.args = Args::from_arg_matches(&loaded.matches).map_err(|why| Error::Config(message(&why)))?;
     }
     loaded.places =
         set.into_iter().filter_map(|(arg, place, _)| Some((arg.get_long()?.to_owned(), place))).collect();
     loaded.files = files.into_iter().map(|file| file.path).collect();
     Ok(loaded)
+}
+
+/// What was typed, with words added behind the program and its command.
+fn completed(
+    words: &[OsString],
+    added: &[(String, Place, Vec<String>)],
+    again: bool,
+) -> Result<ArgMatches, Error> {
+    let (front, rest) = words.split_at(2.min(words.len()));
+    let parse = |added: &[&Vec<String>]| {
+        let added = added.iter().flat_map(|words| words.iter()).map(OsString::from);
+        let all = front.iter().cloned().chain(added).chain(rest.iter().cloned());
+        Args::command().args_override_self(again).try_get_matches_from(all)
+    };
+    let all: Vec<_> = added.iter().map(|(_, _, words)| words).collect();
+    parse(&all).map_err(|why| {
+        let culprit = added.iter().find_map(|(key, place, words)| Some((key, place, parse(&[words]).err()?)));
+        match culprit {
+            Some((key, place, why)) => refused(key, place, &message(&why)),
+            None => Error::Config(message(&why)),
+        }
+    })
 }
 
 /// The files that count, the nearest last.
