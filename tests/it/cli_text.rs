@@ -24,7 +24,9 @@ fn assert_snapshot(name: &str, text: &str) {
 
 #[test]
 fn help_is_what_it_was() {
-    for command in ["", "crawl", "fetch", "robots", "report", "demo", "origin", "completions", "man"] {
+    for command in
+        ["", "crawl", "fetch", "robots", "report", "config", "demo", "origin", "completions", "man"]
+    {
         for flag in ["-h", "--help"] {
             let args: Vec<_> = [command, flag].into_iter().filter(|arg| !arg.is_empty()).collect();
             let ran = run(&args).exits(0);

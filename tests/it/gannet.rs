@@ -36,11 +36,21 @@ pub(crate) struct Ran {
 
 /// A process under way, whose records are read one by one.
 pub(crate) struct Live {
-    child: Child,
+    child: Owned,
     stdin: Option<ChildStdin>,
     lines: Option<Receiver<String>>,
     stuck: Option<ChildStdout>,
     stderr: Stderr,
+}
+
+/// A process that does not outlive its test, however that ends.
+struct Owned(Child);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// What came on stderr so far, and the thread that reads it.
@@ -196,7 +206,7 @@ impl Call {
         let stderr = Stderr::read(child.stderr.take().unwrap());
         self.feed(&mut child);
         let (stdin, stuck) = (child.stdin.take(), child.stdout.take());
-        Live { child, stdin, lines: None, stuck, stderr }
+        Live { child: Owned(child), stdin, lines: None, stuck, stderr }
     }
 }
 
@@ -220,7 +230,7 @@ impl Live {
     }
 
     pub(crate) fn is_running(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
+        self.child.0.try_wait().unwrap().is_none()
     }
 
     pub(crate) fn close_stdin(&mut self) {
@@ -228,7 +238,7 @@ impl Live {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
+        let pid = Pid::from_raw(self.child.0.id().try_into().unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
     }
 
@@ -241,7 +251,7 @@ impl Live {
     /// Waits for the end; `stdout` holds the lines that were not taken as records.
     pub(crate) fn finish(mut self) -> Ran {
         let since = Instant::now();
-        let code = wait(&mut self.child, since);
+        let code = wait(&mut self.child.0, since);
         let took = since.elapsed();
         let stdout: String = self.lines.iter().flatten().map(|line| line + "\n").collect();
         drop(self.stuck.take());

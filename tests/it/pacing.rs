@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use gannet::origin::Site;
 use serde_json::Value;
 
 use crate::answering;
 use crate::gannet::{Ran, call};
 use crate::servers::{free_port, nginx};
+use crate::web::Web;
 
 const PAGES: usize = 150;
 
@@ -22,8 +24,8 @@ fn fetch(base: &str, pages: usize, flags: &[&str]) -> (Ran, Vec<Value>) {
 /// nginx lets four at a time through to a server that takes 50 ms, and refuses all others.
 #[test]
 fn adaptive_keeps_to_what_a_server_stands() {
-    let mut origin = call(["origin", "--pages", "100", "--latency", "50ms"]).start();
-    let address = origin.line().trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let web = Web::start(Site { pages: 100, latency: "50ms".parse().unwrap(), ..Site::default() });
+    let address = web.addresses()[0];
     let http = format!(
         "limit_conn_zone $server_port zone=all:1m; limit_conn_status 503;
          server {{ listen 127.0.0.1:PORT; limit_conn all 4; add_header Retry-After 0 always;

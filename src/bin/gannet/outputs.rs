@@ -431,13 +431,9 @@ fn identity(path: &Path) -> PathBuf {
 
 /// Opening an output empties it: that must not happen to a list that is still to be read.
 pub(crate) fn not_over_the_input(sources: &[Source], outputs: &[PathBuf]) -> Result<(), Error> {
-    let same = |list: &Path, output: &Path| match (list.canonicalize(), output.canonicalize()) {
-        (Ok(list), Ok(output)) => list == output && list.is_file(),
-        _ => false,
-    };
     for source in sources {
         let Source::File(list) = source else { continue };
-        if let Some(output) = outputs.iter().find(|output| same(list, output)) {
+        if let Some(output) = outputs.iter().find(|output| is_same(list, output) && list.is_file()) {
             return Err(Error::Config(format!(
                 "`{}` is both a list to read and an output",
                 output.display()
@@ -445,6 +441,11 @@ pub(crate) fn not_over_the_input(sources: &[Source], outputs: &[PathBuf]) -> Res
         }
     }
     Ok(())
+}
+
+/// Whether both are there, and one place.
+pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
 /// A pipe, a device, a directory.

@@ -13,6 +13,7 @@ use gannet::job::{Job, Manifest};
 use gannet::recrawl::Earlier;
 
 use crate::args::RecrawlArgs;
+use crate::outputs::is_same;
 use crate::report::plural;
 
 /// The cache that was typed.
@@ -49,18 +50,14 @@ pub(super) fn apply(
             plan.method
         )));
     }
-    let is_same =
-        |other: &Path| matches!((since.canonicalize(), other.canonicalize()), (Ok(a), Ok(b)) if a == b);
-    if job.is_some_and(is_same) {
+    if job.is_some_and(|job| is_same(&since, job)) {
         return Err(Error::Config(format!(
             "`{}` is both the earlier job and this one\nhint: give this run a directory of its own, as in --job NEW --since {0}",
             since.display()
         )));
     }
     let file = records_of(&since)?;
-    let is_output =
-        |output: &PathBuf| matches!((file.canonicalize(), output.canonicalize()), (Ok(a), Ok(b)) if a == b);
-    if outputs.iter().any(is_output) {
+    if outputs.iter().any(|output| is_same(&file, output)) {
         return Err(Error::Config(format!(
             "`{}` is both what `--since` reads and an output\nhint: give the output another name",
             file.display()
