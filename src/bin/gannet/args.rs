@@ -6,9 +6,11 @@ mod connection;
 mod dns;
 mod host;
 mod origin;
+mod output;
 mod pacing;
 mod proxy;
 mod recrawl;
+mod scope;
 mod session;
 mod values;
 mod warc;
@@ -20,9 +22,8 @@ use bytesize::ByteSize;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use gannet::fetch::{MediaTypes, ROBOTS_TOKEN};
 use gannet::job::Sync;
-use gannet::scope::Traps;
 
-use self::values::{duration, frontier_memory, parameter, positive, robots_token, size, sync};
+use self::values::{duration, frontier_memory, positive, robots_token, size, sync};
 use crate::exit::TABLE;
 use crate::fail_on::FailOn;
 use crate::reports::Report;
@@ -33,9 +34,11 @@ pub(crate) use self::connection::{ConnectionArgs, MinTls};
 pub(crate) use self::dns::DnsArgs;
 pub(crate) use self::host::{HostArgs, HostSettings};
 pub(crate) use self::origin::{DemoArgs, OriginArgs, RobotsKind};
+pub(crate) use self::output::{BodyForm, Duplicates, Extract, Format, OutputArgs, When};
 pub(crate) use self::pacing::{KeyKind, PacingArgs};
 pub(crate) use self::proxy::{ProxyArgs, Rotation};
 pub(crate) use self::recrawl::RecrawlArgs;
+pub(crate) use self::scope::{Reach, ScopeArgs};
 pub(crate) use self::session::{AuthType, CookieArgs, LoginArgs};
 pub(crate) use self::warc::{WarcArgs, WarcDigest};
 
@@ -310,57 +313,6 @@ pub(crate) struct AnswerArgs {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(next_help_heading = "What to follow")]
-pub(crate) struct ScopeArgs {
-    /// Links followed from a seed, at most so many steps [default: no limit]
-    #[arg(short, long, value_name = "N")]
-    pub(crate) depth: Option<u16>,
-    /// How far links may lead: the seed's host, its registrable domain, its directory, or anywhere
-    #[arg(long, value_name = "REACH", default_value = "host")]
-    pub(crate) scope: Reach,
-    /// Also fetch each link that leads out of --scope, to see whether it is there; nothing that it leads to, but for redirects
-    #[arg(long)]
-    pub(crate) check_external: bool,
-    /// Follow only URLs that match (repeatable)
-    #[arg(long, value_name = "REGEX")]
-    pub(crate) include: Vec<String>,
-    /// Do not follow URLs that match (repeatable)
-    #[arg(long, value_name = "REGEX")]
-    pub(crate) exclude: Vec<String>,
-    /// Which links are followed: elements (`a`, `area`, `frame`, …), or the groups navigation, assets and all
-    #[arg(long, value_name = "A,B,C", default_value = "navigation", value_delimiter = ',')]
-    pub(crate) follow: Vec<String>,
-    /// Also fetch what pages need to be shown: style sheets, scripts, images, fonts; past --depth too
-    #[arg(long)]
-    pub(crate) assets: bool,
-    /// Also follow the sitemaps that robots.txt names, of each host that is crawled; /sitemap.xml if it names none
-    #[arg(long)]
-    pub(crate) sitemaps: bool,
-    /// Do not follow links that say rel=nofollow
-    #[arg(long)]
-    pub(crate) respect_nofollow: bool,
-    /// Do not ask for robots.txt, unless --sitemaps needs it, and then do not obey it; nor heed pages that say nofollow
-    #[arg(long)]
-    pub(crate) ignore_robots: bool,
-    /// The name that robots.txt knows this crawler by; `*` heeds only what is said to all
-    #[arg(long, value_name = "NAME", default_value = ROBOTS_TOKEN, value_parser = robots_token)]
-    pub(crate) robots_token: String,
-    /// Take this parameter off the query of links, so that a page has one URL; `*` at its end stands for any rest
-    /// (repeatable)
-    #[arg(long, value_name = "PARAM", value_parser = parameter)]
-    pub(crate) strip_query: Vec<String>,
-    /// Skip links longer than this, as traps are; 0 for no limit
-    #[arg(long, value_name = "BYTES", default_value_t = Traps::default().url_length)]
-    pub(crate) max_url_length: u32,
-    /// Skip links with a path segment, or a parameter of the query, that is there more often; 0 for no limit
-    #[arg(long, value_name = "N", default_value_t = Traps::default().repeats)]
-    pub(crate) max_repeats: u32,
-    /// Skip links with more parameters in their query; 0 for no limit
-    #[arg(long, value_name = "N", default_value_t = Traps::default().params)]
-    pub(crate) max_params: u32,
-}
-
-#[derive(Debug, ClapArgs)]
 pub(crate) struct ReportArgs {
     /// Files of records as `-o FILE.jsonl` writes them, also as .gz or .zst, or `-` for stdin
     #[arg(value_name = "RECORDS", required = true)]
@@ -394,62 +346,6 @@ pub(crate) struct RobotsArgs {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(next_help_heading = "Output")]
-pub(crate) struct OutputArgs {
-    /// Write records to this file instead of stdout, in the form of its suffix: .jsonl, .json, .csv, .tsv, these compressed
-    /// with .gz or .zst behind it, .sqlite, .parquet, or .warc, .warc.gz, .warc.zst for a web archive; .html is a report, .md
-    /// one on links (repeatable)
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Vec<PathBuf>,
-    /// Make a report at the end: junit, html, or links (FILE is .md, .txt or .json), to stdout in place of records or to FILE;
-    /// github: annotations on stderr (repeatable)
-    #[arg(long, value_name = "KIND[:FILE]")]
-    pub(crate) report: Vec<Report>,
-    /// Form of the records; auto is human on a terminal, jsonl elsewhere, and the suffix for a file
-    #[arg(long, value_name = "FORMAT", default_value = "auto")]
-    pub(crate) format: Format,
-    /// Write only these fields, in this order (jsonl, json, csv, tsv)
-    #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
-    pub(crate) fields: Option<Vec<String>>,
-    /// Put bodies into the records: text as `body`, the rest (raw: all) as `body_b64`
-    #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
-    pub(crate) body: Option<BodyForm>,
-    /// Put response headers into the records
-    #[arg(long)]
-    pub(crate) response_headers: bool,
-    /// Put the links of each page into its record
-    #[arg(long)]
-    pub(crate) links: bool,
-    /// Put the SHA-256 of bodies into the records
-    #[arg(long)]
-    pub(crate) digest: bool,
-    /// Write bodies to files below this directory, named in `body_path`
-    #[arg(long, value_name = "DIR")]
-    pub(crate) save_bodies: Option<PathBuf>,
-    /// Write a copy to browse below this directory: DIR/HOST/index.html, with links to what was fetched made relative
-    #[arg(long, value_name = "DIR")]
-    pub(crate) mirror: Option<PathBuf>,
-    /// Put what HTML pages say into the records: their main content as text or Markdown, what they say of themselves
-    #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
-    pub(crate) extract: Vec<Extract>,
-    /// Write that to files below this directory instead, named in `text_path`, `markdown_path` and `meta_path`
-    #[arg(long, value_name = "DIR", requires = "extract")]
-    pub(crate) extract_to: Option<PathBuf>,
-    /// Mark pages with the content of an earlier one in `duplicate_of`: the same bytes, or also nearly the same text
-    #[arg(long, value_name = "KIND")]
-    pub(crate) duplicates: Option<Duplicates>,
-    /// Show progress on stderr; auto is when stderr is a terminal
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    pub(crate) progress: When,
-    /// No summary and no progress; twice: no warnings either
-    #[arg(short, long, action = clap::ArgAction::Count)]
-    pub(crate) quiet: u8,
-    /// More in the summary
-    #[arg(short, long, action = clap::ArgAction::Count)]
-    pub(crate) verbose: u8,
-}
-
-#[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Stopping")]
 pub(crate) struct StopArgs {
     /// Fetch at most so many URLs; retries do not count again [default: no limit]
@@ -473,55 +369,10 @@ pub(crate) enum Mode {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Reach {
-    Host,
-    Domain,
-    Prefix,
-    Any,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Deny {
     Never,
     Public,
     Always,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    Auto,
-    Human,
-    Jsonl,
-    Json,
-    Csv,
-    Warc,
-    Tsv,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum BodyForm {
-    Text,
-    Raw,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Extract {
-    Text,
-    Markdown,
-    Meta,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Duplicates {
-    Exact,
-    Near,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum When {
-    Auto,
-    Always,
-    Never,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
